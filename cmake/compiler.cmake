@@ -1,0 +1,31 @@
+# Flags shared by every target of this project (never by its users): warnings are errors, one baseline
+# instruction set (dino/cpu adds faster ones at run time), sanitizers, ccache.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+
+set(DINO_ARCH_DEFAULT "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(DINO_ARCH_DEFAULT "x86-64-v3")
+endif()
+set(DINO_ARCH "${DINO_ARCH_DEFAULT}" CACHE STRING "Baseline -march of the build")
+
+add_library(dino_options INTERFACE)
+target_compile_options(dino_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror)
+if(DINO_ARCH)
+  target_compile_options(dino_options INTERFACE -march=${DINO_ARCH})
+endif()
+if(DINO_SANITIZE)
+  target_compile_options(dino_options INTERFACE -fsanitize=${DINO_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(dino_options INTERFACE -fsanitize=${DINO_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # A precompiled header hides the header's text from ccache unless these are set.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_NOHASHDIR=1 ${CCACHE_PROGRAM})
+  add_compile_options(-fpch-preprocess)
+endif()

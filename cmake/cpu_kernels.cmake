@@ -1,0 +1,20 @@
+# dino/cpu/kernels_isa.cpp is compiled once per instruction set; dino/cpu/kernels.cpp picks one at run time.
+file(GLOB DINO_CPU_SOURCES CONFIGURE_DEPENDS dino/cpu/*.cpp)
+list(FILTER DINO_CPU_SOURCES EXCLUDE REGEX "kernels_isa")
+
+function(dino_cpu_kernels isa)
+  add_library(dino_cpu_${isa} OBJECT dino/cpu/kernels_isa.cpp)
+  target_include_directories(dino_cpu_${isa} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_definitions(dino_cpu_${isa} PRIVATE DINO_ISA=${isa})
+  target_link_libraries(dino_cpu_${isa} PRIVATE dino_options)
+  target_compile_options(dino_cpu_${isa} PRIVATE ${ARGN})
+  set(DINO_CPU_SOURCES ${DINO_CPU_SOURCES} $<TARGET_OBJECTS:dino_cpu_${isa}> PARENT_SCOPE)
+endfunction()
+
+if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/dino/cpu/kernels_isa.cpp)
+  dino_cpu_kernels(baseline)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    dino_cpu_kernels(avx512 -march=x86-64-v4)
+    dino_cpu_kernels(avx512_bf16 -march=x86-64-v4 -mavx512bf16)
+  endif()
+endif()

@@ -1,0 +1,39 @@
+// safetensors: an 8-byte header length, a JSON header, one buffer. Files are memory-mapped, never copied.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dino/format/tensor_record.h"
+
+namespace dino::format {
+
+/** An open file. Records point into the mapping and live as long as any copy of this object. Thread-safe to read. */
+class SafetensorsFile {
+ public:
+  /** Maps and validates the file. Throws Error{Io} if it cannot be read, Error{Format} naming the entry if the header lies:
+   *  size, dtype, duplicate names, offsets that overlap, leave holes or leave the file. */
+  explicit SafetensorsFile(const std::filesystem::path& path);
+
+  const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< in file order
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /** The record of that name, or nullptr. */
+  const TensorRecord* find(std::string_view name) const;
+  /** Keeps the mapping alive; for tensors that borrow the bytes. */
+  std::shared_ptr<const void> mapping() const { return mapping_; }
+
+ private:
+  std::shared_ptr<const void> mapping_;
+  std::vector<TensorRecord> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+/** Writes a complete file beside `path`, fsyncs it and renames it over `path`: readers see the old file or the new one, never
+ *  half of one. Throws Error{Io} (full disk, no permission) and leaves nothing behind. */
+void write_safetensors(const std::filesystem::path& path, std::span<const TensorRecord> tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace dino::format

@@ -1,0 +1,29 @@
+// A named array as files hold it: what every reader gives and every writer takes. Knows nothing of Torch.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dino::format {
+
+enum class DType { F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, Bool };
+
+std::size_t item_bytes(DType dtype);
+/** The safetensors name: "F32", "BF16", ... */
+std::string_view dtype_name(DType dtype);
+
+/** Borrowed bytes, row-major, little-endian; whoever made the record says how long they live. */
+struct TensorRecord {
+  std::string name;
+  DType dtype = DType::F32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+/** Product of shape; throws Error{Format} on a negative size or overflow. */
+std::int64_t element_count(std::span<const std::int64_t> shape);
+
+}  // namespace dino::format

@@ -1,0 +1,67 @@
+// Student and teacher of one self-distillation run: backbones and named heads, the flat parameter arenas, and one training step.
+#pragma once
+#include <torch/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dino/data/batch.h"
+#include "dino/format/tensor_record.h"
+#include "dino/model/backbone.h"
+#include "dino/model/dino_head.h"
+#include "dino/model/param_arena.h"
+#include "dino/recipe/recipe.h"
+
+namespace dino::train {
+
+/** One network: a backbone and its heads, by objective name ("dino"). Parameter names: backbone.<official>, dino_head.<official>. */
+struct Network {
+  std::shared_ptr<model::Backbone> backbone;
+  std::map<std::string, std::shared_ptr<model::DinoHead>> heads;
+  model::ParamArena arena;
+};
+
+/** The scheduled values of one iteration (recipe curves evaluated once, logged as they are). */
+struct StepSchedule {
+  double lr = 0, weight_decay = 0, momentum = 0, teacher_temperature = 0;
+  bool last_layer_frozen = false;
+};
+
+struct StepMetrics {
+  double loss = 0;                       ///< total, as optimised
+  std::map<std::string, double> losses;  ///< each objective's, unweighted: "dino"
+  double teacher_entropy = 0;            ///< mean entropy of the teacher's targets, nats; 0 = one-hot, ln K = uniform
+  double teacher_student_kl = 0;         ///< mean KL(teacher || student), nats; both collapses drive it to 0
+  double gradient_norm = 0;              ///< of all student parameters, before clipping
+  bool skipped = false;                  ///< loss or gradient was not finite: nothing was changed
+};
+
+/** Everything that learns. Deterministic: same recipe, seed, batches and thread count give the same bytes. Not thread-safe. */
+class SslModel {
+ public:
+  /** `iterations_per_epoch` fixes the schedules. Teacher starts as an exact copy of the student. */
+  SslModel(const recipe::Recipe& recipe, model::Precision precision, std::int64_t iterations_per_epoch);
+  ~SslModel();
+
+  StepSchedule schedule(std::int64_t iteration) const;
+  /** One optimiser step at `iteration` (0-based) on a batch: teacher targets, packed student forward, losses, backward, clip, AdamW, EMA. */
+  StepMetrics step(const data::CropBatch& batch, std::int64_t iteration);
+
+  Network& student();
+  Network& teacher();
+  /** ln K of the objective, for alarms. */
+  double uniform_entropy() const;
+
+  /** Every tensor of the training state (parameters, optimiser moments, centers, buffers, generator state), named; bytes stay valid until the next step. */
+  std::vector<format::TensorRecord> state() const;
+  /** Restores state(); throws Error{Config} listing missing, extra or misshapen tensors with the likely cause (another architecture). */
+  void load_state(const std::vector<format::TensorRecord>& tensors);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dino::train
