@@ -6,7 +6,8 @@
 
 namespace dino::image {
 
-/** [height, width, channels] uint8; channels is 1 (grey) or 3 (RGB). Thread-compatible value type. */
+/** [height, width, channels] uint8; channels is 1 (grey) or 3 (RGB). Thread-compatible value type.
+ */
 struct Image {
   int width = 0;     ///< px
   int height = 0;    ///< px
@@ -15,7 +16,9 @@ struct Image {
 
   Image() = default;
   Image(int width_px, int height_px, int channel_count)
-      : width(width_px), height(height_px), channels(channel_count),
+      : width(width_px),
+        height(height_px),
+        channels(channel_count),
         pixels(static_cast<std::size_t>(width_px) * static_cast<std::size_t>(height_px) *
                static_cast<std::size_t>(channel_count)) {}
 

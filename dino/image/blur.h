@@ -1,0 +1,12 @@
+// Gaussian blur as Pillow's ImageFilter.GaussianBlur approximates it (three box blurs of fractional
+// radius), bit for bit.
+#pragma once
+#include "dino/image/image.h"
+
+namespace dino::image {
+
+/** Blurs in place with standard deviation `radius` px >= 0; the border repeats. Throws Error{Usage}
+ * on a negative or non-finite radius. Thread-safe on different images. */
+void gaussian_blur(Image& image, double radius);
+
+}  // namespace dino::image

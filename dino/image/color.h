@@ -1,0 +1,40 @@
+// Colour operations of the augmentations, in place on 8-bit pixels, equal bit for bit to what
+// torchvision does with Pillow images (ImageEnhance, HSV hue shift, ImageOps). Factor 1 (hue: 0)
+// leaves the image as it is.
+#pragma once
+#include "dino/image/image.h"
+
+namespace dino::image {
+
+/** Scales all samples by `factor` >= 0 towards or away from black. */
+void adjust_brightness(Image& image, double factor);
+
+/** Blends with the mean grey of the image; `factor` >= 0, 0 gives a flat image. */
+void adjust_contrast(Image& image, double factor);
+
+/** Blends with the grey version of the image; `factor` >= 0, 0 gives grey. No effect on grey
+ * images. */
+void adjust_saturation(Image& image, double factor);
+
+/** Turns the hue by `turns` in [-0.5, 0.5] of the colour circle, through 8-bit HSV. No effect on
+ * grey images. */
+void adjust_hue(Image& image, double turns);
+
+/** Replaces colours by their Rec. 601 luma and keeps three channels. No effect on grey images. */
+void to_grayscale(Image& image);
+
+/** Inverts all samples at or above `threshold`. */
+void solarize(Image& image, int threshold = 128);
+
+/** Mirrors left and right. */
+void flip_horizontal(Image& image);
+
+/** Rec. 601 luma of one colour as Pillow rounds it. */
+inline std::uint8_t luma(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+  return static_cast<std::uint8_t>((19595u * red + 38470u * green + 7471u * blue + 0x8000u) >> 16);
+}
+
+/** The one-channel version of an image (a copy if it has one channel already). */
+Image grey_copy(const Image& image);
+
+}  // namespace dino::image

@@ -1,0 +1,28 @@
+// Resampling equal, bit for bit, to Pillow's Image.resize(size, resample, box) on 8-bit images: the
+// crops of a training run are then the crops the reference pipelines produce.
+#pragma once
+#include "dino/image/image.h"
+
+namespace dino::image {
+
+enum class Filter { Nearest, Bilinear, Bicubic, Lanczos };
+
+/** A region in source pixels; fractions are allowed. Must lie inside the image and not be empty. */
+struct Box {
+  float left = 0;
+  float top = 0;
+  float right = 0;
+  float bottom = 0;
+};
+
+/** Scales the whole image to width x height px. Antialiased: when shrinking, the filter widens with
+ * the scale. Throws Error{Usage} on an empty image or a target below 1 px. Thread-safe. */
+Image resize(const Image& source, int width, int height, Filter filter = Filter::Bicubic);
+
+/** Scales the region `box` of the image to width x height px; taps may reach outside the box but
+ * not outside the image, as in Pillow. Reads only the rows it needs. Throws Error{Usage} as above
+ * and on a box outside the image. Thread-safe. */
+Image resize_crop(const Image& source, Box box, int width, int height,
+                  Filter filter = Filter::Bicubic);
+
+}  // namespace dino::image
