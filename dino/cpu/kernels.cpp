@@ -1,0 +1,34 @@
+// Picks the instruction set at run time.
+#include "dino/cpu/kernels.h"
+
+namespace dino::cpu {
+
+namespace baseline {
+extern const Kernels kKernels;
+}
+#if defined(__x86_64__)
+namespace avx512 {
+extern const Kernels kKernels;
+}
+namespace avx512_bf16 {
+extern const Kernels kKernels;
+}
+#endif
+
+const Kernels& kernels() {
+#if defined(__x86_64__)
+  static const Kernels& best = []() -> const Kernels& {
+    const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                    __builtin_cpu_supports("avx512cd");
+    if (v4 && __builtin_cpu_supports("avx512bf16")) return avx512_bf16::kKernels;
+    if (v4) return avx512::kKernels;
+    return baseline::kKernels;
+  }();
+  return best;
+#else
+  return baseline::kKernels;
+#endif
+}
+
+}  // namespace dino::cpu

@@ -1,0 +1,152 @@
+// Sixteen floats at a time in portable vector syntax; the compiler maps them to the instruction set of the file that includes this.
+// Include only from kernels_isa.cpp (everything here lives in the instruction set's namespace).
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
+#include "dino/cpu/kernels.h"
+
+namespace dino::cpu::DINO_ISA {
+
+constexpr int kLanes = 16;
+using vf = float __attribute__((vector_size(64)));
+using vi = std::int32_t __attribute__((vector_size(64)));
+using vu = std::uint32_t __attribute__((vector_size(64)));
+using vh = std::uint16_t __attribute__((vector_size(32)));
+
+inline vf broadcast(float x) { return vf{} + x; }
+template <typename To, typename From>
+inline To bits(From x) {
+  To y;
+  static_assert(sizeof(To) == sizeof(From));
+  std::memcpy(&y, &x, sizeof(y));
+  return y;
+}
+
+inline vf load(const float* p) {
+  vf x;
+  std::memcpy(&x, p, sizeof(x));
+  return x;
+}
+inline void store(float* p, vf x) { std::memcpy(p, &x, sizeof(x)); }
+
+inline vf load(const bf16* p) {
+  vh x;
+  std::memcpy(&x, p, sizeof(x));
+  return bits<vf>(__builtin_convertvector(x, vu) << 16);
+}
+/** Round to nearest even, as everywhere in Torch. */
+inline void store(bf16* p, vf x) {
+#if defined(__AVX512BF16__)
+  const auto y = _mm512_cvtneps_pbh(bits<__m512>(x));
+  std::memcpy(p, &y, sizeof(y));
+#else
+  const vu u = bits<vu>(x);
+  const vh y = __builtin_convertvector((u + 0x7fff + ((u >> 16) & 1)) >> 16, vh);
+  std::memcpy(p, &y, sizeof(y));
+#endif
+}
+
+/** The first n < 16 elements at p; the other lanes read as `fill`. */
+template <typename T>
+inline vf load_some(const T* p, std::int64_t n, float fill = 0) {
+  T some[kLanes] = {};
+  std::memcpy(some, p, static_cast<std::size_t>(n) * sizeof(T));
+  vf x = load(some);
+  for (int i = static_cast<int>(n); i < kLanes; ++i) x[i] = fill;
+  return x;
+}
+template <typename T>
+inline void store_some(T* p, vf x, std::int64_t n) {
+  T some[kLanes];
+  store(some, x);
+  std::memcpy(p, some, static_cast<std::size_t>(n) * sizeof(T));
+}
+
+/** Walks n elements in steps of 16, the tail included: f(lanes, get, put), where get(p, fill) and put(p, x) move the lanes of this step and
+ *  lanes <= 16 says how many are real. */
+template <typename F>
+inline void for_lanes(std::int64_t n, F&& f) {
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    f(kLanes, [i](const auto* p, float = 0) { return load(p + i); }, [i](auto* p, vf x) { store(p + i, x); });
+  }
+  if (i < n) {
+    const std::int64_t rest = n - i;
+    f(static_cast<int>(rest), [i, rest](const auto* p, float fill = 0) { return load_some(p + i, rest, fill); },
+      [i, rest](auto* p, vf x) { store_some(p + i, x, rest); });
+  }
+}
+
+/** Zeroes all lanes but the first n. */
+inline vf keep_lanes(vf x, int n) {
+  for (int i = n; i < kLanes; ++i) x[i] = 0;
+  return x;
+}
+
+inline float sum(vf x) {
+  float s[kLanes];
+  std::memcpy(s, &x, sizeof(x));
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) s[i] += s[i + width];
+  }
+  return s[0];
+}
+inline vf max(vf a, vf b) { return a > b ? a : b; }
+inline float max(vf x) {
+  float s[kLanes];
+  std::memcpy(s, &x, sizeof(x));
+  float m = s[0];
+  for (int i = 1; i < kLanes; ++i) m = s[i] > m ? s[i] : m;
+  return m;
+}
+inline vf sqrt(vf x) {
+  float s[kLanes];
+  std::memcpy(s, &x, sizeof(x));
+  for (int i = 0; i < kLanes; ++i) s[i] = __builtin_sqrtf(s[i]);
+  return load(s);
+}
+
+/** e^x within 2 ulp for x in [-87, 88]; smaller x give 0, larger x saturate. NaN stays NaN. */
+inline vf exp(vf x) {
+  const vf low = broadcast(-87.0F), high = broadcast(88.0F);
+  const vf clamped = x < low ? low : (x > high ? high : x);
+  const vf magic = broadcast(12582912.0F);  // 1.5 * 2^23: adding it rounds to an integer
+  const vf shifted = clamped * 1.44269504088896341F + magic;
+  const vf n = shifted - magic;
+  const vf r = (clamped - n * 0.693359375F) - n * -2.12194440e-4F;
+  vf p = broadcast(1.9875691500e-4F);
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const vi exponent = (bits<vi>(shifted) - bits<vi>(magic)) << 23;
+  const vf y = bits<vf>(bits<vi>(p) + exponent);
+  return x < low ? vf{} : y;
+}
+
+/** Normal distribution function and e^(-x^2/2), for GELU and its derivative. Abramowitz & Stegun 7.1.26: error below 1.5e-7. */
+struct NormalCdf {
+  vf cdf;
+  vf gauss;
+};
+inline NormalCdf normal_cdf(vf x) {
+  const vf z = (x < 0.0F ? -x : x) * 0.70710678118654752F;
+  const vf gauss = exp(-z * z);
+  const vf t = 1.0F / (1.0F + 0.3275911F * z);
+  vf p = broadcast(1.061405429F);
+  p = p * t - 1.453152027F;
+  p = p * t + 1.421413741F;
+  p = p * t - 0.284496736F;
+  p = p * t + 0.254829592F;
+  const vf upper = 0.5F * p * t * gauss;  // 1 - cdf(|x|)
+  return {x < 0.0F ? upper : 1.0F - upper, gauss};
+}
+
+}  // namespace dino::cpu::DINO_ISA
