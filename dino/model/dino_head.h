@@ -2,8 +2,13 @@
 #pragma once
 #include <torch/types.h>
 #include <torch/nn/module.h>
+#include <torch/nn/modules/batchnorm.h>
+
+#include <memory>
+#include <vector>
 
 #include "dino/model/backbone.h"
+#include "dino/model/layers.h"
 #include "dino/recipe/recipe.h"
 
 namespace dino::model {
@@ -12,7 +17,7 @@ namespace dino::model {
 class DinoHead : public torch::nn::Module {
  public:
   DinoHead(std::int64_t in_dim, const recipe::Head& options, torch::Generator generator);
-  /** [N, D] -> logits [N, K]. */
+  /** [N, D] -> logits [N, K], of the precision's type. */
   torch::Tensor forward(const torch::Tensor& x);
   void set_precision(Precision precision) { precision_ = precision; }
   std::int64_t prototypes() const { return options_.prototypes; }
@@ -20,6 +25,10 @@ class DinoHead : public torch::nn::Module {
  private:
   recipe::Head options_;
   Precision precision_ = Precision::Fp32;
+  std::shared_ptr<torch::nn::Module> mlp_, last_layer_;
+  std::vector<std::shared_ptr<Affine>> linears_;
+  std::vector<torch::nn::BatchNorm1d> norms_;
+  torch::Tensor gain_, direction_;  ///< last_layer.weight_g [K, 1], last_layer.weight_v [K, bottleneck]
 };
 
 }  // namespace dino::model

@@ -26,13 +26,10 @@ class ParamArena {
   torch::Tensor& values() { return values_; }      ///< [n] fp32, padding is 0
   torch::Tensor& gradients() { return gradients_; }  ///< [n] fp32, or undefined
   const torch::Tensor& values() const { return values_; }
-  /** bf16 copy of values, refreshed by refresh_bf16(); undefined until then. */
-  const torch::Tensor& values_bf16() const { return bf16_; }
-  void refresh_bf16();
 
  private:
   std::vector<ParamSlice> slices_;
-  torch::Tensor values_, gradients_, bf16_;
+  torch::Tensor values_, gradients_;
 };
 
 }  // namespace dino::model
