@@ -1,6 +1,7 @@
-// The training step's element-wise hot loops on the CPU, without Torch: everything between the matrix products. One implementation
-// (kernels_isa.cpp) is compiled per instruction set; kernels() picks the best one this machine runs.
-// All matrices are row-major and dense; a call works on the rows it is given, so the caller splits rows over threads.
+// The training step's element-wise hot loops on the CPU, without Torch: everything between the
+// matrix products. One implementation (kernels_isa.cpp) is compiled per instruction set; kernels()
+// picks the best one this machine runs. All matrices are row-major and dense; a call works on the
+// rows it is given, so the caller splits rows over threads.
 #pragma once
 #include <cstdint>
 
@@ -9,35 +10,38 @@ namespace dino::cpu {
 /** bfloat16 as stored. */
 using bf16 = std::uint16_t;
 
-/** Element type of activations; statistics, residual stream and gradients of parameters are fp32. */
+/** Element type of activations; statistics, residual stream and gradients of parameters are fp32.
+ */
 enum class Type { F32, BF16 };
 
 /** x += row_scale * y (if y), then out = LayerNorm(x). D columns. */
 struct LayerNormForward {
   std::int64_t dim = 0;
-  const float* x_in = nullptr;       ///< [rows, D] residual stream
-  float* x = nullptr;                ///< [rows, D] x_in + row_scale * y; may be x_in; unused without y
-  const void* y = nullptr;           ///< [rows, D] of `type`, added first; null = nothing to add
+  const float* x_in = nullptr;  ///< [rows, D] residual stream
+  float* x = nullptr;           ///< [rows, D] x_in + row_scale * y; may be x_in; unused without y
+  const void* y = nullptr;      ///< [rows, D] of `type`, added first; null = nothing to add
   const float* row_scale = nullptr;  ///< [rows] factor of y (stochastic depth); null = 1
   const float* gamma = nullptr;      ///< [D]; null = only the addition, no norm
   const float* beta = nullptr;       ///< [D]
   float eps = 1e-6F;
-  void* out = nullptr;               ///< [rows, D] of `type`
-  float* mean = nullptr;             ///< [rows]; null = not wanted
-  float* rstd = nullptr;             ///< [rows]
+  void* out = nullptr;    ///< [rows, D] of `type`
+  float* mean = nullptr;  ///< [rows]; null = not wanted
+  float* rstd = nullptr;  ///< [rows]
   Type type = Type::F32;
 };
 
-/** dx = dres + LayerNorm'(dy); also the sums over rows that gamma, beta and the preceding layer's bias need. */
+/** dx = dres + LayerNorm'(dy); also the sums over rows that gamma, beta and the preceding layer's
+ * bias need. */
 struct LayerNormBackward {
   std::int64_t dim = 0;
-  const void* dy = nullptr;          ///< [rows, D] of `type`
-  const float* x = nullptr;          ///< [rows, D] input of the norm
-  const float* mean = nullptr;       ///< [rows]
-  const float* rstd = nullptr;       ///< [rows]
-  const float* gamma = nullptr;      ///< [D]
-  float* dx = nullptr;               ///< [rows, D] in: gradient of the residual stream; out: plus the norm's
-  void* scaled = nullptr;            ///< [rows, D] of `type`: row_scale * dx, what the preceding branch receives; null = not wanted
+  const void* dy = nullptr;      ///< [rows, D] of `type`
+  const float* x = nullptr;      ///< [rows, D] input of the norm
+  const float* mean = nullptr;   ///< [rows]
+  const float* rstd = nullptr;   ///< [rows]
+  const float* gamma = nullptr;  ///< [D]
+  float* dx = nullptr;     ///< [rows, D] in: gradient of the residual stream; out: plus the norm's
+  void* scaled = nullptr;  ///< [rows, D] of `type`: row_scale * dx, what the preceding branch
+                           ///< receives; null = not wanted
   const float* row_scale = nullptr;  ///< [rows]; null = 1
   float* dgamma = nullptr;           ///< [D] added to
   float* dbeta = nullptr;            ///< [D] added to
@@ -57,24 +61,30 @@ struct AdamW {
   float bias_correction2 = 1;  ///< 1 - beta2^t
 };
 
-/** One student row of the DINO loss: cross-entropy with a sum of teacher distributions, and its gradient. */
+/** One student row of the DINO loss: cross-entropy with a sum of teacher distributions, and its
+ * gradient. */
 struct CrossEntropyRow {
-  std::int64_t prototypes = 0;            ///< K
-  void* logits = nullptr;                 ///< [K] of `type`; replaced by the gradient
-  const float* const* targets = nullptr;  ///< [target_count] rows of K teacher probabilities, each summing to 1
+  std::int64_t prototypes = 0;  ///< K
+  void* logits = nullptr;       ///< [K] of `type`; replaced by the gradient
+  const float* const* targets =
+      nullptr;  ///< [target_count] rows of K teacher probabilities, each summing to 1
   int target_count = 0;
   float inverse_temperature = 10;
-  float gradient_scale = 1;  ///< gradient = scale * inverse_temperature * (count * softmax - sum of targets)
+  float gradient_scale =
+      1;  ///< gradient = scale * inverse_temperature * (count * softmax - sum of targets)
   Type type = Type::F32;
 };
 
 struct Kernels {
   const char* name;  ///< of the instruction set
-  void (*layer_norm_forward)(const LayerNormForward&, std::int64_t first_row, std::int64_t last_row);
-  void (*layer_norm_backward)(const LayerNormBackward&, std::int64_t first_row, std::int64_t last_row);
+  void (*layer_norm_forward)(const LayerNormForward&, std::int64_t first_row,
+                             std::int64_t last_row);
+  void (*layer_norm_backward)(const LayerNormBackward&, std::int64_t first_row,
+                              std::int64_t last_row);
   /** out = GELU(u), exact (erf) form. n elements. */
   void (*gelu_forward)(Type, const void* u, void* out, std::int64_t n);
-  /** [rows, D]: u becomes GELU(u), g becomes g * GELU'(u); dbias [D] (if not null) gains the column sums of the new g. */
+  /** [rows, D]: u becomes GELU(u), g becomes g * GELU'(u); dbias [D] (if not null) gains the column
+   * sums of the new g. */
   void (*gelu_backward)(Type, void* u, void* g, float* dbias, std::int64_t rows, std::int64_t dim);
   /** sums [D] += column sums of x [rows, D]. */
   void (*column_sums)(Type, const void* x, float* sums, std::int64_t rows, std::int64_t dim);
@@ -83,8 +93,8 @@ struct Kernels {
   /** Returns the cross-entropy summed over the targets. */
   double (*cross_entropy_row)(const CrossEntropyRow&);
   /** out [K] = softmax((logits - center) * inverse_temperature); returns its entropy in nats. */
-  double (*softmax_row)(Type, const void* logits, const float* center, float inverse_temperature, float* out,
-                        std::int64_t prototypes);
+  double (*softmax_row)(Type, const void* logits, const float* center, float inverse_temperature,
+                        float* out, std::int64_t prototypes);
   double (*sum_of_squares)(const float* x, std::int64_t n);
   void (*adamw)(const AdamW&, std::int64_t n);
   /** teacher = momentum * teacher + (1 - momentum) * student. */

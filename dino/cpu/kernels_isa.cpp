@@ -1,4 +1,5 @@
-// The kernels of kernels.h, compiled once per instruction set (cmake/cpu_kernels.cmake defines DINO_ISA). Plain loops over vec.h.
+// The kernels of kernels.h, compiled once per instruction set (cmake/cpu_kernels.cmake defines
+// DINO_ISA). Plain loops over vec.h.
 #include <cmath>
 
 #include "dino/cpu/kernels.h"
@@ -137,7 +138,8 @@ double sum_of_squares(const float* x, std::int64_t n) {
 
 // ---- softmax and cross-entropy ----
 
-// With p = softmax(z), z = logits / tau: sum_t CE(t, p) = count * logsumexp(z) - <sum of targets, z>.
+// With p = softmax(z), z = logits / tau: sum_t CE(t, p) = count * logsumexp(z) - <sum of targets,
+// z>.
 template <typename T>
 double cross_entropy_row(const CrossEntropyRow& a) {
   T* logits = static_cast<T*>(a.logits);
@@ -171,7 +173,8 @@ double cross_entropy_row(const CrossEntropyRow& a) {
 }
 
 template <typename T>
-double softmax_row(const T* logits, const float* center, float inverse_temperature, float* out, std::int64_t n) {
+double softmax_row(const T* logits, const float* center, float inverse_temperature, float* out,
+                   std::int64_t n) {
   vf tops = broadcast(-INFINITY);
   for_lanes(n, [&](int, auto get, auto put) {
     const vf z = (get(logits, -INFINITY) - get(center)) * inverse_temperature;
@@ -250,12 +253,15 @@ const Kernels kKernels = {
     .gelu_backward =
         [](Type type, void* u, void* g, float* dbias, std::int64_t rows, std::int64_t dim) {
           with_type(type, [&](auto t) {
-            gelu_backward(static_cast<decltype(t)*>(u), static_cast<decltype(t)*>(g), dbias, rows, dim);
+            gelu_backward(static_cast<decltype(t)*>(u), static_cast<decltype(t)*>(g), dbias, rows,
+                          dim);
           });
         },
     .column_sums =
         [](Type type, const void* x, float* sums, std::int64_t rows, std::int64_t dim) {
-          with_type(type, [&](auto t) { column_sums(static_cast<const decltype(t)*>(x), sums, rows, dim); });
+          with_type(type, [&](auto t) {
+            column_sums(static_cast<const decltype(t)*>(x), sums, rows, dim);
+          });
         },
     .convert =
         [](Type type, const float* x, float scale, void* out, std::int64_t n) {
@@ -266,9 +272,11 @@ const Kernels kKernels = {
           return with_type(a.type, [&](auto t) { return cross_entropy_row<decltype(t)>(a); });
         },
     .softmax_row =
-        [](Type type, const void* logits, const float* center, float inverse_temperature, float* out, std::int64_t n) {
+        [](Type type, const void* logits, const float* center, float inverse_temperature,
+           float* out, std::int64_t n) {
           return with_type(type, [&](auto t) {
-            return softmax_row(static_cast<const decltype(t)*>(logits), center, inverse_temperature, out, n);
+            return softmax_row(static_cast<const decltype(t)*>(logits), center, inverse_temperature,
+                               out, n);
           });
         },
     .sum_of_squares = sum_of_squares,

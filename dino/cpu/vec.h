@@ -1,5 +1,6 @@
-// Sixteen floats at a time in portable vector syntax; the compiler maps them to the instruction set of the file that includes this.
-// Include only from kernels_isa.cpp (everything here lives in the instruction set's namespace).
+// Sixteen floats at a time in portable vector syntax; the compiler maps them to the instruction set
+// of the file that includes this. Include only from kernels_isa.cpp (everything here lives in the
+// instruction set's namespace).
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -18,7 +19,9 @@ using vi = std::int32_t __attribute__((vector_size(64)));
 using vu = std::uint32_t __attribute__((vector_size(64)));
 using vh = std::uint16_t __attribute__((vector_size(32)));
 
-inline vf broadcast(float x) { return vf{} + x; }
+inline vf broadcast(float x) {
+  return vf{} + x;
+}
 template <typename To, typename From>
 inline To bits(From x) {
   To y;
@@ -32,7 +35,9 @@ inline vf load(const float* p) {
   std::memcpy(&x, p, sizeof(x));
   return x;
 }
-inline void store(float* p, vf x) { std::memcpy(p, &x, sizeof(x)); }
+inline void store(float* p, vf x) {
+  std::memcpy(p, &x, sizeof(x));
+}
 
 inline vf load(const bf16* p) {
   vh x;
@@ -67,18 +72,22 @@ inline void store_some(T* p, vf x, std::int64_t n) {
   std::memcpy(p, some, static_cast<std::size_t>(n) * sizeof(T));
 }
 
-/** Walks n elements in steps of 16, the tail included: f(lanes, get, put), where get(p, fill) and put(p, x) move the lanes of this step and
- *  lanes <= 16 says how many are real. */
+/** Walks n elements in steps of 16, the tail included: f(lanes, get, put), where get(p, fill) and
+ * put(p, x) move the lanes of this step and lanes <= 16 says how many are real. */
 template <typename F>
 inline void for_lanes(std::int64_t n, F&& f) {
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    f(kLanes, [i](const auto* p, float = 0) { return load(p + i); }, [i](auto* p, vf x) { store(p + i, x); });
+    f(
+        kLanes, [i](const auto* p, float = 0) { return load(p + i); },
+        [i](auto* p, vf x) { store(p + i, x); });
   }
   if (i < n) {
     const std::int64_t rest = n - i;
-    f(static_cast<int>(rest), [i, rest](const auto* p, float fill = 0) { return load_some(p + i, rest, fill); },
-      [i, rest](auto* p, vf x) { store_some(p + i, x, rest); });
+    f(
+        static_cast<int>(rest),
+        [i, rest](const auto* p, float fill = 0) { return load_some(p + i, rest, fill); },
+        [i, rest](auto* p, vf x) { store_some(p + i, x, rest); });
   }
 }
 
@@ -96,7 +105,9 @@ inline float sum(vf x) {
   }
   return s[0];
 }
-inline vf max(vf a, vf b) { return a > b ? a : b; }
+inline vf max(vf a, vf b) {
+  return a > b ? a : b;
+}
 inline float max(vf x) {
   float s[kLanes];
   std::memcpy(s, &x, sizeof(x));
@@ -131,7 +142,8 @@ inline vf exp(vf x) {
   return x < low ? vf{} : y;
 }
 
-/** Normal distribution function and e^(-x^2/2), for GELU and its derivative. Abramowitz & Stegun 7.1.26: error below 1.5e-7. */
+/** Normal distribution function and e^(-x^2/2), for GELU and its derivative. Abramowitz &
+ * Stegun 7.1.26: error below 1.5e-7. */
 struct NormalCdf {
   vf cdf;
   vf gauss;

@@ -9,14 +9,17 @@
 
 namespace dino::model {
 
-std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int channels, int image_size, double drop_path,
+std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int channels,
+                                        int image_size, double drop_path,
                                         torch::Generator generator) {
   struct Arch {
     const char* name;
     std::int64_t dim, depth, heads;
   };
-  constexpr std::array<Arch, 4> kArchs = {
-      {{"vit_tiny", 192, 12, 3}, {"vit_small", 384, 12, 6}, {"vit_base", 768, 12, 12}, {"vit", 0, 0, 0}}};
+  constexpr std::array<Arch, 4> kArchs = {{{"vit_tiny", 192, 12, 3},
+                                           {"vit_small", 384, 12, 6},
+                                           {"vit_base", 768, 12, 12},
+                                           {"vit", 0, 0, 0}}};
   for (const auto& arch : kArchs) {
     if (options.arch != arch.name) continue;
     VitOptions vit;
@@ -27,14 +30,16 @@ std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int cha
     if (encoder.dim < 1 || encoder.depth < 1 || encoder.heads < 1) {
       fail(ErrorKind::Config, "[backbone] arch = \"vit\" needs dim, depth and heads");
     }
-    encoder.hidden = static_cast<std::int64_t>(static_cast<double>(encoder.dim) * options.mlp_ratio);
+    encoder.hidden =
+        static_cast<std::int64_t>(static_cast<double>(encoder.dim) * options.mlp_ratio);
     encoder.drop_path = drop_path;
     vit.patch_size = options.patch_size;
     vit.channels = channels;
     vit.image_size = image_size;
     return std::make_shared<VisionTransformer>(vit, generator);
   }
-  fail(ErrorKind::Config, "[backbone] arch \"{}\" is unknown: use vit_tiny, vit_small, vit_base, vit or resnet50",
+  fail(ErrorKind::Config,
+       "[backbone] arch \"{}\" is unknown: use vit_tiny, vit_small, vit_base, vit or resnet50",
        options.arch);
 }
 

@@ -4,15 +4,18 @@
 
 namespace dino::model {
 
-DinoHead::DinoHead(std::int64_t in_dim, const recipe::Head& options, torch::Generator generator) : options_(options) {
-  // The reference builds an nn.Sequential: its indices skip GELU (and, with batch norm, count the norms).
+DinoHead::DinoHead(std::int64_t in_dim, const recipe::Head& options, torch::Generator generator)
+    : options_(options) {
+  // The reference builds an nn.Sequential: its indices skip GELU (and, with batch norm, count the
+  // norms).
   mlp_ = register_module("mlp", std::make_shared<torch::nn::Module>());
   int index = 0;
   std::int64_t width = in_dim;
   for (int i = 0; i < options.layers; ++i) {
     const bool last = i + 1 == options.layers;
     const std::int64_t out = last ? options.bottleneck : options.hidden;
-    linears_.push_back(mlp_->register_module(std::to_string(index++), make_linear(width, out, generator)));
+    linears_.push_back(
+        mlp_->register_module(std::to_string(index++), make_linear(width, out, generator)));
     width = out;
     if (last) break;
     if (options.batch_norm) {

@@ -1,8 +1,9 @@
-// The DINO projection head (Caron et al. 2021, appendix C): an MLP, L2 normalisation, and a weight-normalised linear layer to K prototypes.
+// The DINO projection head (Caron et al. 2021, appendix C): an MLP, L2 normalisation, and a
+// weight-normalised linear layer to K prototypes.
 #pragma once
-#include <torch/types.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <vector>
@@ -13,7 +14,8 @@
 
 namespace dino::model {
 
-/** Parameters are named as in the reference: mlp.0.weight, ..., last_layer.weight_g [K, 1], last_layer.weight_v [K, bottleneck]. */
+/** Parameters are named as in the reference: mlp.0.weight, ..., last_layer.weight_g [K, 1],
+ * last_layer.weight_v [K, bottleneck]. */
 class DinoHead : public torch::nn::Module {
  public:
   DinoHead(std::int64_t in_dim, const recipe::Head& options, torch::Generator generator);
@@ -28,7 +30,8 @@ class DinoHead : public torch::nn::Module {
   std::shared_ptr<torch::nn::Module> mlp_, last_layer_;
   std::vector<std::shared_ptr<Affine>> linears_;
   std::vector<torch::nn::BatchNorm1d> norms_;
-  torch::Tensor gain_, direction_;  ///< last_layer.weight_g [K, 1], last_layer.weight_v [K, bottleneck]
+  torch::Tensor gain_,
+      direction_;  ///< last_layer.weight_g [K, 1], last_layer.weight_v [K, bottleneck]
 };
 
 }  // namespace dino::model

@@ -10,7 +10,8 @@ void TokenLayout::add(std::int64_t sequences, std::int64_t tokens) {
 }
 
 std::int64_t TokenLayout::rows() const {
-  return groups.empty() ? 0 : groups.back().first_row + groups.back().sequences * groups.back().tokens;
+  return groups.empty() ? 0
+                        : groups.back().first_row + groups.back().sequences * groups.back().tokens;
 }
 
 std::int64_t TokenLayout::sequences() const {
@@ -39,12 +40,14 @@ Block::Block(const EncoderOptions& options, torch::Generator generator) {
   fc2 = mlp->register_module("fc2", make_linear(options.hidden, dim, generator));
 }
 
-torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequences, torch::Generator generator) {
+torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequences,
+                             torch::Generator generator) {
   if (options.drop_path <= 0) return {};
   const torch::NoGradGuard no_grad;
   torch::Tensor factors = torch::ones({options.depth, 2, sequences});
   for (std::int64_t i = 1; i < options.depth; ++i) {  // block 0 never drops
-    const double keep = 1.0 - options.drop_path * static_cast<double>(i) / static_cast<double>(options.depth - 1);
+    const double keep =
+        1.0 - options.drop_path * static_cast<double>(i) / static_cast<double>(options.depth - 1);
     factors[i].bernoulli_(keep, generator).div_(keep);
   }
   return factors;
@@ -65,12 +68,14 @@ torch::Tensor per_row(const torch::Tensor& factors, const TokenLayout& layout) {
 
 }  // namespace
 
-torch::Tensor block_forward(const Block& block, const EncoderOptions& options, const torch::Tensor& x, const TokenLayout& layout,
+torch::Tensor block_forward(const Block& block, const EncoderOptions& options,
+                            const torch::Tensor& x, const TokenLayout& layout,
                             const torch::Tensor& drop, bool cls_only, Precision precision) {
   const std::int64_t dim = options.dim, heads = options.heads, head_dim = dim / heads;
   const torch::Tensor normed = layer_norm(x, *block.norm1);
   const torch::Tensor cls_rows = cls_only ? layout.cls_rows().to(x.device()) : torch::Tensor();
-  const torch::Tensor qkv = linear(normed, block.qkv->weight, block.qkv->bias, precision);  // [T, 3D]
+  const torch::Tensor qkv =
+      linear(normed, block.qkv->weight, block.qkv->bias, precision);  // [T, 3D]
 
   std::vector<torch::Tensor> outputs;
   for (const auto& group : layout.groups) {
@@ -78,16 +83,19 @@ torch::Tensor block_forward(const Block& block, const EncoderOptions& options, c
                            .view({group.sequences, group.tokens, 3, heads, head_dim})
                            .permute({2, 0, 3, 1, 4});  // [3, B, H, N, d]
     const torch::Tensor query = cls_only ? parts[0].narrow(2, 0, 1) : parts[0];
-    outputs.push_back(at::scaled_dot_product_attention(query, parts[1], parts[2]).transpose(1, 2).reshape({-1, dim}));
+    outputs.push_back(at::scaled_dot_product_attention(query, parts[1], parts[2])
+                          .transpose(1, 2)
+                          .reshape({-1, dim}));
   }
   const auto scaled = [&](const torch::Tensor& branch, std::int64_t which) {
     if (!drop.defined()) return branch;
     return branch * (cls_only ? drop[which].unsqueeze(1) : per_row(drop[which], layout));
   };
   torch::Tensor out = cls_only ? x.index_select(0, cls_rows) : x;
-  out = out + scaled(linear(torch::cat(outputs), block.proj->weight, block.proj->bias, precision), 0);
-  const torch::Tensor hidden =
-      at::gelu(linear(layer_norm(out, *block.norm2), block.fc1->weight, block.fc1->bias, precision));
+  out =
+      out + scaled(linear(torch::cat(outputs), block.proj->weight, block.proj->bias, precision), 0);
+  const torch::Tensor hidden = at::gelu(
+      linear(layer_norm(out, *block.norm2), block.fc1->weight, block.fc1->bias, precision));
   return out + scaled(linear(hidden, block.fc2->weight, block.fc2->bias, precision), 1);
 }
 

@@ -1,10 +1,11 @@
-// The stack of pre-norm transformer blocks (Dosovitskiy et al. 2021; DINO's vision_transformer.py) over packed tokens:
+// The stack of pre-norm transformer blocks (Dosovitskiy et al. 2021; DINO's vision_transformer.py)
+// over packed tokens:
 //   x += Attention(LN1 x);  x += MLP(LN2 x).
-// The tokens of all crops lie one after another in one [T, D] matrix, so every linear layer runs once whatever the crop sizes;
-// only attention looks at the layout.
+// The tokens of all crops lie one after another in one [T, D] matrix, so every linear layer runs
+// once whatever the crop sizes; only attention looks at the layout.
 #pragma once
-#include <torch/types.h>
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <vector>
 
@@ -13,7 +14,8 @@
 
 namespace dino::model {
 
-/** Which rows of a packed [T, D] matrix are whose: groups of equally long sequences, each sequence CLS first. */
+/** Which rows of a packed [T, D] matrix are whose: groups of equally long sequences, each sequence
+ * CLS first. */
 struct TokenLayout {
   struct Group {
     std::int64_t sequences = 0;  ///< B
@@ -33,22 +35,29 @@ struct EncoderOptions {
   double drop_path = 0;  ///< of the last block; block i has drop_path * i / (depth - 1)
 };
 
-/** Parameters of one block under the official names (norm1, attn.qkv, attn.proj, norm2, mlp.fc1, mlp.fc2). */
+/** Parameters of one block under the official names (norm1, attn.qkv, attn.proj, norm2, mlp.fc1,
+ * mlp.fc2). */
 struct Block : torch::nn::Module {
   Block(const EncoderOptions& options, torch::Generator generator);
   std::shared_ptr<Affine> norm1, qkv, proj, norm2, fc1, fc2;
 };
 
-/** Factors of the two residual branches of each block, per sequence: [depth, 2, S]; 0 drops the branch, else 1/keep. Undefined = no dropping. */
-torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequences, torch::Generator generator);
+/** Factors of the two residual branches of each block, per sequence: [depth, 2, S]; 0 drops the
+ * branch, else 1/keep. Undefined = no dropping. */
+torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequences,
+                             torch::Generator generator);
 
-/** Plain composition of one block; differentiable on any device. x [T, D] fp32 -> [T, D], or [S, D] (CLS rows only) if cls_only.
- *  drop [2, S] or undefined. */
-torch::Tensor block_forward(const Block& block, const EncoderOptions& options, const torch::Tensor& x, const TokenLayout& layout,
+/** Plain composition of one block; differentiable on any device. x [T, D] fp32 -> [T, D], or [S, D]
+ * (CLS rows only) if cls_only. drop [2, S] or undefined. */
+torch::Tensor block_forward(const Block& block, const EncoderOptions& options,
+                            const torch::Tensor& x, const TokenLayout& layout,
                             const torch::Tensor& drop, bool cls_only, Precision precision);
 
-/** All blocks in one autograd node with hand-written forward and backward on the CPU; same results as the plain composition up to rounding. */
-torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks, const EncoderOptions& options, const torch::Tensor& x,
-                            const TokenLayout& layout, const torch::Tensor& drop, bool cls_only, Precision precision);
+/** All blocks in one autograd node with hand-written forward and backward on the CPU; same results
+ * as the plain composition up to rounding. */
+torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
+                            const EncoderOptions& options, const torch::Tensor& x,
+                            const TokenLayout& layout, const torch::Tensor& drop, bool cls_only,
+                            Precision precision);
 
 }  // namespace dino::model

@@ -31,13 +31,15 @@ void init_uniform(torch::Tensor& tensor, std::int64_t fan_in, torch::Generator g
   tensor.uniform_(-bound, bound, generator);
 }
 
-torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias, Precision precision) {
+torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                     Precision precision) {
   const auto type = dtype_of(precision);
   return at::linear(x.to(type), weight.to(type), bias.defined() ? bias.to(type) : bias);
 }
 
 torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm) {
-  return at::layer_norm(x.to(torch::kFloat32), {norm.weight.size(0)}, norm.weight, norm.bias, kNormEps);
+  return at::layer_norm(x.to(torch::kFloat32), {norm.weight.size(0)}, norm.weight, norm.bias,
+                        kNormEps);
 }
 
 }  // namespace dino::model

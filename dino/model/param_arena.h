@@ -1,7 +1,8 @@
-// All parameters of a network in one flat fp32 buffer, so that optimiser, EMA, clipping and checkpoints are a few long loops.
+// All parameters of a network in one flat fp32 buffer, so that optimiser, EMA, clipping and
+// checkpoints are a few long loops.
 #pragma once
-#include <torch/types.h>
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>
@@ -10,20 +11,21 @@ namespace dino::model {
 
 /** Where one parameter lies in the arena. */
 struct ParamSlice {
-  std::string name;                 ///< as in named_parameters()
-  std::int64_t offset = 0;          ///< first element; every slice starts on a 64-byte boundary
-  std::int64_t count = 0;           ///< elements
+  std::string name;         ///< as in named_parameters()
+  std::int64_t offset = 0;  ///< first element; every slice starts on a 64-byte boundary
+  std::int64_t count = 0;   ///< elements
   std::vector<std::int64_t> shape;
 };
 
-/** Re-points the parameters (and, if asked, the gradients) of a module to views of two flat buffers. The module must outlive nothing: tensors share ownership. */
+/** Re-points the parameters (and, if asked, the gradients) of a module to views of two flat
+ * buffers. The module must outlive nothing: tensors share ownership. */
 class ParamArena {
  public:
   ParamArena() = default;
   ParamArena(torch::nn::Module& module, bool with_gradients);
 
   const std::vector<ParamSlice>& slices() const { return slices_; }
-  torch::Tensor& values() { return values_; }      ///< [n] fp32, padding is 0
+  torch::Tensor& values() { return values_; }        ///< [n] fp32, padding is 0
   torch::Tensor& gradients() { return gradients_; }  ///< [n] fp32, or undefined
   const torch::Tensor& values() const { return values_; }
 

@@ -8,15 +8,21 @@
 
 namespace dino::model {
 
-torch::Tensor interpolate_positions(const torch::Tensor& pos, std::int64_t grid_height, std::int64_t grid_width) {
+torch::Tensor interpolate_positions(const torch::Tensor& pos, std::int64_t grid_height,
+                                    std::int64_t grid_width) {
   const std::int64_t count = pos.size(1) - 1, dim = pos.size(2);
   const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(count))));
   if (grid_height == side && grid_width == side) return pos;
-  const torch::Tensor table = pos.narrow(1, 1, count).view({1, side, side, dim}).permute({0, 3, 1, 2});
-  const auto scale = [side](std::int64_t size) { return (static_cast<double>(size) + 0.1) / static_cast<double>(side); };
-  const torch::Tensor resampled = at::upsample_bicubic2d(table, {grid_height, grid_width}, /*align_corners=*/false,
-                                                         scale(grid_height), scale(grid_width));
-  return torch::cat({pos.narrow(1, 0, 1), resampled.permute({0, 2, 3, 1}).reshape({1, -1, dim})}, 1);
+  const torch::Tensor table =
+      pos.narrow(1, 1, count).view({1, side, side, dim}).permute({0, 3, 1, 2});
+  const auto scale = [side](std::int64_t size) {
+    return (static_cast<double>(size) + 0.1) / static_cast<double>(side);
+  };
+  const torch::Tensor resampled =
+      at::upsample_bicubic2d(table, {grid_height, grid_width}, /*align_corners=*/false,
+                             scale(grid_height), scale(grid_width));
+  return torch::cat({pos.narrow(1, 0, 1), resampled.permute({0, 2, 3, 1}).reshape({1, -1, dim})},
+                    1);
 }
 
 VisionTransformer::VisionTransformer(const VitOptions& options, torch::Generator generator)
@@ -25,31 +31,40 @@ VisionTransformer::VisionTransformer(const VitOptions& options, torch::Generator
   const std::int64_t side = options_.image_size / options_.patch_size;
   if (side < 1 || encoder.dim % encoder.heads != 0) {
     fail(ErrorKind::Config,
-         "[backbone] image {} px, patch {} px, dim {}, heads {}: the image must hold a patch and heads must divide dim",
+         "[backbone] image {} px, patch {} px, dim {}, heads {}: the image must hold a patch and "
+         "heads must divide dim",
          options_.image_size, options_.patch_size, encoder.dim, encoder.heads);
   }
   const torch::NoGradGuard no_grad;
-  cls_token_ = register_parameter("cls_token", torch::empty({1, 1, encoder.dim}).normal_(0.0, 0.02, generator));
-  pos_embed_ = register_parameter("pos_embed", torch::empty({1, 1 + side * side, encoder.dim}).normal_(0.0, 0.02, generator));
-  if (options_.mask_token) mask_token_ = register_parameter("mask_token", torch::zeros({1, encoder.dim}));
+  cls_token_ = register_parameter("cls_token",
+                                  torch::empty({1, 1, encoder.dim}).normal_(0.0, 0.02, generator));
+  pos_embed_ = register_parameter(
+      "pos_embed", torch::empty({1, 1 + side * side, encoder.dim}).normal_(0.0, 0.02, generator));
+  if (options_.mask_token)
+    mask_token_ = register_parameter("mask_token", torch::zeros({1, encoder.dim}));
 
   auto patch_embed = register_module("patch_embed", std::make_shared<torch::nn::Module>());
   const std::int64_t p = options_.patch_size, fan_in = options_.channels * p * p;
   patch_proj_ = patch_embed->register_module(
-      "proj", std::make_shared<Affine>(std::vector<std::int64_t>{encoder.dim, options_.channels, p, p}, encoder.dim));
+      "proj", std::make_shared<Affine>(
+                  std::vector<std::int64_t>{encoder.dim, options_.channels, p, p}, encoder.dim));
   init_uniform(patch_proj_->weight, fan_in, generator);
   init_uniform(patch_proj_->bias, fan_in, generator);
 
   auto list = register_module("blocks", std::make_shared<torch::nn::Module>());
   for (std::int64_t i = 0; i < encoder.depth; ++i) {
-    blocks_.push_back(list->register_module(std::to_string(i), std::make_shared<Block>(encoder, generator)));
+    blocks_.push_back(
+        list->register_module(std::to_string(i), std::make_shared<Block>(encoder, generator)));
   }
   norm_ = register_module("norm", make_norm(encoder.dim));
 }
 
-std::int64_t VisionTransformer::grid(std::int64_t pixels) const { return pixels / options_.patch_size; }
+std::int64_t VisionTransformer::grid(std::int64_t pixels) const {
+  return pixels / options_.patch_size;
+}
 
-torch::Tensor VisionTransformer::positions(std::int64_t grid_height, std::int64_t grid_width) const {
+torch::Tensor VisionTransformer::positions(std::int64_t grid_height,
+                                           std::int64_t grid_width) const {
   return interpolate_positions(pos_embed_, grid_height, grid_width);
 }
 
@@ -59,8 +74,10 @@ VisionTransformer::Packed VisionTransformer::embed(const std::vector<CropGroup>&
   std::vector<torch::Tensor> columns;  // per group: its patches as rows, [B * P, C * p * p]
   for (const auto& group : groups) {
     const auto& images = group.images;
-    if (images.dim() != 4 || images.size(1) != options_.channels || grid(images.size(2)) < 1 || grid(images.size(3)) < 1) {
-      fail(ErrorKind::Usage, "[backbone] images of shape {}: expected [B, {}, H, W] with H and W at least {} px",
+    if (images.dim() != 4 || images.size(1) != options_.channels || grid(images.size(2)) < 1 ||
+        grid(images.size(3)) < 1) {
+      fail(ErrorKind::Usage,
+           "[backbone] images of shape {}: expected [B, {}, H, W] with H and W at least {} px",
            fmt::join(images.sizes().vec(), " x "), options_.channels, p);
     }
     const std::int64_t b = images.size(0), gh = grid(images.size(2)), gw = grid(images.size(3));
@@ -72,8 +89,8 @@ VisionTransformer::Packed VisionTransformer::embed(const std::vector<CropGroup>&
     packed.layout.add(b, 1 + gh * gw);
   }
   const torch::Tensor all = columns.size() == 1 ? columns[0] : torch::cat(columns);
-  const torch::Tensor patches =
-      linear(all, patch_proj_->weight.view({dim, -1}), patch_proj_->bias, precision_);  // [sum B * P, D]
+  const torch::Tensor patches = linear(all, patch_proj_->weight.view({dim, -1}), patch_proj_->bias,
+                                       precision_);  // [sum B * P, D]
 
   std::vector<torch::Tensor> rows;
   std::int64_t first = 0;
@@ -83,7 +100,8 @@ VisionTransformer::Packed VisionTransformer::embed(const std::vector<CropGroup>&
     torch::Tensor part = patches.narrow(0, first, b * gh * gw).view({b, gh * gw, dim});
     first += b * gh * gw;
     if (groups[i].masks.defined()) {
-      if (!mask_token_.defined()) fail(ErrorKind::Usage, "[backbone] masks were given, but this backbone has no mask token");
+      if (!mask_token_.defined())
+        fail(ErrorKind::Usage, "[backbone] masks were given, but this backbone has no mask token");
       part = torch::where(groups[i].masks.unsqueeze(2), mask_token_.to(part.dtype()), part);
     }
     const torch::Tensor pos = positions(gh, gw);  // [1, 1 + P, D]
@@ -100,20 +118,25 @@ std::int64_t VisionTransformer::fan_in_columns() const {
 
 torch::Tensor VisionTransformer::encode(const Packed& packed, bool cls_only) {
   const auto& encoder = options_.encoder;
-  const torch::Tensor drop =
-      is_training() ? draw_drop_path(encoder, packed.layout.sequences(), generator_) : torch::Tensor();
+  const torch::Tensor drop = is_training()
+                                 ? draw_drop_path(encoder, packed.layout.sequences(), generator_)
+                                 : torch::Tensor();
   if (fused_ && packed.tokens.device().is_cpu()) {
-    return fused_encoder(blocks_, encoder, packed.tokens, packed.layout, drop, cls_only, precision_);
+    return fused_encoder(blocks_, encoder, packed.tokens, packed.layout, drop, cls_only,
+                         precision_);
   }
   torch::Tensor x = packed.tokens;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const torch::Tensor factors = drop.defined() ? drop[static_cast<std::int64_t>(i)] : torch::Tensor();
-    x = block_forward(*blocks_[i], encoder, x, packed.layout, factors, cls_only && i + 1 == blocks_.size(), precision_);
+    const torch::Tensor factors =
+        drop.defined() ? drop[static_cast<std::int64_t>(i)] : torch::Tensor();
+    x = block_forward(*blocks_[i], encoder, x, packed.layout, factors,
+                      cls_only && i + 1 == blocks_.size(), precision_);
   }
   return x;
 }
 
-std::vector<GroupFeatures> VisionTransformer::forward_groups(const std::vector<CropGroup>& groups, Tokens tokens) {
+std::vector<GroupFeatures> VisionTransformer::forward_groups(const std::vector<CropGroup>& groups,
+                                                             Tokens tokens) {
   const std::int64_t dim = options_.encoder.dim;
   const bool cls_only = tokens == Tokens::Cls;
   const Packed packed = embed(groups);
@@ -125,8 +148,8 @@ std::vector<GroupFeatures> VisionTransformer::forward_groups(const std::vector<C
     if (cls_only) {
       out.cls = normed.narrow(0, first_sequence, group.sequences);
     } else {
-      const torch::Tensor all =
-          normed.narrow(0, group.first_row, group.sequences * group.tokens).view({group.sequences, group.tokens, dim});
+      const torch::Tensor all = normed.narrow(0, group.first_row, group.sequences * group.tokens)
+                                    .view({group.sequences, group.tokens, dim});
       out.cls = all.select(1, 0);
       out.patches = all.narrow(1, 1, group.tokens - 1);
     }
@@ -139,19 +162,25 @@ std::vector<GroupFeatures> VisionTransformer::forward_groups(const std::vector<C
 Features VisionTransformer::forward_features(const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
   const auto groups = forward_groups({{images, {}}}, Tokens::ClsAndPatches);
-  return {groups[0].cls, groups[0].patches, static_cast<int>(grid(images.size(2))), static_cast<int>(grid(images.size(3)))};
+  return {groups[0].cls, groups[0].patches, static_cast<int>(grid(images.size(2))),
+          static_cast<int>(grid(images.size(3)))};
 }
 
-std::vector<torch::Tensor> VisionTransformer::last_layers(const torch::Tensor& images, int n, bool norm) {
+std::vector<torch::Tensor> VisionTransformer::last_layers(const torch::Tensor& images, int n,
+                                                          bool norm) {
   const torch::NoGradGuard no_grad;
   const auto depth = static_cast<int>(blocks_.size());
-  if (n < 1 || n > depth) fail(ErrorKind::Usage, "[last_layers] {} layers asked for: this backbone has 1 to {}", n, depth);
+  if (n < 1 || n > depth)
+    fail(ErrorKind::Usage, "[last_layers] {} layers asked for: this backbone has 1 to {}", n,
+         depth);
   const Packed packed = embed({{images, {}}});
   torch::Tensor x = packed.tokens;
   std::vector<torch::Tensor> outputs;
   for (int i = 0; i < depth; ++i) {
-    x = block_forward(*blocks_[static_cast<std::size_t>(i)], options_.encoder, x, packed.layout, {}, false, precision_);
-    if (i >= depth - n) outputs.push_back((norm ? layer_norm(x, *norm_) : x).view({images.size(0), -1, dim()}));
+    x = block_forward(*blocks_[static_cast<std::size_t>(i)], options_.encoder, x, packed.layout, {},
+                      false, precision_);
+    if (i >= depth - n)
+      outputs.push_back((norm ? layer_norm(x, *norm_) : x).view({images.size(0), -1, dim()}));
   }
   return outputs;
 }
@@ -166,10 +195,11 @@ torch::Tensor VisionTransformer::last_attention(const torch::Tensor& images) {
   }
   const auto& last = *blocks_.back();
   const std::int64_t head_dim = encoder.dim / encoder.heads;
-  const torch::Tensor qkv = linear(layer_norm(x, *last.norm1), last.qkv->weight, last.qkv->bias, precision_)
-                                .to(torch::kFloat32)
-                                .view({images.size(0), -1, 3, encoder.heads, head_dim})
-                                .permute({2, 0, 3, 1, 4});  // [3, B, H, N, d]
+  const torch::Tensor qkv =
+      linear(layer_norm(x, *last.norm1), last.qkv->weight, last.qkv->bias, precision_)
+          .to(torch::kFloat32)
+          .view({images.size(0), -1, 3, encoder.heads, head_dim})
+          .permute({2, 0, 3, 1, 4});  // [3, B, H, N, d]
   const double scale = 1.0 / std::sqrt(static_cast<double>(head_dim));
   return (qkv[0].matmul(qkv[1].transpose(-2, -1)) * scale).softmax(-1);
 }
