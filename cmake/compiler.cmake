@@ -1,9 +1,13 @@
-# Flags shared by every target of this project (never by its users): warnings are errors, one baseline
-# instruction set (dino/cpu adds faster ones at run time), sanitizers, ccache.
+# Flags shared by every target of this project (never by its users): warnings are errors, one baseline instruction set
+# (dino/cpu adds faster ones at run time), sanitizers, ccache.
 if(NOT CMAKE_BUILD_TYPE)
-  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)
 endif()
-set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 set(DINO_ARCH_DEFAULT "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -17,15 +21,14 @@ if(DINO_ARCH)
   target_compile_options(dino_options INTERFACE -march=${DINO_ARCH})
 endif()
 if(DINO_SANITIZE)
-  target_compile_options(dino_options INTERFACE -fsanitize=${DINO_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(dino_options INTERFACE -fsanitize=${DINO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(dino_options INTERFACE -fsanitize=${DINO_SANITIZE})
 endif()
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  # A precompiled header hides the header's text from ccache unless these are set.
-  set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_NOHASHDIR=1 ${CCACHE_PROGRAM})
-  add_compile_options(-fpch-preprocess)
+  # A precompiled header hides its text from ccache unless these are set.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_NOHASHDIR=1 ${CCACHE_PROGRAM})
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()

@@ -6,7 +6,6 @@ find_package(JPEG REQUIRED)            # JPEG decoding and encoding (libjpeg-tur
 find_package(ZLIB REQUIRED)            # gzip streams (IDX.gz)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)  # PNG decoding and encoding
-add_library(dino_spng ALIAS PkgConfig::SPNG)
 
 # toml++ (recipes) and xxHash (checksums, RNG stream names) are used header-only.
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
