@@ -1,4 +1,5 @@
-// The one exception type of the library. A message reads `[operation] what happened: value; what to try`.
+// The one exception type of the library. A message reads `[operation] what happened: value; what to
+// try`.
 #pragma once
 #include <fmt/format.h>
 
@@ -8,7 +9,8 @@
 
 namespace dino {
 
-/** Who can mend it: the caller of a command, the writer of a recipe, the owner of the data or file, or us. */
+/** Who can mend it: the caller of a command, the writer of a recipe, the owner of the data or file,
+ * or us. */
 enum class ErrorKind {
   Usage,     ///< wrong call: flag, argument, output that exists
   Config,    ///< recipe: unknown key, value out of range, contradiction
@@ -36,9 +38,9 @@ template <typename... Args>
 }  // namespace dino
 
 /** Checks an invariant of our own; never for user input. */
-#define DINO_ASSERT(condition)                                                                  \
-  do {                                                                                          \
-    if (!(condition))                                                                           \
-      ::dino::fail(::dino::ErrorKind::Internal, "[internal] {}:{}: {}", __FILE__, __LINE__,     \
-                   #condition);                                                                 \
+#define DINO_ASSERT(condition)                                                              \
+  do {                                                                                      \
+    if (!(condition))                                                                       \
+      ::dino::fail(::dino::ErrorKind::Internal, "[internal] {}:{}: {}", __FILE__, __LINE__, \
+                   #condition);                                                             \
   } while (false)

@@ -14,10 +14,12 @@ namespace dino {
 std::vector<std::byte> read_file(const std::filesystem::path& path);
 std::string read_text_file(const std::filesystem::path& path);
 
-/** Hands a sink to `produce`, which calls it with chunks in order; then fsync and rename over `path`. On any failure the
- *  temporary file is removed and the previous `path` is untouched. Throws Error{Io}. */
-void write_file_atomically(const std::filesystem::path& path,
-                           const std::function<void(const std::function<void(std::span<const std::byte>)>&)>& produce);
+/** Hands a sink to `produce`, which calls it with chunks in order; then fsync and rename over
+ * `path`. On any failure the temporary file is removed and the previous `path` is untouched. Throws
+ * Error{Io}. */
+void write_file_atomically(
+    const std::filesystem::path& path,
+    const std::function<void(const std::function<void(std::span<const std::byte>)>&)>& produce);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace dino

@@ -7,7 +7,8 @@ namespace dino {
 
 enum class LogLevel { Info, Warning, Alarm };
 
-/** Receives one message without a trailing newline. May be called from any thread. Empty = silent. */
+/** Receives one message without a trailing newline. May be called from any thread. Empty = silent.
+ */
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 inline void log(const LogSink& sink, LogLevel level, std::string_view message) {

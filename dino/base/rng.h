@@ -1,12 +1,18 @@
-// Counter-based random numbers (Philox4x32-10, Salmon et al. 2011) with our own distributions, so that a
-// stream depends only on its key: never on the thread that draws, the platform or the standard library.
+// Counter-based random numbers (Philox4x32-10, Salmon et al. 2011) with our own distributions, so
+// that a stream depends only on its key: never on the thread that draws, the platform or the
+// standard library.
 #pragma once
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace dino {
+
+/** One block of Philox4x32-10: 128 random bits that depend on nothing but the arguments. */
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
 
 /** Thread-compatible: one object per thread; constructing one is free. */
 class Rng {
@@ -25,7 +31,8 @@ class Rng {
   std::uint64_t below(std::uint64_t n);
   /** True with probability p. Always consumes one draw. */
   bool bernoulli(double p);
-  /** Standard normal (Box-Muller, one value per call). */
+  /** Standard normal (Box-Muller, one value per call); its last bit is the C library's log and cos.
+   */
   double normal();
   /** Uniformly random permutation of values, in place (Fisher-Yates). */
   template <typename T>

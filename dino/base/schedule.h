@@ -1,12 +1,14 @@
-// Named curves over iterations (method of DINO's utils.cosine_scheduler and DINOv3's schedule blocks).
-// A curve is a few numbers, evaluated at any iteration: nothing is stored per step, nothing to resume.
+// Named curves over iterations (method of DINO's utils.cosine_scheduler and DINOv3's schedule
+// blocks). A curve is a few numbers, evaluated at any iteration: nothing is stored per step,
+// nothing to resume.
 #pragma once
 #include <cstdint>
 
 namespace dino {
 
-/** DINO and DINOv2: linear warm-up that *includes* its end point (reached at warmup-1 and again at warmup), then a
- *  half cosine to `end`, never quite reached; iterations past the total give `end`. */
+/** DINO and DINOv2: linear warm-up that *includes* its end point (reached at warmup-1 and again at
+ * warmup), then a half cosine to `end`, never quite reached; iterations past the total give `end`.
+ */
 struct CosineSchedule {
   double start = 0;             ///< value at iteration 0 when warmup > 0
   double base = 0;              ///< value after warm-up
@@ -16,16 +18,16 @@ struct CosineSchedule {
   double at(std::int64_t iteration) const;
 };
 
-/** DINOv3 `schedules` block: linear warm-up that *excludes* its end point, then a half cosine from peak to end that includes
- *  both ends over `cosine` iterations, then constant `end`. */
+/** DINOv3 `schedules` block: linear warm-up that *excludes* its end point, then a half cosine from
+ * peak to end that includes both ends over `cosine` iterations, then constant `end`. */
 struct WarmupCosineConstant {
   double start = 0, peak = 0, end = 0;
   std::int64_t warmup = 0, cosine = 0;
   double at(std::int64_t iteration) const;
 };
 
-/** DINO's teacher temperature: linear from start to end over warmup steps (end included), then end. The caller decides whether
- *  a step is an epoch (DINO) or an iteration (DINOv2/v3). */
+/** DINO's teacher temperature: linear from start to end over warmup steps (end included), then end.
+ * The caller decides whether a step is an epoch (DINO) or an iteration (DINOv2/v3). */
 struct LinearWarmup {
   double start = 0, end = 0;
   std::int64_t warmup = 0;

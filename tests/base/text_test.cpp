@@ -1,0 +1,35 @@
+#include "dino/base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace dino {
+namespace {
+
+using namespace std::string_view_literals;
+
+TEST(Printable, CleanTextIsUnchanged) {
+  for (const auto text : {""sv, "plain"sv, "a\\b"sv, "Zürich"sv, "日本語"sv, "\U0001F996"sv})
+    EXPECT_EQ(printable(text), text);
+}
+
+TEST(Printable, InvalidBytes) {
+  EXPECT_EQ(printable("caf\xE9"sv), "caf\\xE9");
+  EXPECT_EQ(printable("\x80"
+                      "a"sv),
+            "\\x80a");                                                 // lone continuation
+  EXPECT_EQ(printable("\xC3"sv), "\\xC3");                             // cut short
+  EXPECT_EQ(printable("\xE6\x97"sv), "\\xE6\\x97");                    // cut short
+  EXPECT_EQ(printable("\xC0\xAF"sv), "\\xC0\\xAF");                    // overlong
+  EXPECT_EQ(printable("\xE0\x80\xAF"sv), "\\xE0\\x80\\xAF");           // overlong
+  EXPECT_EQ(printable("\xED\xA0\x80"sv), "\\xED\\xA0\\x80");           // surrogate
+  EXPECT_EQ(printable("\xF4\x90\x80\x80"sv), "\\xF4\\x90\\x80\\x80");  // above U+10FFFF
+  EXPECT_EQ(printable("\xFF\xC3\xBC"sv), "\\xFFü");                    // good text after bad
+}
+
+TEST(Printable, ControlCharacters) {
+  EXPECT_EQ(printable("a\nb\x1B[31m\x7F\0"sv), "a\\x0Ab\\x1B[31m\\x7F\\x00");
+  EXPECT_EQ(printable("\xC2\x9B"sv), "\\xC2\\x9B");  // C1: some terminals obey it like ESC [
+}
+
+}  // namespace
+}  // namespace dino
