@@ -1,5 +1,7 @@
-// Student and teacher of one self-distillation run: backbones and named heads, the flat parameter arenas, and one training step.
+// Student and teacher of one self-distillation run: backbones and named heads, the flat parameter
+// arenas, and one training step.
 #pragma once
+#include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include <map>
@@ -16,8 +18,10 @@
 
 namespace dino::train {
 
-/** One network: a backbone and its heads, by objective name ("dino"). Parameter names: backbone.<official>, dino_head.<official>. */
+/** One network: a backbone and its heads, by objective name ("dino"). Parameter names:
+ * backbone.<official>, dino_head.<official>. */
 struct Network {
+  std::shared_ptr<torch::nn::Module> module;  ///< owner of both
   std::shared_ptr<model::Backbone> backbone;
   std::map<std::string, std::shared_ptr<model::DinoHead>> heads;
   model::ParamArena arena;
@@ -32,21 +36,26 @@ struct StepSchedule {
 struct StepMetrics {
   double loss = 0;                       ///< total, as optimised
   std::map<std::string, double> losses;  ///< each objective's, unweighted: "dino"
-  double teacher_entropy = 0;            ///< mean entropy of the teacher's targets, nats; 0 = one-hot, ln K = uniform
-  double teacher_student_kl = 0;         ///< mean KL(teacher || student), nats; both collapses drive it to 0
-  double gradient_norm = 0;              ///< of all student parameters, before clipping
-  bool skipped = false;                  ///< loss or gradient was not finite: nothing was changed
+  double teacher_entropy =
+      0;  ///< mean entropy of the teacher's targets, nats; 0 = one-hot, ln K = uniform
+  double teacher_student_kl =
+      0;                     ///< mean KL(teacher || student), nats; both collapses drive it to 0
+  double gradient_norm = 0;  ///< of all student parameters, before clipping
+  bool skipped = false;      ///< loss or gradient was not finite: nothing was changed
 };
 
-/** Everything that learns. Deterministic: same recipe, seed, batches and thread count give the same bytes. Not thread-safe. */
+/** Everything that learns. Deterministic: same recipe, seed, batches and thread count give the same
+ * bytes. Not thread-safe. */
 class SslModel {
  public:
   /** `iterations_per_epoch` fixes the schedules. Teacher starts as an exact copy of the student. */
-  SslModel(const recipe::Recipe& recipe, model::Precision precision, std::int64_t iterations_per_epoch);
+  SslModel(const recipe::Recipe& recipe, model::Precision precision,
+           std::int64_t iterations_per_epoch);
   ~SslModel();
 
   StepSchedule schedule(std::int64_t iteration) const;
-  /** One optimiser step at `iteration` (0-based) on a batch: teacher targets, packed student forward, losses, backward, clip, AdamW, EMA. */
+  /** One optimiser step at `iteration` (0-based) on a batch: teacher targets, packed student
+   * forward, losses, backward, clip, AdamW, EMA. */
   StepMetrics step(const data::CropBatch& batch, std::int64_t iteration);
 
   Network& student();
@@ -54,9 +63,11 @@ class SslModel {
   /** ln K of the objective, for alarms. */
   double uniform_entropy() const;
 
-  /** Every tensor of the training state (parameters, optimiser moments, centers, buffers, generator state), named; bytes stay valid until the next step. */
+  /** Every tensor of the training state (parameters, optimiser moments, centers, buffers, generator
+   * state), named; bytes stay valid until the next step. */
   std::vector<format::TensorRecord> state() const;
-  /** Restores state(); throws Error{Config} listing missing, extra or misshapen tensors with the likely cause (another architecture). */
+  /** Restores state(); throws Error{Config} listing missing, extra or misshapen tensors with the
+   * likely cause (another architecture). */
   void load_state(const std::vector<format::TensorRecord>& tensors);
 
  private:

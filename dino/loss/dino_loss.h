@@ -1,0 +1,21 @@
+// The DINO objective (Caron et al. 2021, equations 2 and 3): every student view predicts the
+// teacher's distribution of every *other* view.
+#pragma once
+#include <torch/types.h>
+
+namespace dino::loss {
+
+/** Mean over the 2 * views - 2 pairs (teacher view t in {0, 1}, student view s != t) of the batch
+ * mean of -sum_k targets[t][k] * log softmax(logits[s] / temperature)[k]. logits [views * B, K]
+ * fp32 or bf16 and targets [2 * B, K] fp32 are crop-major (row = view * B + image); the first two
+ * views are the teacher's. Scalar fp32, differentiable in logits. On the CPU the call *overwrites
+ * logits* with its gradient, so that crops x B x K values exist once; the teacher rows that face
+ * one student row are summed before a single softmax. */
+torch::Tensor dino_loss(const torch::Tensor& logits, const torch::Tensor& targets,
+                        std::int64_t batch_size, double temperature);
+
+/** The same written as the paper does, pair by pair; slow, for tests and other devices. */
+torch::Tensor dino_loss_by_pairs(const torch::Tensor& logits, const torch::Tensor& targets,
+                                 std::int64_t batch_size, double temperature);
+
+}  // namespace dino::loss
