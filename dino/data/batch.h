@@ -1,4 +1,5 @@
-// What a training step reads: the crops of B images, stacked crop-major (row = crop * B + image), normalised floats.
+// What a training step reads: the crops of B images, stacked crop-major (row = crop * B + image),
+// normalised floats.
 #pragma once
 #include <cstdint>
 #include <memory>

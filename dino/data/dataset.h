@@ -1,4 +1,5 @@
-// Index -> pixels and label. Where images come from (folder, list file, IDX) is hidden behind open_dataset().
+// Index -> pixels and label. Where images come from (folder, list file, IDX) is hidden behind
+// open_dataset().
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -11,12 +12,14 @@
 
 namespace dino::data {
 
-/** A finite, indexable collection of images. Thread-safe: load() may be called from many threads at once. */
+/** A finite, indexable collection of images. Thread-safe: load() may be called from many threads at
+ * once. */
 class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual std::int64_t size() const = 0;
-  /** Decodes image `index` in [0, size()). Throws Error{Io|Format} naming the file if that image is bad. */
+  /** Decodes image `index` in [0, size()). Throws Error{Io|Format} naming the file if that image is
+   * bad. */
   virtual image::Image load(std::int64_t index) const = 0;
   /** What to call image `index` in messages and index files: its path, or "file#index". */
   virtual std::string name(std::int64_t index) const = 0;
@@ -27,13 +30,14 @@ class Dataset {
 };
 
 /** Opens a source for decoding into `channels` (1 or 3) channels:
- *  - a folder: images found recursively (.jpg .jpeg .png, any case), sorted by path; if every image lies in a sub-folder, the first
- *    level names the classes, else there are no labels;
- *  - a list file (.txt or .csv): one path per line, relative to the list, optionally followed by a comma or tab and a label;
- *  - `images-idx3-ubyte[.gz]`: an IDX file; labels come from `labels` or, if that is empty, from the sibling whose name has
- *    `labels-idx1` for `images-idx3`, if there is one. Held in memory.
- *  `labels` (optional): an IDX label file (with an IDX source) . Throws Error{Data|Io|Format}, naming the path, on an empty or missing
- *  source and on labels whose number does not match. */
+ *  - a folder: images found recursively (.jpg .jpeg .png, any case), sorted by path; if every image
+ * lies in a sub-folder, the first level names the classes, else there are no labels;
+ *  - a list file (.txt or .csv): one path per line, relative to the list, optionally followed by a
+ * comma or tab and a label;
+ *  - `images-idx3-ubyte[.gz]`: an IDX file; labels come from `labels` or, if that is empty, from
+ * the sibling whose name has `labels-idx1` for `images-idx3`, if there is one. Held in memory.
+ *  `labels` (optional): an IDX label file (with an IDX source) . Throws Error{Data|Io|Format},
+ * naming the path, on an empty or missing source and on labels whose number does not match. */
 std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
                                       const std::string& labels = "");
 

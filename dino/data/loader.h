@@ -1,5 +1,6 @@
-// Worker threads that keep crop batches ready ahead of the training step. The sequence of batches depends on the seed alone, never on the
-// number of workers or their timing; a bad image is replaced by its neighbour, counted and listed.
+// Worker threads that keep crop batches ready ahead of the training step. The sequence of batches
+// depends on the seed alone, never on the number of workers or their timing; a bad image is
+// replaced by its neighbour, counted and listed.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -20,15 +21,16 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   int workers = 2;              ///< threads; 0 = make each batch in the caller's thread
   int batches_ahead = 3;        ///< batches kept ready
-  double max_bad_share = 0.05;  ///< stop with Error{Data} once more than this share of tried images (and at least 16) is bad
+  double max_bad_share = 0.05;  ///< stop with Error{Data} once more than this share of tried images
+                                ///< (and at least 16) is bad
   std::int64_t first_iteration = 0;
 };
 
 struct LoaderStats {
-  std::int64_t images = 0;         ///< source images decoded and cropped
-  double wait_seconds = 0;         ///< time next() blocked
-  double busy_seconds = 0;         ///< worker time spent decoding and cropping, summed
-  std::vector<std::string> bad;    ///< "name: reason" of bad images, first 100
+  std::int64_t images = 0;       ///< source images decoded and cropped
+  double wait_seconds = 0;       ///< time next() blocked
+  double busy_seconds = 0;       ///< worker time spent decoding and cropping, summed
+  std::vector<std::string> bad;  ///< "name: reason" of bad images, first 100
   std::int64_t bad_count = 0;
 };
 
@@ -42,8 +44,8 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   std::int64_t iterations_per_epoch() const;
-  /** The batch of the next iteration, counted from first_iteration; the caller may hand the buffers back with recycle().
-   *  Rethrows a worker's error. */
+  /** The batch of the next iteration, counted from first_iteration; the caller may hand the buffers
+   * back with recycle(). Rethrows a worker's error. */
   CropBatch next();
   void recycle(CropBatch&& batch);
   LoaderStats stats() const;

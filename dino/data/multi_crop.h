@@ -1,5 +1,6 @@
-// DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py DataAugmentationDINO): one image in, two global
-// and L local crops out, each with its own geometry and colours. Pixels stay 8-bit until normalisation, as in the reference.
+// DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py
+// DataAugmentationDINO): one image in, two global and L local crops out, each with its own geometry
+// and colours. Pixels stay 8-bit until normalisation, as in the reference.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -10,43 +11,71 @@
 
 namespace dino::data {
 
-/** Probabilities and strengths; defaults are the DINO ImageNet recipe. Triples are {global 1, global 2, local}. */
+/** Probabilities and strengths; defaults are the DINO ImageNet recipe. Triples are {global 1,
+ * global 2, local}. */
 struct MultiCropOptions {
-  int global_size = 224;                             ///< px
-  std::array<double, 2> global_scale = {0.4, 1.0};   ///< share of the image's area
-  int local_size = 96;                               ///< px
-  int local_count = 8;                               ///< 0 = global crops only
-  std::array<double, 2> local_scale = {0.05, 0.4};   ///< share of the image's area
-  double horizontal_flip = 0.5;                      ///< probability
-  double jitter = 0.8;                               ///< probability of colour jitter
-  double brightness = 0.4;                           ///< factor in [max(0,1-b), 1+b]
-  double contrast = 0.4;                             ///< likewise
-  double saturation = 0.2;                           ///< likewise; no effect on grey images
-  double hue = 0.1;                                  ///< shift in [-h, h] turns; no effect on grey images
-  double grayscale = 0.2;                            ///< probability; no effect on grey images
+  int global_size = 224;                            ///< px
+  std::array<double, 2> global_scale = {0.4, 1.0};  ///< share of the image's area
+  int local_size = 96;                              ///< px
+  int local_count = 8;                              ///< 0 = global crops only
+  std::array<double, 2> local_scale = {0.05, 0.4};  ///< share of the image's area
+  double horizontal_flip = 0.5;                     ///< probability
+  double jitter = 0.8;                              ///< probability of colour jitter
+  double brightness = 0.4;                          ///< factor in [max(0,1-b), 1+b]
+  double contrast = 0.4;                            ///< likewise
+  double saturation = 0.2;                          ///< likewise; no effect on grey images
+  double hue = 0.1;        ///< shift in [-h, h] turns; no effect on grey images
+  double grayscale = 0.2;  ///< probability; no effect on grey images
   std::array<double, 3> blur = {1.0, 0.1, 0.5};      ///< probability per view kind
   std::array<double, 2> blur_radius = {0.1, 2.0};    ///< px, Gaussian standard deviation
   std::array<double, 3> solarize = {0.0, 0.2, 0.0};  ///< probability per view kind
-  int pad = 0;                                       ///< px of zeros added around the image before cropping (small centred images)
+  int pad = 0;  ///< px of zeros added around the image before cropping (small centred images)
   std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of pixels in [0, 1]
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
+  bool operator==(const MultiCropOptions&) const = default;
 };
 
-/** Throws Error{Config} naming the key if a value is out of range or mean/std do not have `channels` entries. */
+/** Throws Error{Config} naming the key if a value is out of range or mean/std do not have
+ * `channels` entries. */
 void validate(const MultiCropOptions& options, int channels);
 
-/** What was drawn for one view; `describe`d crops appear in tests and in the crop contact sheet. */
+/** Everything drawn for one view; tests and the crop contact sheet show it. */
 struct CropRecord {
-  int left = 0, top = 0, width = 0, height = 0;  ///< px in the source image
+  int size = 0;  ///< px, side of the finished view
+  int left = 0, top = 0, width = 0,
+      height = 0;  ///< px in the source image; with `pad`, may reach outside it
   bool flipped = false, jittered = false, grayscaled = false, blurred = false, solarized = false;
+  std::array<int, 4> order = {0, 1, 2,
+                              3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
+  double brightness = 1, contrast = 1, saturation = 1, hue = 0;
+  double blur_radius = 0;  ///< px
 };
 
-/** One view as 8-bit pixels, before normalisation. view: 0, 1 the global crops; 2 ... 1+local_count the locals.
- *  Randomness is Rng(seed, epoch, sample, view) passed in; equal streams give equal pixels. Thread-safe. */
-image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options, Rng rng,
-                       CropRecord* record = nullptr);
+/** Draws one view of a width x height px image. view: 0, 1 the global crops; 2 ... 1+local_count
+ * the locals. Randomness is Rng(seed, epoch, sample, view); equal streams give equal records.
+ * Thread-safe. */
+CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& options, Rng rng);
 
-/** uint8 [H, W, C] -> float [C, H, W], (x/255 - mean)/std, written to `out` (C*H*W floats). */
+/** Makes the view that `record` describes, 8-bit pixels before normalisation. Thread-safe. */
+image::Image apply_crop(const image::Image& source, const CropRecord& record);
+
+/** draw_crop, then apply_crop. */
+image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
+                       Rng rng, CropRecord* record = nullptr);
+
+/** uint8 [H, W, C] -> float [C, H, W], (x/255 - mean)/std, by a table of the 256 values per
+ * channel. Thread-safe. */
+class Normalizer {
+ public:
+  explicit Normalizer(const MultiCropOptions& options);
+  /** Writes C*H*W floats. The image must have as many channels as options.mean has entries. */
+  void operator()(const image::Image& source, float* out) const;
+
+ private:
+  std::vector<std::array<float, 256>> tables_;  // [C]
+};
+
+/** One-off form of Normalizer. */
 void normalize(const image::Image& source, const MultiCropOptions& options, float* out);
 
 }  // namespace dino::data

@@ -1,15 +1,18 @@
-// Which images an iteration trains on. Stateless: iteration -> indices, so resuming needs only the iteration.
+// Which images an iteration trains on. Stateless: iteration -> indices, so resuming needs only the
+// iteration.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 namespace dino::data {
 
-/** Each epoch is a fresh permutation drawn from Rng(seed, epoch); the last incomplete batch is dropped. Split over ranks, rank r
- *  takes every world_size-th element (offset r) of that permutation. Thread-compatible. */
+/** Each epoch is a fresh permutation drawn from (seed, epoch); the last incomplete batch is
+ * dropped. Split over ranks, rank r takes every world_size-th element (offset r) of that
+ * permutation. Thread-compatible. */
 class EpochSampler {
  public:
-  /** Throws Error{Data} if the data set is empty or smaller than one batch of all ranks. */
+  /** Throws Error{Data} if the data set is empty, a single image or smaller than one batch of all
+   * ranks. */
   EpochSampler(std::int64_t dataset_size, int batch_size, std::uint64_t seed, int rank = 0,
                int world_size = 1);
 

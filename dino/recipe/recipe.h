@@ -1,5 +1,6 @@
-// A recipe: everything that defines a training run, as plain aggregates with the DINO ImageNet defaults, read from TOML.
-// `extends = "other.toml"` starts from another file; unknown keys are errors; the resolved recipe is written into the run.
+// A recipe: everything that defines a training run, as plain aggregates with the DINO ImageNet
+// defaults, read from TOML. `extends = "other.toml"` starts from another file; unknown keys are
+// errors; the resolved recipe is written into the run.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -14,22 +15,26 @@ namespace dino::recipe {
 
 /** [data] */
 struct Data {
-  std::string train;            ///< source of training images (see data::open_dataset); relative to the working directory
-  int channels = 3;             ///< 1 grey, 3 RGB
-  int workers = 2;              ///< loader threads
+  std::string train;  ///< source of training images (see data::open_dataset); relative to the
+                      ///< working directory
+  int channels = 3;   ///< 1 grey, 3 RGB
+  int workers = 2;    ///< loader threads
   double max_bad_share = 0.05;  ///< stop once more than this share of images cannot be read
   std::int64_t limit = 0;       ///< use only this many images (0 = all), drawn by the seed
+  bool operator==(const Data&) const = default;
 };
 
 /** [backbone] */
 struct Backbone {
-  std::string arch = "vit_small";  ///< vit_tiny, vit_small, vit_base, resnet50, or vit with dim/depth/heads given
-  int patch_size = 16;             ///< px
-  int dim = 0;                     ///< D; 0 = the arch's
-  int depth = 0;                   ///< blocks; 0 = the arch's
-  int heads = 0;                   ///< 0 = the arch's
-  double mlp_ratio = 4.0;          ///< hidden width of the MLP over D
-  double drop_path = 0.1;          ///< student's stochastic depth of the last block; linear from 0
+  std::string arch =
+      "vit_small";  ///< vit_tiny, vit_small, vit_base, resnet50, or vit with dim/depth/heads given
+  int patch_size = 16;     ///< px
+  int dim = 0;             ///< D; 0 = the arch's
+  int depth = 0;           ///< blocks; 0 = the arch's
+  int heads = 0;           ///< 0 = the arch's
+  double mlp_ratio = 4.0;  ///< hidden width of the MLP over D
+  double drop_path = 0.1;  ///< student's stochastic depth of the last block; linear from 0
+  bool operator==(const Backbone&) const = default;
 };
 
 /** [head] the DINO projection head */
@@ -40,58 +45,66 @@ struct Head {
   int bottleneck = 256;         ///< width that is L2-normalised
   bool norm_last_layer = true;  ///< keep the weight-norm gain of the last layer at 1
   bool batch_norm = false;      ///< batch norm after each hidden linear
+  bool operator==(const Head&) const = default;
 };
 
 /** [dino] the DINO objective */
 struct Dino {
-  double weight = 1.0;                 ///< in the total loss
+  double weight = 1.0;  ///< in the total loss
   double student_temperature = 0.1;
-  double teacher_temperature = 0.04;   ///< after warm-up
+  double teacher_temperature = 0.04;  ///< after warm-up
   double warmup_teacher_temperature = 0.04;
   double warmup_teacher_temperature_epochs = 0;
   double center_momentum = 0.9;
+  bool operator==(const Dino&) const = default;
 };
 
 /** [optim] */
 struct Optim {
-  std::string optimizer = "adamw";        ///< adamw, sgd, lars
-  double lr = 5e-4;                       ///< base rate at lr_reference_batch images
-  int lr_reference_batch = 256;           ///< linear rule: lr * batch / reference; 0 = use lr as it is
-  double min_lr = 1e-6;                   ///< not scaled
+  std::string optimizer = "adamw";  ///< adamw, sgd, lars
+  double lr = 5e-4;                 ///< base rate at lr_reference_batch images
+  int lr_reference_batch = 256;     ///< linear rule: lr * batch / reference; 0 = use lr as it is
+  double min_lr = 1e-6;             ///< not scaled
   double warmup_epochs = 10;
   double weight_decay = 0.04, weight_decay_end = 0.4;
   double ema_momentum = 0.996, ema_momentum_end = 1.0;
-  double clip_grad = 3.0;                 ///< per parameter tensor; 0 = off
+  double clip_grad = 3.0;  ///< per parameter tensor; 0 = off
   double freeze_last_layer_epochs = 1;
   std::array<double, 2> betas = {0.9, 0.999};
   double eps = 1e-8;
+  bool operator==(const Optim&) const = default;
 };
 
 /** [train] */
 struct Train {
   double epochs = 100;
-  int batch_size = 64;        ///< images per optimiser step
-  int accumulate = 1;         ///< micro-batches a step is split into
+  int batch_size = 64;             ///< images per optimiser step
+  int accumulate = 1;              ///< micro-batches a step is split into
   std::string precision = "auto";  ///< fp32, bf16, auto
-  double save_minutes = 10;   ///< between checkpoints; one is also written at the end and on Ctrl-C
-  int keep_last = 3;          ///< checkpoints kept besides the best
-  double max_minutes = 0;     ///< stop cleanly after this long (0 = never); schedules are not shortened
-  int log_every = 10;         ///< iterations between lines of metrics.jsonl
+  double save_minutes = 10;  ///< between checkpoints; one is also written at the end and on Ctrl-C
+  int keep_last = 3;         ///< checkpoints kept besides the best
+  double max_minutes =
+      0;               ///< stop cleanly after this long (0 = never); schedules are not shortened
+  int log_every = 10;  ///< iterations between lines of metrics.jsonl
+  bool operator==(const Train&) const = default;
 };
 
 /** [knn] the in-training and final k-NN evaluation; off when `train` is empty */
 struct Knn {
-  std::string train;            ///< labelled gallery; empty = off
-  std::string test;             ///< labelled queries of the final figure; empty = only the held-out slice
+  std::string train;  ///< labelled gallery; empty = off
+  std::string test;   ///< labelled queries of the final figure; empty = only the held-out slice
   int k = 20;
   double temperature = 0.07;
-  bool center = false;          ///< subtract the gallery's mean feature before normalising
-  int every_epochs = 1;         ///< in training, on a slice of the gallery held out by the seed
-  std::int64_t slice = 2000;    ///< queries held out from `train` for the in-training figure
-  std::int64_t gallery = 20000; ///< gallery images of the in-training figure (0 = all)
-  int shift_px = 0;             ///< also report: queries shifted at random by up to this and mirrored at random
-  int image_size = 0;           ///< px fed to the backbone; 0 = crops.global_size
-  int resize = 0;               ///< short side before the centre crop; 0 = no resize when sizes match, else image_size * 256 / 224
+  bool center = false;           ///< subtract the gallery's mean feature before normalising
+  int every_epochs = 1;          ///< in training, on a slice of the gallery held out by the seed
+  std::int64_t slice = 2000;     ///< queries held out from `train` for the in-training figure
+  std::int64_t gallery = 20000;  ///< gallery images of the in-training figure (0 = all)
+  int shift_px =
+      0;  ///< also report: queries shifted at random by up to this and mirrored at random
+  int image_size = 0;  ///< px fed to the backbone; 0 = crops.global_size
+  int resize = 0;      ///< short side before the centre crop; 0 = no resize when sizes match, else
+                       ///< image_size * 256 / 224
+  bool operator==(const Knn&) const = default;
 };
 
 struct Recipe {
@@ -107,13 +120,16 @@ struct Recipe {
   recipe::Optim optim;
   recipe::Train train;
   recipe::Knn knn;
+  bool operator==(const Recipe&) const = default;
 };
 
-/** Reads a recipe and applies `overrides` ("optim.lr=2e-3", TOML values). Throws Error{Config} naming file, key, value and, for an unknown
- *  key, the nearest known one; Error{Io} if a file is missing. Validates ranges and contradictions. */
+/** Reads a recipe and applies `overrides` ("optim.lr=2e-3", TOML values). Throws Error{Config}
+ * naming file, key, value and, for an unknown key, the nearest known one; Error{Io} if a file is
+ * missing. Validates ranges and contradictions. */
 Recipe load_recipe(const std::filesystem::path& path, std::span<const std::string> overrides = {});
 /** The same from text; `extends` is relative to `folder`. */
-Recipe parse_recipe(std::string_view toml, std::string_view origin, const std::filesystem::path& folder,
+Recipe parse_recipe(std::string_view toml, std::string_view origin,
+                    const std::filesystem::path& folder,
                     std::span<const std::string> overrides = {});
 /** Complete TOML: every key with its value; parse_recipe(to_toml(r)) == r. */
 std::string to_toml(const Recipe& recipe);

@@ -1,0 +1,305 @@
+// Workers share the images of the earliest unfinished batch, so that two workers finish one batch
+// in half the time instead of two batches together. One mutex guards the window of batches;
+// decoding and cropping happen outside it.
+#include "dino/data/loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "dino/base/error.h"
+
+namespace dino::data {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr std::int64_t kListedBad = 100;  ///< bad images named in the statistics
+constexpr std::int64_t kLoggedBad = 10;   ///< of these, logged one by one
+constexpr std::int64_t kFewestBad = 16;   ///< a share of fewer bad images than this means nothing
+
+std::size_t area(int channels, int size) {
+  return static_cast<std::size_t>(channels) * static_cast<std::size_t>(size) *
+         static_cast<std::size_t>(size);
+}
+
+}  // namespace
+
+class Loader::Impl {
+ public:
+  Impl(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,
+       LogSink sink)
+      : dataset_(dataset),
+        crops_(crops),
+        options_(options),
+        log_(std::move(sink)),
+        normalize_(crops),
+        sampler_(dataset.size(), options.batch_size, options.seed),
+        next_iteration_(options.first_iteration) {
+    validate(crops, options.channels);
+    if (options.workers < 1) return;
+    for (int i = 0; i < std::max(1, options.batches_ahead); ++i) window_.push_back(scheduled());
+    for (int i = 0; i < options.workers; ++i)
+      workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+  }
+
+  std::int64_t iterations_per_epoch() const { return sampler_.iterations_per_epoch(); }
+
+  CropBatch next() {
+    const Clock::time_point start = Clock::now();
+    CropBatch batch = options_.workers > 0 ? wait_for_first() : make_here();
+    const std::lock_guard lock(mutex_);
+    stats_.wait_seconds += seconds_since(start);
+    return batch;
+  }
+
+  void recycle(CropBatch&& batch) {
+    const std::lock_guard lock(mutex_);
+    if (spare_.size() <= window_.size()) spare_.push_back(std::move(batch));
+  }
+
+  LoaderStats stats() const {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+
+ private:
+  /** A batch in the making. Workers write to disjoint rows; the counters are guarded by mutex_. */
+  struct Slot {
+    CropBatch batch;
+    std::vector<std::int64_t> scheduled;  ///< [B] the sampler's indices
+    int claimed = 0;                      ///< images given to workers
+    int finished = 0;
+  };
+
+  // ---- the window of batches
+  // ----------------------------------------------------------------------
+
+  /** The slot of the next iteration not yet scheduled. Called by the consumer only. */
+  std::unique_ptr<Slot> scheduled() {
+    auto slot = std::make_unique<Slot>();
+    {
+      const std::lock_guard lock(mutex_);
+      if (!spare_.empty()) {
+        slot->batch = std::move(spare_.back());
+        spare_.pop_back();
+      }
+    }
+    shape(slot->batch);
+    slot->batch.iteration = next_iteration_;
+    slot->scheduled = sampler_.batch(next_iteration_++);
+    return slot;
+  }
+
+  /** Gives a new or recycled batch the sizes of this run; keeps buffers that fit. */
+  void shape(CropBatch& batch) const {
+    batch.batch_size = options_.batch_size;
+    batch.channels = options_.channels;
+    batch.global_size = crops_.global_size;
+    batch.local_size = crops_.local_size;
+    batch.local_count = crops_.local_count;
+    const auto images = static_cast<std::size_t>(options_.batch_size);
+    const std::size_t globals = 2 * images * area(options_.channels, crops_.global_size);
+    const std::size_t locals = static_cast<std::size_t>(crops_.local_count) * images *
+                               area(options_.channels, crops_.local_size);
+    if (batch.globals.size() != globals) batch.globals = AlignedBuffer(globals);
+    if (batch.locals.size() != locals) batch.locals = AlignedBuffer(locals);
+    batch.indices.assign(images, -1);
+  }
+
+  CropBatch wait_for_first() {
+    std::unique_ptr<Slot> done;
+    {
+      std::unique_lock lock(mutex_);
+      ready_.wait(lock,
+                  [&] { return failure_ || window_.front()->finished == options_.batch_size; });
+      if (failure_) std::rethrow_exception(failure_);
+      done = std::move(window_.front());
+      window_.pop_front();
+    }
+    // The sampler may shuffle a whole epoch here; workers meanwhile have the rest of the window.
+    std::unique_ptr<Slot> fresh = scheduled();
+    {
+      const std::lock_guard lock(mutex_);
+      window_.push_back(std::move(fresh));
+    }
+    work_.notify_all();
+    return std::move(done->batch);
+  }
+
+  CropBatch make_here() {
+    const std::unique_ptr<Slot> slot = scheduled();
+    for (int i = 0; i < options_.batch_size; ++i) make_image(*slot, i, {});
+    return std::move(slot->batch);
+  }
+
+  void work(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      Slot* slot = nullptr;
+      work_.wait(lock, stop, [&] { return failure_ || (slot = unclaimed()) != nullptr; });
+      if (failure_ || stop.stop_requested()) return;
+      const int image = slot->claimed++;
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        make_image(*slot, image, stop);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error && !failure_) failure_ = error;
+      if (error) work_.notify_all();
+      if (++slot->finished == options_.batch_size || error) ready_.notify_one();
+    }
+  }
+
+  Slot* unclaimed() {
+    for (const auto& slot : window_)
+      if (slot->claimed < options_.batch_size) return slot.get();
+    return nullptr;
+  }
+
+  // ---- one image
+  // -----------------------------------------------------------------------------------
+
+  void make_image(Slot& slot, int position, const std::stop_token& stop) {
+    const Clock::time_point start = Clock::now();
+    CropBatch& batch = slot.batch;
+    const std::int64_t index = slot.scheduled[static_cast<std::size_t>(position)];
+    image::Image source;
+    batch.indices[static_cast<std::size_t>(position)] = load_near(index, stop, source);
+    if (source.empty()) return;  // stopped
+    const auto epoch =
+        static_cast<std::uint64_t>(batch.iteration / sampler_.iterations_per_epoch());
+    for (int view = 0; view < 2 + batch.local_count; ++view) {
+      const Rng rng(options_.seed, epoch, static_cast<std::uint64_t>(index),
+                    static_cast<std::uint64_t>(view));
+      normalize_(crop_view(source, view, crops_, rng), row(batch, view, position));
+    }
+    const std::lock_guard lock(mutex_);
+    ++stats_.images;
+    stats_.busy_seconds += seconds_since(start);
+  }
+
+  static float* row(CropBatch& batch, int view, int position) {
+    const bool global = view < 2;
+    const int crop = global ? view : view - 2;
+    const auto row = static_cast<std::size_t>(crop) * static_cast<std::size_t>(batch.batch_size) +
+                     static_cast<std::size_t>(position);  // crop-major
+    return global ? batch.globals.data() + row * area(batch.channels, batch.global_size)
+                  : batch.locals.data() + row * area(batch.channels, batch.local_size);
+  }
+
+  /** Loads image `index` or, if it is bad, the nearest later one that is not (going round at the
+   * end); returns which. */
+  std::int64_t load_near(std::int64_t index, const std::stop_token& stop, image::Image& out) {
+    for (std::int64_t step = 0; step < dataset_.size() && !stop.stop_requested(); ++step) {
+      const std::int64_t candidate = (index + step) % dataset_.size();
+      if (try_load(candidate, out)) return candidate;
+    }
+    if (!stop.stop_requested())
+      fail(ErrorKind::Data, "[load images] none of the {} images can be read; first: {}",
+           dataset_.size(), stats().bad.front());
+    return -1;
+  }
+
+  bool try_load(std::int64_t index, image::Image& out) {
+    if (!known_bad(index)) {
+      try {
+        out = dataset_.load(index);
+        DINO_ASSERT(out.channels == options_.channels && !out.empty());
+        const std::lock_guard lock(mutex_);
+        ++tried_;
+        return true;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
+        remember_bad(index, error.what());
+      }
+    }
+    check_bad_share();
+    return false;
+  }
+
+  bool known_bad(std::int64_t index) const {
+    const std::lock_guard lock(mutex_);
+    return bad_.contains(index);
+  }
+
+  void remember_bad(std::int64_t index, const char* reason) {
+    const std::string text = fmt::format("{}: {}", dataset_.name(index), reason);
+    std::int64_t count = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!bad_.insert(index).second) return;  // another worker met it at the same time
+      count = ++stats_.bad_count;
+      if (count <= kListedBad) stats_.bad.push_back(text);
+    }
+    if (count <= kLoggedBad) log(log_, LogLevel::Warning, "skipped a bad image: " + text);
+    if (count == kLoggedBad)
+      log(log_, LogLevel::Warning, "further bad images are counted, not shown");
+  }
+
+  /** Counts one more meeting with a bad image; the share is of meetings, so that it does not fade
+   * over epochs. */
+  void check_bad_share() {
+    const std::lock_guard lock(mutex_);
+    ++tried_;
+    ++met_bad_;
+    const double share = static_cast<double>(met_bad_) / static_cast<double>(tried_);
+    if (met_bad_ >= kFewestBad && share > options_.max_bad_share)
+      fail(ErrorKind::Data,
+           "[load images] {} of {} images tried cannot be read, more than data.max_bad_share = {}; "
+           "first: {}; check data.train",
+           met_bad_, tried_, options_.max_bad_share, stats_.bad.front());
+  }
+
+  const Dataset& dataset_;
+  const MultiCropOptions crops_;
+  const LoaderOptions options_;
+  const LogSink log_;
+  const Normalizer normalize_;
+  EpochSampler sampler_;         // consumer only
+  std::int64_t next_iteration_;  // consumer only
+
+  mutable std::mutex mutex_;  // guards all below
+  std::condition_variable_any work_;
+  std::condition_variable ready_;
+  std::deque<std::unique_ptr<Slot>> window_;  // front: the batch next() gives
+  std::vector<CropBatch> spare_;
+  std::exception_ptr failure_;
+  LoaderStats stats_;
+  std::unordered_set<std::int64_t> bad_;
+  std::int64_t tried_ = 0, met_bad_ = 0;
+  std::vector<std::jthread> workers_;  // last: joined before anything they use goes
+};
+
+Loader::Loader(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,
+               LogSink log)
+    : impl_(std::make_unique<Impl>(dataset, crops, options, std::move(log))) {}
+Loader::~Loader() = default;
+
+std::int64_t Loader::iterations_per_epoch() const {
+  return impl_->iterations_per_epoch();
+}
+CropBatch Loader::next() {
+  return impl_->next();
+}
+void Loader::recycle(CropBatch&& batch) {
+  impl_->recycle(std::move(batch));
+}
+LoaderStats Loader::stats() const {
+  return impl_->stats();
+}
+
+}  // namespace dino::data

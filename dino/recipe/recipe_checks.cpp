@@ -1,0 +1,113 @@
+// Ranges of single keys (from recipe_fields.h), then the pairs of keys that contradict each other.
+#include "dino/recipe/recipe.h"
+#include "dino/recipe/recipe_fields.h"
+
+namespace dino::recipe {
+namespace {
+
+/** TOML is UTF-8 by definition: any other string could be typed but never read back from the run's
+ * recipe. */
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80       ? 1
+                               : lead >> 5 == 6  ? 2
+                               : lead >> 4 == 14 ? 3
+                               : lead >> 3 == 30 ? 4
+                                                 : 0;
+    if (length == 0 || i + length > text.size()) return false;
+    std::uint32_t code = length == 1 ? lead : lead & (0x7fu >> length);
+    for (std::size_t j = 1; j < length; ++j) {
+      const auto next = static_cast<unsigned char>(text[i + j]);
+      if (next >> 6 != 2) return false;
+      code = code << 6 | (next & 0x3fu);
+    }
+    constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (code < kSmallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+      return false;
+    i += length;
+  }
+  return true;
+}
+
+template <typename Options>
+void check_text(std::string_view section, const Options& options) {
+  visit_fields(options, [&](std::string_view key, const auto& value, const auto&) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+      if (!is_utf8(value))
+        fail(ErrorKind::Config,
+             "[recipe] {}{}{} is not UTF-8, which a recipe cannot hold; rename it or make a link "
+             "with "
+             "a plain name",
+             section, section.empty() ? "" : ".", key);
+    }
+  });
+}
+
+void check_multiple(std::string_view key, int value, int patch_size) {
+  if (value % patch_size != 0)
+    fail(ErrorKind::Config,
+         "[recipe] {} = {} is not a multiple of backbone.patch_size = {}; change one of the two",
+         key, value, patch_size);
+}
+
+void check_backbone(const Recipe& r) {
+  const Backbone& b = r.backbone;
+  if (b.arch == "resnet50") return;
+  check_multiple("crops.global_size", r.crops.global_size, b.patch_size);
+  if (r.crops.local_count > 0) check_multiple("crops.local_size", r.crops.local_size, b.patch_size);
+  check_multiple("knn.image_size", r.knn.image_size, b.patch_size);
+  if (b.arch == "vit" && (b.dim == 0 || b.depth == 0 || b.heads == 0))
+    fail(ErrorKind::Config,
+         "[recipe] backbone.arch = vit needs backbone.dim, backbone.depth and backbone.heads; they "
+         "are {}, {} "
+         "and {}",
+         b.dim, b.depth, b.heads);
+  if (b.dim > 0 && b.heads > 0 && b.dim % b.heads != 0)
+    fail(ErrorKind::Config, "[recipe] backbone.dim = {} is not a multiple of backbone.heads = {}",
+         b.dim, b.heads);
+}
+
+void check_training(const Recipe& r) {
+  if (r.objectives.empty()) fail(ErrorKind::Config, "[recipe] objectives is empty; allowed: dino");
+  if (r.train.batch_size % r.train.accumulate != 0)
+    fail(ErrorKind::Config,
+         "[recipe] train.batch_size = {} is not a multiple of train.accumulate = {}",
+         r.train.batch_size, r.train.accumulate);
+  if (r.optim.warmup_epochs > r.train.epochs)
+    fail(ErrorKind::Config, "[recipe] optim.warmup_epochs = {} is longer than train.epochs = {}",
+         r.optim.warmup_epochs, r.train.epochs);
+  if (r.dino.warmup_teacher_temperature_epochs > r.train.epochs)
+    fail(ErrorKind::Config,
+         "[recipe] dino.warmup_teacher_temperature_epochs = {} is longer than train.epochs = {}",
+         r.dino.warmup_teacher_temperature_epochs, r.train.epochs);
+}
+
+void check_knn(const Recipe& r) {
+  if (r.knn.train.empty() && !r.knn.test.empty())
+    fail(ErrorKind::Config,
+         "[recipe] knn.test = {} needs labelled images to compare with; set knn.train", r.knn.test);
+  const int size = r.knn.image_size > 0 ? r.knn.image_size : r.crops.global_size;
+  if (r.knn.resize > 0 && r.knn.resize < size)
+    fail(ErrorKind::Config,
+         "[recipe] knn.resize = {} is smaller than the {} px cut from it (knn.image_size or "
+         "crops.global_size)",
+         r.knn.resize, size);
+}
+
+}  // namespace
+
+void validate(const Recipe& recipe) {
+  check_fields("", recipe);
+  check_text("", recipe);
+  visit_sections(recipe, [](const char* section, const auto& options) {
+    check_fields(section, options);
+    check_text(section, options);
+  });
+  data::validate(recipe.crops, recipe.data.channels);
+  check_backbone(recipe);
+  check_training(recipe);
+  check_knn(recipe);
+}
+
+}  // namespace dino::recipe

@@ -1,0 +1,115 @@
+// The sections and keys of a recipe and what each key may hold: the only list of them.
+#pragma once
+#include "dino/base/option_fields.h"
+#include "dino/data/multi_crop_fields.h"
+#include "dino/recipe/recipe.h"
+
+namespace dino::recipe {
+
+template <OptionsOf<Data> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("train", o.train, Anything{});
+  field("channels", o.channels, OneOfNumbers{{1, 3}});
+  field("workers", o.workers, between(0, 256));
+  field("max_bad_share", o.max_bad_share, between(0, 1));
+  field("limit", o.limit, at_least(0));
+}
+
+template <OptionsOf<Backbone> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("arch", o.arch, OneOfWords{{"vit_tiny", "vit_small", "vit_base", "vit", "resnet50"}});
+  field("patch_size", o.patch_size, between(1, 256));
+  field("dim", o.dim, between(0, 16384));
+  field("depth", o.depth, between(0, 256));
+  field("heads", o.heads, between(0, 256));
+  field("mlp_ratio", o.mlp_ratio, above(0, 64));
+  field("drop_path", o.drop_path, below(0, 1));
+}
+
+template <OptionsOf<Head> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("prototypes", o.prototypes, between(2, 1 << 22));
+  field("layers", o.layers, between(1, 16));
+  field("hidden", o.hidden, between(1, 65536));
+  field("bottleneck", o.bottleneck, between(1, 65536));
+  field("norm_last_layer", o.norm_last_layer, Anything{});
+  field("batch_norm", o.batch_norm, Anything{});
+}
+
+template <OptionsOf<Dino> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("weight", o.weight, at_least(0));
+  field("student_temperature", o.student_temperature, above(0, 10));
+  field("teacher_temperature", o.teacher_temperature, above(0, 10));
+  field("warmup_teacher_temperature", o.warmup_teacher_temperature, above(0, 10));
+  field("warmup_teacher_temperature_epochs", o.warmup_teacher_temperature_epochs, at_least(0));
+  field("center_momentum", o.center_momentum, below(0, 1));
+}
+
+template <OptionsOf<Optim> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("optimizer", o.optimizer, OneOfWords{{"adamw", "sgd", "lars"}});
+  field("lr", o.lr, above(0, 100));
+  field("lr_reference_batch", o.lr_reference_batch, between(0, 1 << 20));
+  field("min_lr", o.min_lr, between(0, 100));
+  field("warmup_epochs", o.warmup_epochs, at_least(0));
+  field("weight_decay", o.weight_decay, between(0, 100));
+  field("weight_decay_end", o.weight_decay_end, between(0, 100));
+  field("ema_momentum", o.ema_momentum, between(0, 1));
+  field("ema_momentum_end", o.ema_momentum_end, between(0, 1));
+  field("clip_grad", o.clip_grad, at_least(0));
+  field("freeze_last_layer_epochs", o.freeze_last_layer_epochs, at_least(0));
+  field("betas", o.betas, below(0, 1));
+  field("eps", o.eps, above(0, 1));
+}
+
+template <OptionsOf<Train> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("epochs", o.epochs, above(0, 1e6));
+  field("batch_size", o.batch_size, between(1, 1 << 20));
+  field("accumulate", o.accumulate, between(1, 1 << 20));
+  field("precision", o.precision, OneOfWords{{"auto", "fp32", "bf16"}});
+  field("save_minutes", o.save_minutes, above(0));
+  field("keep_last", o.keep_last, between(1, 1000));
+  field("max_minutes", o.max_minutes, at_least(0));
+  field("log_every", o.log_every, between(1, 1e6));
+}
+
+template <OptionsOf<Knn> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("train", o.train, Anything{});
+  field("test", o.test, Anything{});
+  field("k", o.k, between(1, 10000));
+  field("temperature", o.temperature, above(0, 10));
+  field("center", o.center, Anything{});
+  field("every_epochs", o.every_epochs, between(1, 1e6));
+  field("slice", o.slice, at_least(1));
+  field("gallery", o.gallery, at_least(0));
+  field("shift_px", o.shift_px, between(0, 4096));
+  field("image_size", o.image_size, between(0, 4096));
+  field("resize", o.resize, between(0, 8192));
+}
+
+/** Keys outside any section. The seed must fit TOML's 64-bit signed integers. */
+template <OptionsOf<Recipe> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("name", o.name, Anything{});
+  field("description", o.description, Anything{});
+  field("seed", o.seed, between(0, 9.2e18));
+  field("objectives", o.objectives, OneOfWords{{"dino"}});
+}
+
+/** Calls section(name, options) for each [section], in the order of the file. */
+template <OptionsOf<Recipe> Options, typename Section>
+void visit_sections(Options& o, Section&& section) {
+  section("data", o.data);
+  section("crops", o.crops);
+  section("backbone", o.backbone);
+  section("head", o.head);
+  section("dino", o.dino);
+  section("optim", o.optim);
+  section("train", o.train);
+  section("knn", o.knn);
+}
+
+}  // namespace dino::recipe
