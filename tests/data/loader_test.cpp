@@ -1,0 +1,227 @@
+#include "dino/data/loader.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "dino/base/error.h"
+#include "tests/data/fake_data.h"
+
+namespace dino::data {
+namespace {
+
+MultiCropOptions tiny_crops(int channels) {
+  MultiCropOptions crops;
+  crops.global_size = 6;
+  crops.local_size = 4;
+  crops.local_count = 3;
+  crops.mean.assign(static_cast<std::size_t>(channels), 0.5);
+  crops.std.assign(static_cast<std::size_t>(channels), 0.25);
+  return crops;
+}
+
+LoaderOptions options(int workers, std::int64_t first = 0) {
+  return {.batch_size = 5, .channels = 1, .seed = 3, .workers = workers, .first_iteration = first};
+}
+
+/** Everything a batch holds, as one comparable value. */
+struct Content {
+  std::int64_t iteration;
+  std::vector<std::int64_t> indices;
+  std::vector<float> globals, locals;
+  bool operator==(const Content&) const = default;
+};
+
+Content content(const CropBatch& batch) {
+  return {batch.iteration,
+          batch.indices,
+          {batch.globals.data(), batch.globals.data() + batch.globals.size()},
+          {batch.locals.data(), batch.locals.data() + batch.locals.size()}};
+}
+
+std::vector<Content> run(const Dataset& data, const LoaderOptions& how, int count) {
+  Loader loader(data, tiny_crops(how.channels), how);
+  std::vector<Content> batches;
+  for (int i = 0; i < count; ++i) {
+    CropBatch batch = loader.next();
+    batches.push_back(content(batch));
+    loader.recycle(std::move(batch));
+  }
+  return batches;
+}
+
+template <typename Body>
+std::string message(ErrorKind kind, const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return "";
+}
+
+TEST(Loader, BytesDoNotDependOnTheNumberOfWorkers) {
+  const FakeData data(23, {2, 3, 22});
+  LoaderOptions how = options(0);
+  how.max_bad_share = 1;
+  const auto expected = run(data, how, 12);  // three epochs
+  for (const int workers : {1, 2, 5}) {
+    how.workers = workers;
+    EXPECT_EQ(run(data, how, 12), expected) << workers;
+  }
+}
+
+TEST(Loader, StartingLaterGivesTheTailOfTheWholeRun) {
+  const FakeData data(23);
+  const auto whole = run(data, options(2), 12);
+  for (const int first : {1, 4, 7}) {
+    const auto tail = run(data, options(2, first), 12 - first);
+    EXPECT_TRUE(std::equal(tail.begin(), tail.end(), whole.begin() + first)) << first;
+  }
+}
+
+TEST(Loader, BatchesHaveTheSamplersImagesCropMajor) {
+  const FakeData data(20);
+  MultiCropOptions crops = tiny_crops(1);
+  crops.jitter = 0;
+  crops.solarize = {0, 0, 0};
+  Loader loader(data, crops, options(2));
+  EpochSampler sampler(20, 5, 3);
+  EXPECT_EQ(loader.iterations_per_epoch(), 4);
+  for (int iteration = 0; iteration < 8; ++iteration) {
+    const CropBatch batch = loader.next();
+    EXPECT_EQ(batch.iteration, iteration);
+    EXPECT_EQ(batch.indices, sampler.batch(iteration));
+    ASSERT_EQ(batch.globals.size(), 2u * 5 * 6 * 6);
+    ASSERT_EQ(batch.locals.size(), 3u * 5 * 4 * 4);
+    // The images are flat: every pixel of row crop * B + b tells the image.
+    for (std::size_t i = 0; i < batch.locals.size(); ++i)
+      EXPECT_FLOAT_EQ(batch.locals.data()[i],
+                      (static_cast<float>(batch.indices[i / 16 % 5]) / 255 - 0.5f) / 0.25f);
+    for (std::size_t i = 0; i < batch.globals.size(); ++i)
+      EXPECT_FLOAT_EQ(batch.globals.data()[i],
+                      (static_cast<float>(batch.indices[i / 36 % 5]) / 255 - 0.5f) / 0.25f);
+  }
+}
+
+TEST(Loader, ColourAndNoLocalCrops) {
+  const FakeData data(10, {}, 3);
+  MultiCropOptions crops = tiny_crops(3);
+  crops.local_count = 0;
+  LoaderOptions how = options(1);
+  how.channels = 3;
+  Loader loader(data, crops, how);
+  const CropBatch batch = loader.next();
+  EXPECT_EQ(batch.globals.size(), 2u * 5 * 3 * 6 * 6);
+  EXPECT_EQ(batch.locals.size(), 0u);
+}
+
+TEST(Loader, RecycledBuffersAreUsedAgain) {
+  const FakeData data(20);
+  Loader loader(data, tiny_crops(1), options(0));
+  CropBatch first = loader.next();
+  const float* buffer = first.globals.data();
+  loader.recycle(std::move(first));
+  EXPECT_EQ(loader.next().globals.data(), buffer);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer) % 64, 0u);
+  loader.recycle(CropBatch{});  // of other sizes: replaced, not written past its end
+  EXPECT_EQ(loader.next().globals.size(), 2u * 5 * 6 * 6);
+}
+
+TEST(Loader, BadImagesAreReplacedCountedAndListedOnce) {
+  const FakeData data(20, {4, 5});
+  LoaderOptions how = options(2);
+  how.max_bad_share = 0.5;
+  std::mutex mutex;
+  std::vector<std::string> logged;
+  Loader loader(data, tiny_crops(1), how, [&](LogLevel level, std::string_view text) {
+    const std::lock_guard lock(mutex);
+    EXPECT_EQ(level, LogLevel::Warning);
+    logged.emplace_back(text);
+  });
+  int replaced = 0;
+  for (int i = 0; i < 12; ++i)  // three epochs
+    for (const auto index : loader.next().indices) {
+      EXPECT_TRUE(index != 4 && index != 5);
+      replaced += index == 6;
+    }
+  EXPECT_EQ(replaced, 9) << "4 and 5 are each replaced by 6, once an epoch";
+  const LoaderStats stats = loader.stats();
+  EXPECT_EQ(stats.bad_count, 2);
+  ASSERT_EQ(stats.bad.size(), 2u);
+  EXPECT_NE(stats.bad[0].find("[decode]"), std::string::npos);
+  EXPECT_NE(stats.bad[0].find("fake#"), std::string::npos);
+  EXPECT_EQ(logged.size(), 2u);
+}
+
+TEST(Loader, TooManyBadImagesStopTheRun) {
+  std::set<std::int64_t> bad;
+  for (int i = 0; i < 50; ++i) bad.insert(i * 2);
+  const FakeData data(100, bad);
+  for (const int workers : {0, 2}) {
+    const std::string text = message(ErrorKind::Data, [&] { run(data, options(workers), 1000); });
+    EXPECT_NE(text.find("data.max_bad_share = 0.05"), std::string::npos) << text;
+    EXPECT_NE(text.find("fake#"), std::string::npos) << text;
+  }
+}
+
+TEST(Loader, AFewBadImagesNeverStopASmallDataSet) {
+  const FakeData data(10, {1});
+  EXPECT_NO_THROW(run(data, options(1), 2)) << "one in ten, but fewer than 16 in all";
+}
+
+TEST(Loader, NothingReadableIsAnErrorNotAHang) {
+  const FakeData data(6, {0, 1, 2, 3, 4, 5});
+  for (const int workers : {0, 1, 3}) {
+    LoaderOptions how = options(workers);
+    how.max_bad_share = 1;
+    const std::string text = message(ErrorKind::Data, [&] { run(data, how, 2); });
+    EXPECT_NE(text.find("none of the 6 images"), std::string::npos) << text;
+  }
+}
+
+TEST(Loader, OtherErrorsOfAWorkerReachTheCallerAgainAndAgain) {
+  FakeData data(20);
+  data.internal_error_at = 7;
+  Loader loader(data, tiny_crops(1), options(3));
+  message(ErrorKind::Internal, [&] {
+    for (int i = 0; i < 20; ++i) loader.next();
+  });
+  message(ErrorKind::Internal, [&] { loader.next(); });
+}
+
+TEST(Loader, RefusesABatchLargerThanTheDataSetAndOneImage) {
+  const FakeData three(3), one(1);
+  EXPECT_NE(message(ErrorKind::Data, [&] { run(three, options(2), 1); }).find("train.batch_size"),
+            std::string::npos);
+  EXPECT_NE(message(ErrorKind::Data, [&] { run(one, options(2), 1); }).find("one image"),
+            std::string::npos);
+  MultiCropOptions wrong = tiny_crops(3);
+  EXPECT_THROW(Loader(FakeData(10), wrong, options(1)), Error);
+}
+
+TEST(Loader, CanBeDestroyedAtAnyTime) {
+  const FakeData data(200, {}, 1, 64);
+  for (int taken = 0; taken < 4; ++taken) {
+    Loader loader(data, tiny_crops(1), options(4));
+    for (int i = 0; i < taken; ++i) loader.next();
+  }
+}
+
+TEST(Loader, CountsWorkAndWaiting) {
+  const FakeData data(20);
+  Loader loader(data, tiny_crops(1), options(0));
+  loader.next();
+  loader.next();
+  const LoaderStats stats = loader.stats();
+  EXPECT_EQ(stats.images, 10);
+  EXPECT_GT(stats.busy_seconds, 0);
+  EXPECT_GE(stats.wait_seconds, stats.busy_seconds)
+      << "without workers the caller waits for all of it";
+}
+
+}  // namespace
+}  // namespace dino::data
