@@ -31,7 +31,7 @@ TEST(Rng, SameNameSameDraws) {
 TEST(Rng, StreamIsPinned) {
   Rng rng(1, 2, 3, 4);
   for (const std::uint32_t word :
-       {0x64e94b00, 0x7670bb20, 0x804ae2f1, 0x1d64c8d2, 0xbbcca17a, 0x56d8516f})
+       {0x64e94b00u, 0x7670bb20u, 0x804ae2f1u, 0x1d64c8d2u, 0xbbcca17au, 0x56d8516fu})
     EXPECT_EQ(rng.next_u32(), word);
 }
 

@@ -40,66 +40,71 @@ def fingerprint(image):
     return f"{int(total):016x}"
 
 
-cases = []
+def main():
+    cases = []
 
 
-def add(op, source, result, **parameters):
-    samples = np.asarray(result).reshape(-1)
-    cases.append({"op": op, "source": source, **parameters, "out": list(result.size),
-                  "head": samples[:6].tolist(), "fingerprint": fingerprint(result)})
+    def add(op, source, result, **parameters):
+        samples = np.asarray(result).reshape(-1)
+        cases.append({"op": op, "source": source, **parameters, "out": list(result.size),
+                      "head": samples[:6].tolist(), "fingerprint": fingerprint(result)})
 
 
-def add_resize(source, size, filter_name, box=None):
-    image = synthetic(*source)
-    result = image.resize(size, FILTERS[filter_name], box=box)
-    add("resize", list(source), result, box=list(box or (0, 0) + image.size), filter=filter_name)
-
-
-for channels in (1, 3):
-    for name in FILTERS:
-        for source, size in [((61, 47), (23, 19)), ((23, 19), (61, 47)), ((28, 28), (14, 14)), ((5, 3), (2, 9)),
-                             ((1, 1), (7, 5)), ((1, 40), (3, 11)), ((40, 1), (11, 3)), ((300, 20), (7, 20)),
-                             ((33, 64), (33, 20)), ((17, 17), (17, 17)), ((64, 64), (1, 1)),
-                             ((40, 200), (30, 24))]:
-            add_resize((*source, channels, 1), size, name)
-        for source, box, size in [((61, 47), (3.5, 2.25, 57.75, 40.5), (24, 24)), ((28, 28), (5, 7, 21, 23), (28, 28)),
-                                  ((28, 28), (5, 7, 21, 23), (16, 16)), ((28, 28), (0.5, 0, 28, 28), (28, 28)),
-                                  ((28, 28), (3, 0, 25, 28), (28, 28)), ((28, 28), (0, 3, 28, 20), (28, 28)),
-                                  ((90, 300), (11, 13, 71, 283), (32, 32)), ((64, 48), (60, 40, 64, 48), (9, 31))]:
-            add_resize((*source, channels, 2), size, name, box)
-for size, box in [((224, 224), (37, 21, 411, 330)), ((96, 96), (201, 101, 351, 271)), ((96, 96), (80.5, 3, 150, 75))]:
-    add_resize((500, 375, 3, 3), size, "bicubic", box)
-
-for channels in (1, 3):
-    source = (37, 29, channels, 4)
-    image = synthetic(*source)
-    for factor in (0.0, 0.2, 0.6, 1.0, 1.4, 1.8, 0.3333333, 2.5):
-        add("brightness", list(source), tvf.adjust_brightness(image, factor), value=factor)
-        add("contrast", list(source), tvf.adjust_contrast(image, factor), value=factor)
-        add("saturation", list(source), tvf.adjust_saturation(image, factor), value=factor)
-    for turns in (-0.5, -0.1, -0.013, 0.0, 0.05, 0.1, 0.2, 0.5):
-        add("hue", list(source), tvf.adjust_hue(image, turns), value=turns)
-    add("grayscale", list(source), tvf.to_grayscale(image, num_output_channels=channels))
-    for threshold in (128, 0, 200, 255):
-        add("solarize", list(source), ImageOps.solarize(image, threshold), value=threshold)
-    add("flip", list(source), tvf.hflip(image))
-    for radius in (0.0, 0.1, 0.4, 0.57, 1.0, 1.3, 2.0, 3.7, 30.0):
-        add("blur", list(source), image.filter(ImageFilter.GaussianBlur(radius)), value=radius)
-    for shape in ((1, 1), (1, 9), (9, 1), (3, 2), (130, 70)):
-        source = (*shape, channels, 5)
+    def add_resize(source, size, filter_name, box=None):
         image = synthetic(*source)
-        add("blur", list(source), image.filter(ImageFilter.GaussianBlur(1.7)), value=1.7)
-        add("contrast", list(source), tvf.adjust_contrast(image, 0.7), value=0.7)
+        result = image.resize(size, FILTERS[filter_name], box=box)
+        add("resize", list(source), result, box=list(box or (0, 0) + image.size), filter=filter_name)
+
+
+    for channels in (1, 3):
+        for name in FILTERS:
+            for source, size in [((61, 47), (23, 19)), ((23, 19), (61, 47)), ((28, 28), (14, 14)), ((5, 3), (2, 9)),
+                                 ((1, 1), (7, 5)), ((1, 40), (3, 11)), ((40, 1), (11, 3)), ((300, 20), (7, 20)),
+                                 ((33, 64), (33, 20)), ((17, 17), (17, 17)), ((64, 64), (1, 1)),
+                                 ((40, 200), (30, 24))]:
+                add_resize((*source, channels, 1), size, name)
+            for source, box, size in [((61, 47), (3.5, 2.25, 57.75, 40.5), (24, 24)), ((28, 28), (5, 7, 21, 23), (28, 28)),
+                                      ((28, 28), (5, 7, 21, 23), (16, 16)), ((28, 28), (0.5, 0, 28, 28), (28, 28)),
+                                      ((28, 28), (3, 0, 25, 28), (28, 28)), ((28, 28), (0, 3, 28, 20), (28, 28)),
+                                      ((90, 300), (11, 13, 71, 283), (32, 32)), ((64, 48), (60, 40, 64, 48), (9, 31))]:
+                add_resize((*source, channels, 2), size, name, box)
+    for size, box in [((224, 224), (37, 21, 411, 330)), ((96, 96), (201, 101, 351, 271)), ((96, 96), (80.5, 3, 150, 75))]:
+        add_resize((500, 375, 3, 3), size, "bicubic", box)
+
+    for channels in (1, 3):
+        source = (37, 29, channels, 4)
+        image = synthetic(*source)
+        for factor in (0.0, 0.2, 0.6, 1.0, 1.4, 1.8, 0.3333333, 2.5):
+            add("brightness", list(source), tvf.adjust_brightness(image, factor), value=factor)
+            add("contrast", list(source), tvf.adjust_contrast(image, factor), value=factor)
+            add("saturation", list(source), tvf.adjust_saturation(image, factor), value=factor)
+        for turns in (-0.5, -0.1, -0.013, 0.0, 0.05, 0.1, 0.2, 0.5):
+            add("hue", list(source), tvf.adjust_hue(image, turns), value=turns)
+        add("grayscale", list(source), tvf.to_grayscale(image, num_output_channels=channels))
+        for threshold in (128, 0, 200, 255):
+            add("solarize", list(source), ImageOps.solarize(image, threshold), value=threshold)
         add("flip", list(source), tvf.hflip(image))
+        for radius in (0.0, 0.1, 0.4, 0.57, 1.0, 1.3, 2.0, 3.7, 30.0):
+            add("blur", list(source), image.filter(ImageFilter.GaussianBlur(radius)), value=radius)
+        for shape in ((1, 1), (1, 9), (9, 1), (3, 2), (130, 70)):
+            source = (*shape, channels, 5)
+            image = synthetic(*source)
+            add("blur", list(source), image.filter(ImageFilter.GaussianBlur(1.7)), value=1.7)
+            add("contrast", list(source), tvf.adjust_contrast(image, 0.7), value=0.7)
+            add("flip", list(source), tvf.hflip(image))
 
-# Every colour once, for the hue conversion: 256 x 65536 does not fit Pillow's habits, 4096 x 4096 does.
-codes = np.arange(1 << 24, dtype=np.uint32).reshape(4096, 4096)
-colours = Image.fromarray(np.stack([codes >> 16, (codes >> 8) & 255, codes & 255], axis=-1).astype(np.uint8))
-cube = {f"{turns}": fingerprint(tvf.adjust_hue(colours, turns)) for turns in (0.0, 0.1, -0.37)}
+    # Every colour once, for the hue conversion: 256 x 65536 does not fit Pillow's habits, 4096 x 4096 does.
+    codes = np.arange(1 << 24, dtype=np.uint32).reshape(4096, 4096)
+    colours = Image.fromarray(np.stack([codes >> 16, (codes >> 8) & 255, codes & 255], axis=-1).astype(np.uint8))
+    cube = {f"{turns}": fingerprint(tvf.adjust_hue(colours, turns)) for turns in (0.0, 0.1, -0.37)}
 
-path = pathlib.Path(__file__).with_name("pixel_ops.json")
-with path.open("w") as file:
-    file.write('{"pillow": "%s", "torchvision": "%s",\n' % (PIL.__version__, torchvision.__version__.split("+")[0]))
-    file.write('"hue_of_every_colour": %s,\n"cases": [\n' % json.dumps(cube))
-    file.write(",\n".join(json.dumps(case) for case in cases) + "\n]}\n")
-print(len(cases), path.stat().st_size)
+    path = pathlib.Path(__file__).with_name("pixel_ops.json")
+    with path.open("w") as file:
+        file.write('{"pillow": "%s", "torchvision": "%s",\n' % (PIL.__version__, torchvision.__version__.split("+")[0]))
+        file.write('"hue_of_every_colour": %s,\n"cases": [\n' % json.dumps(cube))
+        file.write(",\n".join(json.dumps(case) for case in cases) + "\n]}\n")
+    print(len(cases), path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+// JPEG through libjpeg(-turbo), with the settings and colour conversions of Pillow. libjpeg reports
+// errors by longjmp: setjmp stays in functions that own nothing, so that no destructor is ever
+// jumped over.
+#include <csetjmp>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+#include "dino/base/error.h"
+#include "dino/image/codec.h"
+#include "dino/image/color.h"
+#include "dino/image/encode.h"
+
+namespace dino::image {
+namespace {
+
+constexpr int kMaxScans = 500;  // a progressive file has about ten; thousands are an attack on time
+
+/** libjpeg's error manager that jumps back to the caller instead of ending the process. */
+struct ErrorTrap {
+  jpeg_error_mgr manager;  // first, so that libjpeg's pointer to it is a pointer to us
+  std::jmp_buf back;
+  char message[JMSG_LENGTH_MAX];
+
+  static ErrorTrap& of(j_common_ptr codec) { return *reinterpret_cast<ErrorTrap*>(codec->err); }
+
+  jpeg_error_mgr* arm() {
+    jpeg_std_error(&manager);
+    message[0] = '\0';
+    manager.error_exit = [](j_common_ptr codec) {
+      codec->err->format_message(codec, of(codec).message);
+      std::longjmp(of(codec).back, 1);
+    };
+    // Missing bytes are an error; other warnings (stray bytes, a bad code here and there) Pillow
+    // lets pass too.
+    manager.emit_message = [](j_common_ptr codec, int level) {
+      if (level < 0 && codec->err->msg_code == JWRN_JPEG_EOF) codec->err->error_exit(codec);
+    };
+    manager.output_message = [](j_common_ptr) {};
+    return &manager;
+  }
+};
+
+/** Turns one decoded line of `width` pixels into the samples of an Image row. */
+using ConvertLine = void (*)(const std::uint8_t* line, int width, std::uint8_t* row);
+
+class Decoder {
+ public:
+  explicit Decoder(Bytes bytes) : bytes_(bytes) {
+    codec_.err = trap_.arm();
+    if (!read_header()) raise();
+  }
+  ~Decoder() { jpeg_destroy_decompress(&codec_); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  const jpeg_decompress_struct& header() const { return codec_; }
+
+  void read(J_COLOR_SPACE space, ConvertLine convert, Image& image) {
+    std::vector<std::uint8_t> line(static_cast<std::size_t>(image.width) * 4);
+    if (!read_lines(space, convert, line.data(), image)) raise();
+  }
+
+ private:
+  bool read_header() {
+    if (setjmp(trap_.back)) return false;
+    jpeg_create_decompress(&codec_);
+    jpeg_mem_src(&codec_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
+    jpeg_read_header(&codec_, TRUE);
+    return true;
+  }
+
+  bool read_lines(J_COLOR_SPACE space, ConvertLine convert, std::uint8_t* line, Image& image) {
+    if (setjmp(trap_.back)) return false;
+    progress_.progress_monitor = [](j_common_ptr codec) {
+      if (reinterpret_cast<j_decompress_ptr>(codec)->input_scan_number <= kMaxScans) return;
+      std::strcpy(ErrorTrap::of(codec).message, "too many scans");
+      std::longjmp(ErrorTrap::of(codec).back, 1);
+    };
+    codec_.progress = &progress_;
+    codec_.out_color_space = space;
+    jpeg_start_decompress(&codec_);
+    for (int y = 0; y < image.height; ++y) {
+      std::uint8_t* target = convert ? line : image.row(y);
+      jpeg_read_scanlines(&codec_, &target, 1);
+      if (convert) convert(line, image.width, image.row(y));
+    }
+    return true;
+  }
+
+  [[noreturn]] void raise() const {
+    fail(ErrorKind::Format, "[decode] damaged or truncated JPEG: {}", trap_.message);
+  }
+
+  Bytes bytes_;
+  jpeg_decompress_struct codec_{};
+  jpeg_progress_mgr progress_{};
+  ErrorTrap trap_;
+};
+
+void rgb_to_grey(const std::uint8_t* line, int width, std::uint8_t* row) {
+  for (int x = 0; x < width; ++x, line += 3) row[x] = luma(line[0], line[1], line[2]);
+}
+
+void grey_to_rgb(const std::uint8_t* line, int width, std::uint8_t* row) {
+  for (int x = 0; x < width; ++x, row += 3) row[0] = row[1] = row[2] = line[x];
+}
+
+/** One ink of an Adobe CMYK file (which stores 255 - ink) over its black, rounded as Pillow does.
+ */
+std::uint8_t ink_to_light(int stored_ink, int stored_black) {
+  const int product = (255 - stored_ink) * stored_black + 128;
+  return static_cast<std::uint8_t>(stored_black - (((product >> 8) + product) >> 8));
+}
+
+void cmyk_to_rgb(const std::uint8_t* line, int width, std::uint8_t* row) {
+  for (int x = 0; x < width; ++x, line += 4, row += 3)
+    for (int c = 0; c < 3; ++c) row[c] = ink_to_light(line[c], line[3]);
+}
+
+void cmyk_to_grey(const std::uint8_t* line, int width, std::uint8_t* row) {
+  for (int x = 0; x < width; ++x, line += 4) {
+    std::uint8_t rgb[3];
+    cmyk_to_rgb(line, 1, rgb);
+    row[x] = luma(rgb[0], rgb[1], rgb[2]);
+  }
+}
+
+}  // namespace
+
+ImageInfo peek_jpeg(Bytes bytes) {
+  const Decoder decoder(bytes);
+  const auto& header = decoder.header();
+  return {ImageKind::Jpeg, static_cast<int>(header.image_width),
+          static_cast<int>(header.image_height), header.num_components == 1 ? 1 : 3};
+}
+
+Image decode_jpeg(Bytes bytes, int channels, const DecodeLimits& limits) {
+  Decoder decoder(bytes);
+  const auto& header = decoder.header();
+  const auto width = static_cast<std::int64_t>(header.image_width);
+  const auto height = static_cast<std::int64_t>(header.image_height);
+  // A Huffman-coded block of 8 x 8 pixels takes one bit at least; arithmetic coding can take less.
+  const std::size_t needed =
+      header.arith_code ? 0 : static_cast<std::size_t>(width * height / (64 * 8));
+  check_size(width, height, needed, bytes, limits);
+
+  Image image(static_cast<int>(width), static_cast<int>(height), channels);
+  switch (header.num_components) {
+    case 1:
+      decoder.read(JCS_GRAYSCALE, channels == 1 ? nullptr : grey_to_rgb, image);
+      break;
+    case 3:
+      decoder.read(JCS_RGB, channels == 3 ? nullptr : rgb_to_grey, image);
+      break;
+    case 4:
+      decoder.read(JCS_CMYK, channels == 3 ? cmyk_to_rgb : cmyk_to_grey, image);
+      break;
+    default:
+      fail(ErrorKind::Format, "[decode] JPEG with {} components is not supported (1, 3 and 4 are)",
+           header.num_components);
+  }
+  return image;
+}
+
+namespace {
+
+class Encoder {
+ public:
+  Encoder() { codec_.err = trap_.arm(); }
+  ~Encoder() {
+    jpeg_destroy_compress(&codec_);
+    std::free(buffer_);
+  }
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  std::vector<std::byte> run(const Image& image, int quality) {
+    if (!write(image, quality))
+      fail(ErrorKind::Internal, "[encode] JPEG encoder failed: {}", trap_.message);
+    const auto* begin = reinterpret_cast<const std::byte*>(buffer_);
+    return {begin, begin + size_};
+  }
+
+ private:
+  bool write(const Image& image, int quality) {
+    if (setjmp(trap_.back)) return false;
+    jpeg_create_compress(&codec_);
+    jpeg_mem_dest(&codec_, &buffer_, &size_);
+    codec_.image_width = static_cast<JDIMENSION>(image.width);
+    codec_.image_height = static_cast<JDIMENSION>(image.height);
+    codec_.input_components = image.channels;
+    codec_.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(&codec_);
+    jpeg_set_quality(&codec_, quality, TRUE);
+    jpeg_start_compress(&codec_, TRUE);
+    for (int y = 0; y < image.height; ++y) {
+      auto* row =
+          const_cast<std::uint8_t*>(image.row(y));  // libjpeg reads only, but says otherwise
+      jpeg_write_scanlines(&codec_, &row, 1);
+    }
+    jpeg_finish_compress(&codec_);
+    return true;
+  }
+
+  jpeg_compress_struct codec_{};
+  ErrorTrap trap_;
+  unsigned char* buffer_ = nullptr;
+  unsigned long size_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::byte> encode_jpeg(const Image& image, int quality) {
+  check_encodable(image);
+  if (image.width > JPEG_MAX_DIMENSION || image.height > JPEG_MAX_DIMENSION)
+    fail(ErrorKind::Usage, "[encode] JPEG holds at most {} px a side: {} x {}; write a PNG",
+         JPEG_MAX_DIMENSION, image.width, image.height);
+  if (quality < 1 || quality > 100)
+    fail(ErrorKind::Usage, "[encode] JPEG quality must lie in 1..100: {}", quality);
+  return Encoder().run(image, quality);
+}
+
+}  // namespace dino::image

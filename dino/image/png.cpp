@@ -1,0 +1,112 @@
+// PNG through libspng, alpha and colour-management chunks ignored as Pillow's convert() does.
+#include <spng.h>
+
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "dino/base/error.h"
+#include "dino/image/codec.h"
+#include "dino/image/color.h"
+#include "dino/image/encode.h"
+
+namespace dino::image {
+namespace {
+
+using Context = std::unique_ptr<spng_ctx, decltype([](spng_ctx* c) { spng_ctx_free(c); })>;
+
+constexpr std::size_t kMaxChunkBytes = std::size_t{64} << 20;  // text and profiles; not pixels
+
+void check(int status, const char* what) {
+  if (status != SPNG_OK)
+    fail(ErrorKind::Format, "[decode] damaged or truncated PNG: {} ({})", spng_strerror(status),
+         what);
+}
+
+Context open_png(Bytes bytes, spng_ihdr& header) {
+  Context context(spng_ctx_new(0));
+  DINO_ASSERT(context);
+  check(spng_set_crc_action(context.get(), SPNG_CRC_ERROR, SPNG_CRC_DISCARD), "setup");
+  check(spng_set_chunk_limits(context.get(), kMaxChunkBytes, kMaxChunkBytes), "setup");
+  check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()), "setup");
+  check(spng_get_ihdr(context.get(), &header), "header");
+  return context;
+}
+
+bool is_grey(const spng_ihdr& header) {
+  return header.color_type == SPNG_COLOR_TYPE_GRAYSCALE ||
+         header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
+}
+
+std::size_t samples_per_pixel(const spng_ihdr& header) {
+  switch (header.color_type) {
+    case SPNG_COLOR_TYPE_TRUECOLOR:
+      return 3;
+    case SPNG_COLOR_TYPE_TRUECOLOR_ALPHA:
+      return 4;
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+}  // namespace
+
+ImageInfo peek_png(Bytes bytes) {
+  spng_ihdr header{};
+  open_png(bytes, header);
+  return {ImageKind::Png, static_cast<int>(header.width), static_cast<int>(header.height),
+          is_grey(header) ? 1 : 3};
+}
+
+Image decode_png(Bytes bytes, int channels, const DecodeLimits& limits) {
+  spng_ihdr header{};
+  const Context context = open_png(bytes, header);
+  const std::size_t bits_per_pixel = samples_per_pixel(header) * header.bit_depth;
+  constexpr std::size_t kBestDeflateRatio = 1032;
+  const std::size_t needed =
+      std::size_t{header.width} * header.height / 8 * bits_per_pixel / kBestDeflateRatio;
+  check_size(header.width, header.height, needed, bytes, limits);
+
+  // libspng makes one-channel output only of plain grey up to 8 bit; the rest goes through RGB.
+  const bool direct_grey =
+      channels == 1 && header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth <= 8;
+  Image image(static_cast<int>(header.width), static_cast<int>(header.height), direct_grey ? 1 : 3);
+  check(spng_decode_image(context.get(), image.pixels.data(), image.pixels.size(),
+                          direct_grey ? SPNG_FMT_G8 : SPNG_FMT_RGB8, 0),
+        "pixels");
+  // The checksum of the last pixel data comes after them; what else follows is metadata and may be
+  // missing.
+  const int rest = spng_decode_chunks(context.get());
+  if (rest == SPNG_ECHUNK_CRC) check(rest, "pixels");
+  return image.channels == channels ? image : grey_copy(image);
+}
+
+std::vector<std::byte> encode_png(const Image& image) {
+  check_encodable(image);
+  const auto check_encoder = [](int status) {
+    if (status != SPNG_OK)
+      fail(ErrorKind::Internal, "[encode] PNG encoder failed: {}", spng_strerror(status));
+  };
+  const Context context(spng_ctx_new(SPNG_CTX_ENCODER));
+  DINO_ASSERT(context);
+  spng_ihdr header{};
+  header.width = static_cast<std::uint32_t>(image.width);
+  header.height = static_cast<std::uint32_t>(image.height);
+  header.bit_depth = 8;
+  header.color_type = image.channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR;
+  check_encoder(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1));
+  check_encoder(spng_set_ihdr(context.get(), &header));
+  check_encoder(spng_encode_image(context.get(), image.pixels.data(), image.pixels.size(),
+                                  SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE));
+  std::size_t size = 0;
+  int status = SPNG_OK;
+  const std::unique_ptr<void, decltype([](void* p) { std::free(p); })> buffer(
+      spng_get_png_buffer(context.get(), &size, &status));
+  check_encoder(status);
+  const auto* begin = static_cast<const std::byte*>(buffer.get());
+  return {begin, begin + size};
+}
+
+}  // namespace dino::image
