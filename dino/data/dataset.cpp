@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dino/base/error.h"
+#include "dino/base/text.h"
 #include "dino/data/dataset_sources.h"
 
 namespace dino::data {

@@ -8,6 +8,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/file.h"
+#include "dino/base/text.h"
 #include "dino/data/dataset_sources.h"
 #include "dino/image/decode.h"
 
@@ -147,11 +148,12 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels) {
     std::set<fs::path> visited;
     collect(folder, visited, images);
   } catch (const fs::filesystem_error& error) {
-    fail(ErrorKind::Io, "[open data set] '{}': {}", error.path1().native(), error.code().message());
+    fail(ErrorKind::Io, "[open data set] '{}': {}", printable(error.path1()),
+         error.code().message());
   }
   if (images.empty())
     fail(ErrorKind::Data, "[open data set] folder '{}' holds no .jpg, .jpeg or .png file",
-         folder.native());
+         printable(folder));
   std::sort(images.begin(), images.end(),
             [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
   std::vector<std::string> labels;
@@ -175,16 +177,16 @@ std::unique_ptr<Dataset> open_list(const fs::path& list, int channels) {
       fail(ErrorKind::Data,
            "[open data set] {}:{}: '{}' is no .jpg, .jpeg or .png file; one path per line, "
            "without a heading",
-           list.native(), number, path);
+           printable(list), number, printable(std::string_view(path)));
     if (!labels.empty() && label.empty() != labels.front().empty())
       fail(ErrorKind::Data,
            "[open data set] {}:{}: the line has {} label, unlike those before; label all or none",
-           list.native(), number, label.empty() ? "no" : "a");
+           printable(list), number, label.empty() ? "no" : "a");
     paths.push_back(list.parent_path() / path);
     labels.push_back(label);
   }
   if (paths.empty())
-    fail(ErrorKind::Data, "[open data set] list '{}' names no images", list.native());
+    fail(ErrorKind::Data, "[open data set] list '{}' names no images", printable(list));
   return make(std::move(paths), labels, channels);
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "dino/base/error.h"
+#include "dino/base/text.h"
 
 namespace dino::data {
 namespace {
@@ -206,7 +207,9 @@ class Loader::Impl {
   std::int64_t load_near(std::int64_t index, const std::stop_token& stop, image::Image& out) {
     for (std::int64_t step = 0; step < dataset_.size() && !stop.stop_requested(); ++step) {
       const std::int64_t candidate = (index + step) % dataset_.size();
-      if (try_load(candidate, out)) return candidate;
+      const bool good = try_load(candidate, out);
+      check_bad_share(step == 0, good);
+      if (good) return candidate;
     }
     if (!stop.stop_requested())
       fail(ErrorKind::Data, "[load images] none of the {} images can be read; first: {}",
@@ -215,20 +218,16 @@ class Loader::Impl {
   }
 
   bool try_load(std::int64_t index, image::Image& out) {
-    if (!known_bad(index)) {
-      try {
-        out = dataset_.load(index);
-        DINO_ASSERT(out.channels == options_.channels && !out.empty());
-        const std::lock_guard lock(mutex_);
-        ++tried_;
-        return true;
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
-        remember_bad(index, error.what());
-      }
+    if (known_bad(index)) return false;
+    try {
+      out = dataset_.load(index);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
+      remember_bad(index, error.what());
+      return false;
     }
-    check_bad_share();
-    return false;
+    DINO_ASSERT(out.channels == options_.channels && !out.empty());
+    return true;
   }
 
   bool known_bad(std::int64_t index) const {
@@ -237,7 +236,9 @@ class Loader::Impl {
   }
 
   void remember_bad(std::int64_t index, const char* reason) {
-    const std::string text = fmt::format("{}: {}", dataset_.name(index), reason);
+    const std::string name = printable(std::string_view(dataset_.name(index)));
+    const bool named = std::string_view(reason).find(name) != std::string_view::npos;
+    const std::string text = named ? reason : fmt::format("{}: {}", name, reason);
     std::int64_t count = 0;
     {
       const std::lock_guard lock(mutex_);
@@ -250,18 +251,23 @@ class Loader::Impl {
       log(log_, LogLevel::Warning, "further bad images are counted, not shown");
   }
 
-  /** Counts one more meeting with a bad image; the share is of meetings, so that it does not fade
-   * over epochs. */
-  void check_bad_share() {
+  /** Judged on the images the sampler asked for: bad ones often lie together, and replacements
+   * would meet the same ones again and again. The second count ends a walk through a wholly
+   * unreadable source. */
+  void check_bad_share(bool asked_for, bool good) {
     const std::lock_guard lock(mutex_);
-    ++tried_;
-    ++met_bad_;
-    const double share = static_cast<double>(met_bad_) / static_cast<double>(tried_);
-    if (met_bad_ >= kFewestBad && share > options_.max_bad_share)
+    if (asked_for) ++asked_;
+    if (good) return;
+    if (asked_for) ++asked_bad_;
+    const auto too_many = [&](std::int64_t bad, std::int64_t of) {
+      return bad >= kFewestBad &&
+             static_cast<double>(bad) > options_.max_bad_share * static_cast<double>(of);
+    };
+    if (too_many(asked_bad_, asked_) || too_many(stats_.bad_count, dataset_.size()))
       fail(ErrorKind::Data,
-           "[load images] {} of {} images tried cannot be read, more than data.max_bad_share = {}; "
-           "first: {}; check data.train",
-           met_bad_, tried_, options_.max_bad_share, stats_.bad.front());
+           "[load images] {} images cannot be read, more than the share data.max_bad_share = {} "
+           "allows; first: {}; check data.train",
+           stats_.bad_count, options_.max_bad_share, stats_.bad.front());
   }
 
   const Dataset& dataset_;
@@ -280,8 +286,8 @@ class Loader::Impl {
   std::exception_ptr failure_;
   LoaderStats stats_;
   std::unordered_set<std::int64_t> bad_;
-  std::int64_t tried_ = 0, met_bad_ = 0;
-  std::vector<std::jthread> workers_;  // last: joined before anything they use goes
+  std::int64_t asked_ = 0, asked_bad_ = 0;  // loads of the sampler's own choice
+  std::vector<std::jthread> workers_;       // last: joined before anything they use goes
 };
 
 Loader::Loader(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,

@@ -30,7 +30,7 @@ struct LoaderStats {
   std::int64_t images = 0;       ///< source images decoded and cropped
   double wait_seconds = 0;       ///< time next() blocked
   double busy_seconds = 0;       ///< worker time spent decoding and cropping, summed
-  std::vector<std::string> bad;  ///< "name: reason" of bad images, first 100
+  std::vector<std::string> bad;  ///< name and reason of bad images, first 100
   std::int64_t bad_count = 0;
 };
 

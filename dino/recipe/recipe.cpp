@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "dino/base/file.h"
-#include "dino/recipe/nearest_name.h"
+#include "dino/base/nearest_name.h"
 #include "dino/recipe/recipe_fields.h"
 
 namespace dino::recipe {
@@ -151,10 +151,11 @@ std::vector<std::string> known_keys() {
   const std::string leaf = fmt::format(".{}", key.substr(key.rfind('.') + 1));
   const auto moved = std::find_if(known.begin(), known.end(),
                                   [&](const std::string& name) { return name.ends_with(leaf); });
-  const std::string hint = moved != known.end() ? *moved : nearest_name(key, known);
+  const std::optional<std::string> hint =
+      moved != known.end() ? std::optional(*moved) : nearest_name(key, known);
   fail(ErrorKind::Config, "[recipe] {}: unknown key '{}'; {}", source.at(node), key,
-       hint.empty() ? "see docs/recipes.md for the keys there are"
-                    : fmt::format("did you mean '{}'?", hint));
+       hint ? fmt::format("did you mean '{}'?", *hint)
+            : "see docs/recipes.md for the keys there are");
 }
 
 /** Lays the keys of `table` over the members of `options`; `section` is empty at the top level. */

@@ -168,6 +168,22 @@ TEST(Loader, TooManyBadImagesStopTheRun) {
   }
 }
 
+TEST(Loader, ABlockOfBadImagesCountsOnceEach) {
+  std::set<std::int64_t> bad;
+  for (int i = 100; i < 130; ++i) bad.insert(i);
+  const FakeData data(1000, bad);
+  const auto batches = run(data, options(2), 400);  // two epochs, 3 % bad
+  EXPECT_EQ(batches.size(), 400u);
+}
+
+TEST(Loader, AnUnreadableSourceEndsSoon) {
+  std::set<std::int64_t> bad;
+  for (int i = 0; i < 100'000; ++i) bad.insert(i);
+  const FakeData data(100'000, bad);
+  message(ErrorKind::Data, [&] { run(data, options(0), 1); });
+  EXPECT_LE(data.loads, 5'001) << "not one walk through the whole source";
+}
+
 TEST(Loader, AFewBadImagesNeverStopASmallDataSet) {
   const FakeData data(10, {1});
   EXPECT_NO_THROW(run(data, options(1), 2)) << "one in ten, but fewer than 16 in all";
