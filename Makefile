@@ -35,7 +35,7 @@ format:  ## Lay out all C++ files
 	@scripts/setup clang-format && clang-format -i $(FORMATTED)
 
 lint:  ## Check layout, include directions and documents
-	@scripts/setup clang-format && scripts/lint
+	@scripts/setup clang-format python3 && clang-format --dry-run -Werror $(FORMATTED) && scripts/check_includes && scripts/check_docs
 
 install: build  ## Install the library, its headers and the program under PREFIX
 	cmake --install build/release --prefix $(PREFIX)
