@@ -13,6 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr int kMaxDepth = 64;  // a megabyte of brackets would become a hundred of nodes
 constexpr std::size_t kMaxQuotedBytes = 80;  // of foreign text in a message
 
 std::string quote(std::string_view text) {
@@ -31,7 +32,11 @@ std::string reason_of(const Json::parse_error& error) {
 
 Json parse_json(std::string_view text, std::string_view operation, std::string_view name) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check_keys = [&](int, Json::parse_event_t event, const Json& value) {
+  const auto check = [&](int depth, Json::parse_event_t event, const Json& value) {
+    if (depth > kMaxDepth) {
+      fail(ErrorKind::Format, "[{}] {}: not valid JSON: nested deeper than {} levels", operation,
+           printable(name), kMaxDepth);
+    }
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key &&
@@ -42,7 +47,7 @@ Json parse_json(std::string_view text, std::string_view operation, std::string_v
     return true;
   };
   try {
-    return Json::parse(text, check_keys);
+    return Json::parse(text, check);
   } catch (const Json::parse_error& error) {
     fail(ErrorKind::Format, "[{}] {}: not valid JSON at byte {}: {}", operation, printable(name),
          error.byte, reason_of(error));

@@ -7,8 +7,8 @@
 
 namespace dino {
 
-/** Parses strictly: one value, UTF-8, no key twice in an object. Throws Error{Format}: "[operation]
- * name: what, where". */
+/** Parses strictly: one value, UTF-8, no key twice in an object, at most 64 levels deep. Throws
+ * Error{Format}: "[operation] name: what, where". */
 nlohmann::json parse_json(std::string_view text, std::string_view operation, std::string_view name);
 
 /** Throws Error{Io} if the file cannot be read, Error{Format} if it is not JSON; both name the

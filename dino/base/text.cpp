@@ -39,6 +39,15 @@ bool is_control(std::string_view sequence) {
 
 }  // namespace
 
+bool is_utf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::size_t length = sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string printable(std::string_view bytes) {
   std::string text;
   text.reserve(bytes.size());
@@ -53,10 +62,6 @@ std::string printable(std::string_view bytes) {
     bytes.remove_prefix(sequence.size());
   }
   return text;
-}
-
-std::string printable(const std::filesystem::path& path) {
-  return printable(std::string_view(path.native()));
 }
 
 }  // namespace dino

@@ -1,22 +1,29 @@
-// safetensors: an 8-byte header length, a JSON header, one buffer. Files are memory-mapped, never copied.
+// safetensors: an 8-byte header length, a JSON header, one buffer. Files are memory-mapped, never
+// copied.
 #pragma once
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dino/format/tensor_record.h"
 
 namespace dino::format {
 
-/** An open file. Records point into the mapping and live as long as any copy of this object. Thread-safe to read. */
+/** An open file. Records point into the mapping and live as long as any copy of this object. The
+ * format does not align them: other programs' files may hold floats at odd addresses. Thread-safe
+ * to read. */
 class SafetensorsFile {
  public:
-  /** Maps and validates the file. Throws Error{Io} if it cannot be read, Error{Format} naming the entry if the header lies:
-   *  size, dtype, duplicate names, offsets that overlap, leave holes or leave the file. */
+  /** Maps and validates the file. Throws Error{Io} if it cannot be read, Error{Format} naming the
+   * entry if the header lies: size, dtype, duplicate names, offsets that overlap, leave holes or
+   * leave the file. */
   explicit SafetensorsFile(const std::filesystem::path& path);
+  /** The same for a file in memory, which the caller keeps alive; `name` appears in errors. */
+  SafetensorsFile(std::span<const std::byte> bytes, std::string_view name);
 
   const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< in file order
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
@@ -31,8 +38,11 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/** Writes a complete file beside `path`, fsyncs it and renames it over `path`: readers see the old file or the new one, never
- *  half of one. Throws Error{Io} (full disk, no permission) and leaves nothing behind. */
+/** Writes a complete file beside `path`, fsyncs it and renames it over `path`: readers see the old
+ * file or the new one, never half of one. Throws Error{Io} (full disk, no permission) and leaves
+ * nothing behind; Error{Usage} if names repeat or are not UTF-8, or bytes do not fit shape and
+ * dtype. The file holds wide items first, else in the order given, and starts its data at a
+ * multiple of 64 bytes: each tensor is aligned for its dtype. */
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorRecord> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,7 +1,9 @@
-// A named array as files hold it: what every reader gives and every writer takes. Knows nothing of Torch.
+// A named array as files hold it: what every reader gives and every writer takes. Knows nothing of
+// Torch.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +16,8 @@ enum class DType { F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, Bo
 std::size_t item_bytes(DType dtype);
 /** The safetensors name: "F32", "BF16", ... */
 std::string_view dtype_name(DType dtype);
+/** The DType of that safetensors name, if there is one. */
+std::optional<DType> dtype_from_name(std::string_view name);
 
 /** Borrowed bytes, row-major, little-endian; whoever made the record says how long they live. */
 struct TensorRecord {
@@ -23,7 +27,9 @@ struct TensorRecord {
   std::span<const std::byte> bytes;
 };
 
-/** Product of shape; throws Error{Format} on a negative size or overflow. */
+/** Product of shape, 1 without dimensions; throws Error{Format} on a negative size or overflow. */
 std::int64_t element_count(std::span<const std::int64_t> shape);
+/** element_count x item_bytes; throws Error{Format} in the same cases. */
+std::int64_t byte_count(DType dtype, std::span<const std::int64_t> shape);
 
 }  // namespace dino::format

@@ -26,6 +26,13 @@ TEST(Printable, InvalidBytes) {
   EXPECT_EQ(printable("\xFF\xC3\xBC"sv), "\\xFFü");                    // good text after bad
 }
 
+TEST(IsUtf8, CleanAndBroken) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("Zürich\n\x7F"));
+  EXPECT_FALSE(is_utf8("caf\xE9"));
+  EXPECT_FALSE(is_utf8("\xED\xA0\x80"));
+}
+
 TEST(Printable, ControlCharacters) {
   EXPECT_EQ(printable("a\nb\x1B[31m\x7F\0"sv), "a\\x0Ab\\x1B[31m\\x7F\\x00");
   EXPECT_EQ(printable("\xC2\x9B"sv), "\\xC2\\x9B");  // C1: some terminals obey it like ESC [

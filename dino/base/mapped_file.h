@@ -1,0 +1,21 @@
+// A file seen as memory, read-only.
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace dino {
+
+/** Bytes of an open file, and what keeps them mapped. Copies share the mapping. If another process
+ * cuts the file short, reading the lost part raises SIGBUS: replace files by renaming
+ * (write_file_atomically), never in place. */
+struct MappedFile {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;  ///< null for an empty file
+};
+
+/** Throws Error{Io} naming the path; folders, devices and pipes cannot be mapped. */
+MappedFile map_file(const std::filesystem::path& path);
+
+}  // namespace dino
