@@ -53,20 +53,15 @@ torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequenc
   return factors;
 }
 
-namespace {
-
-/** Per-sequence factors -> one per row of the layout, [T, 1]. */
-torch::Tensor per_row(const torch::Tensor& factors, const TokenLayout& layout) {
+torch::Tensor factors_per_row(const torch::Tensor& factors, const TokenLayout& layout) {
   std::vector<torch::Tensor> parts;
   std::int64_t first = 0;
   for (const auto& group : layout.groups) {
     parts.push_back(factors.narrow(0, first, group.sequences).repeat_interleave(group.tokens));
     first += group.sequences;
   }
-  return torch::cat(parts).unsqueeze(1);
+  return torch::cat(parts);
 }
-
-}  // namespace
 
 torch::Tensor block_forward(const Block& block, const EncoderOptions& options,
                             const torch::Tensor& x, const TokenLayout& layout,
@@ -89,7 +84,7 @@ torch::Tensor block_forward(const Block& block, const EncoderOptions& options,
   }
   const auto scaled = [&](const torch::Tensor& branch, std::int64_t which) {
     if (!drop.defined()) return branch;
-    return branch * (cls_only ? drop[which].unsqueeze(1) : per_row(drop[which], layout));
+    return branch * (cls_only ? drop[which] : factors_per_row(drop[which], layout)).unsqueeze(1);
   };
   torch::Tensor out = cls_only ? x.index_select(0, cls_rows) : x;
   out =

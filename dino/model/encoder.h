@@ -47,6 +47,9 @@ struct Block : torch::nn::Module {
 torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequences,
                              torch::Generator generator);
 
+/** Factors of one branch, [S], repeated for every token of their sequence: [T]. */
+torch::Tensor factors_per_row(const torch::Tensor& factors, const TokenLayout& layout);
+
 /** Plain composition of one block; differentiable on any device. x [T, D] fp32 -> [T, D], or [S, D]
  * (CLS rows only) if cls_only. drop [2, S] or undefined. */
 torch::Tensor block_forward(const Block& block, const EncoderOptions& options,

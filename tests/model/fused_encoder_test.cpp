@@ -1,0 +1,112 @@
+// The fused CPU node against the plain composition: values and every gradient.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "dino/model/vit.h"
+
+namespace dino::model {
+namespace {
+
+torch::Generator generator(std::uint64_t seed) {
+  return at::detail::createCPUGenerator(seed);
+}
+
+struct Case {
+  const char* name;
+  Precision precision;
+  Tokens tokens;
+  double drop_path;
+  double tolerance;  // relative to the largest magnitude
+};
+
+class FusedEncoderTest : public testing::TestWithParam<Case> {};
+
+/** Loss that weighs every output differently. */
+torch::Tensor weighed(const std::vector<GroupFeatures>& features) {
+  torch::Tensor total = torch::zeros({});
+  for (const auto& group : features) {
+    for (const auto& x : {group.cls, group.patches}) {
+      if (x.defined()) total = total + (x * torch::arange(x.numel()).view(x.sizes()).sin()).sum();
+    }
+  }
+  return total;
+}
+
+TEST_P(FusedEncoderTest, EqualsPlainComposition) {
+  const Case& c = GetParam();
+  VitOptions options{
+      .encoder = {.dim = 40, .depth = 3, .heads = 2, .hidden = 72, .drop_path = c.drop_path},
+      .patch_size = 4,
+      .channels = 2,
+      .image_size = 16};
+  auto data = generator(3);
+  const std::vector<CropGroup> groups = {{torch::empty({3, 2, 16, 16}).normal_(0, 1, data), {}},
+                                         {torch::empty({5, 2, 8, 12}).normal_(0, 1, data), {}}};
+
+  std::vector<torch::Tensor> outputs;
+  std::vector<std::vector<torch::Tensor>> gradients;
+  for (const bool fused : {false, true}) {
+    auto draws = generator(7);
+    VisionTransformer vit(options, draws);
+    for (auto& p : vit.parameters()) {  // spread values so that every term matters
+      const torch::NoGradGuard no_grad;
+      p.add_(torch::empty_like(p).normal_(0, 0.1, draws));
+    }
+    draws.set_current_seed(11);
+    vit.set_precision(c.precision);
+    vit.set_fused(fused);
+    const auto features = vit.forward_groups(groups, c.tokens);
+    outputs.push_back(torch::cat({features[0].cls, features[1].cls}).detach());
+    weighed(features).backward();
+    gradients.emplace_back();
+    for (const auto& p : vit.parameters()) gradients.back().push_back(p.grad());
+  }
+  const auto error = [](const torch::Tensor& a, const torch::Tensor& b) {
+    return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
+  };
+  EXPECT_LT(error(outputs[1], outputs[0]), c.tolerance);
+  for (std::size_t i = 0; i < gradients[0].size(); ++i) {
+    ASSERT_TRUE(gradients[1][i].defined());
+    EXPECT_LT(error(gradients[1][i], gradients[0][i]), 4 * c.tolerance) << "parameter " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Modes, FusedEncoderTest,
+    testing::Values(Case{"fp32_all_tokens", Precision::Fp32, Tokens::ClsAndPatches, 0.0, 1e-5},
+                    Case{"fp32_cls_only", Precision::Fp32, Tokens::Cls, 0.0, 1e-5},
+                    Case{"fp32_drop_path", Precision::Fp32, Tokens::ClsAndPatches, 0.4, 1e-5},
+                    Case{"fp32_drop_path_cls_only", Precision::Fp32, Tokens::Cls, 0.4, 1e-5},
+                    Case{"bf16_all_tokens", Precision::Bf16, Tokens::ClsAndPatches, 0.0, 2e-2},
+                    Case{"bf16_cls_only", Precision::Bf16, Tokens::Cls, 0.2, 2e-2}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
+  auto draws = generator(1);
+  VisionTransformer vit({.encoder = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64},
+                         .patch_size = 4,
+                         .channels = 1,
+                         .image_size = 8},
+                        draws);
+  const torch::Tensor images = torch::empty({2, 1, 8, 8}).normal_(0, 1, draws);
+  const torch::Tensor with = vit.forward_groups({{images, {}}}, Tokens::Cls)[0].cls.detach();
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(torch::equal(with, vit.forward_groups({{images, {}}}, Tokens::Cls)[0].cls));
+}
+
+TEST(FusedEncoder, ClsOnlyEqualsClsOfAllTokens) {
+  auto draws = generator(2);
+  VisionTransformer vit({.encoder = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64},
+                         .patch_size = 4,
+                         .channels = 1,
+                         .image_size = 8},
+                        draws);
+  const torch::Tensor images = torch::empty({2, 1, 8, 8}).normal_(0, 1, draws);
+  const torch::NoGradGuard no_grad;
+  const auto all = vit.forward_groups({{images, {}}}, Tokens::ClsAndPatches)[0].cls;
+  const auto cls = vit.forward_groups({{images, {}}}, Tokens::Cls)[0].cls;
+  EXPECT_LT((all - cls).abs().max().item<double>(), 1e-5);
+}
+
+}  // namespace
+}  // namespace dino::model
