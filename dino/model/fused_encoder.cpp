@@ -361,10 +361,10 @@ std::vector<Tensor> block_backward(Tape& tape, std::size_t i, Tensor& dx, Tensor
 class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
  public:
   // inputs: the tokens, then kPerBlock parameters per block.
-  static Tensor forward(torch::autograd::AutogradContext* context,
-                        torch::autograd::variable_list inputs, const EncoderOptions& options,
-                        const TokenLayout& layout, const Tensor& drop, bool cls_only,
-                        torch::Dtype type) {
+  static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList inputs,
+                        const EncoderOptions& options, const TokenLayout& layout,
+                        const std::optional<Tensor>& maybe_drop, bool cls_only, torch::Dtype type) {
+    const Tensor drop = maybe_drop.value_or(Tensor());
     auto tape = c10::make_intrusive<Tape>();
     tape->options = options;
     tape->layout = layout;
@@ -411,7 +411,8 @@ Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
     for (auto& parameter : parameters(*block)) inputs.push_back(std::move(parameter));
   }
   if (torch::GradMode::is_enabled()) {
-    return FusedEncoder::apply(inputs, options, layout, drop, cls_only, type);
+    const auto maybe_drop = drop.defined() ? std::optional(drop) : std::nullopt;
+    return FusedEncoder::apply(at::TensorList(inputs), options, layout, maybe_drop, cls_only, type);
   }
   std::vector<Weights> weights;
   for (std::size_t i = 1; i < inputs.size(); i += kPerBlock) {
