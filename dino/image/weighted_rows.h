@@ -6,6 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 namespace dino::image {
 
@@ -18,6 +21,31 @@ using Bytes8 = std::uint8_t __attribute__((vector_size(8)));
 using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
 using Ints8 = std::int32_t __attribute__((vector_size(32)));
 
+inline Ints8 load_bytes(const std::uint8_t* from) {
+#ifdef __AVX2__
+  return reinterpret_cast<Ints8>(
+      _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+#else
+  Bytes8 bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  return __builtin_convertvector(bytes, Ints8);
+#endif
+}
+
+/** Stores values cut to 0..255. */
+inline void store_bytes(Ints8 values, std::uint8_t* to) {
+#ifdef __AVX2__
+  const auto v = reinterpret_cast<__m256i>(values);
+  const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(shorts, shorts));
+#else
+  values = values < 0 ? Ints8{} : values;
+  values = values > 255 ? Ints8{} + 255 : values;
+  const Bytes8 bytes = __builtin_convertvector(values, Bytes8);
+  std::memcpy(to, &bytes, sizeof bytes);
+#endif
+}
+
 /** out[0, 8 * kVectors) = the rounded, clipped sum of weights[k] * row_at(k)[at + ...]. */
 template <int kVectors, typename RowAt>
 inline void add_rows(const RowAt& row_at, const std::int32_t* weights, int taps, std::size_t at,
@@ -26,19 +54,9 @@ inline void add_rows(const RowAt& row_at, const std::int32_t* weights, int taps,
   for (auto& sum : sums) sum = Ints8{} + (1 << (kWeightBits - 1));
   for (int k = 0; k < taps; ++k) {
     const std::uint8_t* row = row_at(k) + at;
-    for (int v = 0; v < kVectors; ++v) {
-      Bytes8 bytes;
-      std::memcpy(&bytes, row + 8 * v, sizeof bytes);
-      sums[v] += __builtin_convertvector(bytes, Ints8) * weights[k];
-    }
+    for (int v = 0; v < kVectors; ++v) sums[v] += load_bytes(row + 8 * v) * weights[k];
   }
-  for (int v = 0; v < kVectors; ++v) {
-    Ints8 value = sums[v] >> kWeightBits;
-    value = value < 0 ? Ints8{} : value;
-    value = value > 255 ? Ints8{} + 255 : value;
-    const Bytes8 bytes = __builtin_convertvector(value, Bytes8);
-    std::memcpy(out + 8 * v, &bytes, sizeof bytes);
-  }
+  for (int v = 0; v < kVectors; ++v) store_bytes(sums[v] >> kWeightBits, out + 8 * v);
 }
 
 /** Transposes a 16 x 16 byte tile held in 16 vectors: four perfect shuffles. */
