@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "dino/base/error.h"
-#include "dino/image/weighted_rows.h"
+#include "dino/image/byte_rows.h"
 
 namespace dino::image {
 namespace {
@@ -143,110 +143,99 @@ Image resize_nearest(const Image& source, const Box& box, int width, int height)
   return out;
 }
 
-/** Scales kBlockRows rows at once along x. */
+/** Scales up to kBlock rows at once along x. */
 class HorizontalPass {
  public:
   HorizontalPass(const Taps& taps, int channels)
       : taps_(taps),
-        channels_(channels),
+        lanes_(kBlockRows * static_cast<std::size_t>(channels)),
         begin_byte_(static_cast<std::size_t>(taps.begin() * channels)),
         in_bytes_(static_cast<std::size_t>((taps.end() - taps.begin()) * channels)),
         out_bytes_(taps.first.size() * static_cast<std::size_t>(channels)),
         in_(std::make_unique_for_overwrite<std::uint8_t[]>(in_bytes_ * kBlockRows)),
-        out_(std::make_unique_for_overwrite<std::uint8_t[]>(padded(out_bytes_) * kBlockRows)) {}
+        out_(std::make_unique_for_overwrite<std::uint8_t[]>(out_bytes_ * kBlockRows)) {}
 
-  static std::size_t padded(std::size_t bytes) {
-    return (bytes + kBlockRows - 1) / kBlockRows * kBlockRows;
-  }
-  std::size_t out_stride() const { return padded(out_bytes_); }
+  std::size_t out_bytes() const { return out_bytes_; }
 
-  /** rows: kBlockRows source rows; out: kBlockRows rows, out_stride() bytes apart. */
-  void run(const std::array<const std::uint8_t*, kBlockRows>& rows, std::uint8_t* out) {
-    turn_rows(rows, begin_byte_, in_bytes_, in_.get());
-    const std::size_t lanes = kBlockRows * static_cast<std::size_t>(channels_);
+  /** Scales rows [begin, begin + kBlock) that exist before `end` into rows out_bytes() apart;
+   * returns how many. */
+  template <typename RowAt>
+  int run(int begin, int end, const RowAt& row_at, std::uint8_t* out) {
+    turn_rows(block_of_rows(begin, end, row_at), begin_byte_, in_bytes_, in_.get());
     for (std::size_t x = 0; x < taps_.first.size(); ++x) {
-      const std::uint8_t* in =
-          in_.get() + static_cast<std::size_t>(taps_.first[x] - taps_.begin()) * lanes;
-      add_weighted_rows([=](int k) { return in + static_cast<std::size_t>(k) * lanes; },
-                        taps_.weights_of(static_cast<int>(x)), taps_.count[x], lanes,
-                        out_.get() + x * lanes);
+      const auto first = static_cast<std::size_t>(taps_.first[x] - taps_.begin());
+      const std::uint8_t* in = in_.get() + first * lanes_;
+      add_weighted_rows([&](int k) { return in + static_cast<std::size_t>(k) * lanes_; },
+                        taps_.weights_of(static_cast<int>(x)), taps_.count[x], lanes_,
+                        out_.get() + x * lanes_);
     }
-    turn_back(out_.get(), out_stride(), out);
+    const int count = std::min(kBlock, end - begin);
+    turn_back(out_.get(), out_bytes_, static_cast<std::size_t>(count), out_bytes_, out);
+    return count;
   }
 
  private:
   const Taps& taps_;
-  int channels_;
+  std::size_t lanes_;  // bytes of one pixel column of a block
   std::size_t begin_byte_;
   std::size_t in_bytes_;
   std::size_t out_bytes_;
   std::unique_ptr<std::uint8_t[]> in_;   // [in_bytes, kBlockRows]
-  std::unique_ptr<std::uint8_t[]> out_;  // [out_stride, kBlockRows]
+  std::unique_ptr<std::uint8_t[]> out_;  // [out_bytes, kBlockRows]
 };
 
-/** The 16 rows from `begin` on; past `end` the last row stands in (its results are dropped). */
+/** One output row of the vertical pass. */
 template <typename RowAt>
-std::array<const std::uint8_t*, kBlockRows> block_of_rows(int begin, int end, const RowAt& row_at) {
-  std::array<const std::uint8_t*, kBlockRows> rows;
-  for (int r = 0; r < kBlock; ++r)
-    rows[static_cast<std::size_t>(r)] = row_at(std::min(begin + r, end - 1));
-  return rows;
+void weigh_rows(const Taps& down, int y, const RowAt& row_at, std::size_t bytes,
+                std::uint8_t* out) {
+  const int first = down.first[static_cast<std::size_t>(y)];
+  add_weighted_rows([&](int k) { return row_at(first + k); }, down.weights_of(y),
+                    down.count[static_cast<std::size_t>(y)], bytes, out);
 }
 
-/** Along x, then (if `down` is given) along y. Source rows pass through a ring just large enough
- * for one output row. */
-void scale_horizontal_first(const Image& source, const Taps& across, const Taps* down, Image& out) {
+void scale_x(const Image& source, const Taps& across, Image& out) {
   HorizontalPass pass(across, source.channels);
-  const int begin = down ? down->begin() : 0;
-  const int end = down ? down->end() : source.height;
-  const int widest = down ? *std::max_element(down->count.begin(), down->count.end()) : 0;
-  const int ring_rows = (widest + 2 * kBlock - 1) / kBlock * kBlock;
-  const auto ring = std::make_unique_for_overwrite<std::uint8_t[]>(
-      static_cast<std::size_t>(ring_rows) * pass.out_stride());
-  const auto slot = [&](int y) {
-    return ring.get() + static_cast<std::size_t>((y - begin) % ring_rows) * pass.out_stride();
-  };
+  const auto row_at = [&](int y) { return source.row(y); };
+  for (int y = 0; y < out.height; y += kBlock) pass.run(y, out.height, row_at, out.row(y));
+}
 
-  int ready = begin;  // rows before this one are in the ring
-  const auto fill_until = [&](int y) {
-    for (; ready < y; ready += kBlock)
-      pass.run(block_of_rows(ready, end, [&](int r) { return source.row(r); }), slot(ready));
+void scale_y(const Image& source, const Taps& down, Image& out) {
+  const auto row_at = [&](int y) { return source.row(y); };
+  for (int y = 0; y < out.height; ++y) weigh_rows(down, y, row_at, source.row_bytes(), out.row(y));
+}
+
+/** Rows scaled along x wait in a ring just large enough for one output row, so that they stay in
+ * the cache. */
+void scale_x_then_y(const Image& source, const Taps& across, const Taps& down, Image& out) {
+  HorizontalPass pass(across, source.channels);
+  const int most_taps = *std::max_element(down.count.begin(), down.count.end());
+  const int ring_rows = (most_taps + 2 * kBlock - 1) / kBlock * kBlock;
+  const auto ring = std::make_unique_for_overwrite<std::uint8_t[]>(
+      static_cast<std::size_t>(ring_rows) * pass.out_bytes());
+  const auto slot = [&](int y) {
+    const int position = (y - down.begin()) % ring_rows;
+    return ring.get() + static_cast<std::size_t>(position) * pass.out_bytes();
   };
+  int ready = down.begin();  // rows before this one have been scaled along x
   for (int y = 0; y < out.height; ++y) {
-    if (!down) {
-      fill_until(y + 1);
-      std::copy_n(slot(y), out.row_bytes(), out.row(y));
-      continue;
-    }
-    const int first = down->first[static_cast<std::size_t>(y)];
-    const int count = down->count[static_cast<std::size_t>(y)];
-    fill_until(first + count);
-    add_weighted_rows([&](int k) { return slot(first + k); }, down->weights_of(y), count,
-                      out.row_bytes(), out.row(y));
+    const auto i = static_cast<std::size_t>(y);
+    while (ready < down.first[i] + down.count[i])
+      ready += pass.run(
+          ready, down.end(), [&](int r) { return source.row(r); }, slot(ready));
+    weigh_rows(down, y, slot, pass.out_bytes(), out.row(y));
   }
 }
 
-/** Along y, then along x (if `across` is given). */
-void scale_vertical_first(const Image& source, const Taps* across, const Taps& down, Image& out) {
-  const auto scale_row = [&](int y, std::uint8_t* to) {
-    const int first = down.first[static_cast<std::size_t>(y)];
-    add_weighted_rows([&](int k) { return source.row(first + k); }, down.weights_of(y),
-                      down.count[static_cast<std::size_t>(y)], source.row_bytes(), to);
-  };
-  if (!across) {
-    for (int y = 0; y < out.height; ++y) scale_row(y, out.row(y));
-    return;
-  }
-  HorizontalPass pass(*across, source.channels);
-  Image narrow(source.width, kBlock, source.channels);
-  std::vector<std::uint8_t> scaled(kBlockRows * pass.out_stride());
+void scale_y_then_x(const Image& source, const Taps& across, const Taps& down, Image& out) {
+  HorizontalPass pass(across, source.channels);
+  Image block(source.width, kBlock, source.channels);
+  const auto row_at = [&](int y) { return source.row(y); };
   for (int begin = 0; begin < out.height; begin += kBlock) {
     const int rows = std::min(kBlock, out.height - begin);
-    for (int r = 0; r < rows; ++r) scale_row(begin + r, narrow.row(r));
-    pass.run(block_of_rows(0, rows, [&](int r) { return narrow.row(r); }), scaled.data());
     for (int r = 0; r < rows; ++r)
-      std::copy_n(scaled.data() + static_cast<std::size_t>(r) * pass.out_stride(), out.row_bytes(),
-                  out.row(begin + r));
+      weigh_rows(down, begin + r, row_at, source.row_bytes(), block.row(r));
+    pass.run(
+        0, rows, [&](int r) { return block.row(r); }, out.row(begin));
   }
 }
 
@@ -289,13 +278,16 @@ Image resize_crop(const Image& source, Box box, int width, int height, Filter fi
   const bool vertical_first = lost_rows > 0 && lost_rows > 2 * lost_columns;
 
   Image out(width, height, source.channels);
-  Taps across, down;
-  if (scales_x) across = make_taps(source.width, box.left, box.right, width, filter);
-  if (scales_y) down = make_taps(source.height, box.top, box.bottom, height, filter);
-  if (!scales_x || (scales_y && vertical_first))
-    scale_vertical_first(source, scales_x ? &across : nullptr, down, out);
+  const auto across = [&] { return make_taps(source.width, box.left, box.right, width, filter); };
+  const auto down = [&] { return make_taps(source.height, box.top, box.bottom, height, filter); };
+  if (!scales_y)
+    scale_x(source, across(), out);
+  else if (!scales_x)
+    scale_y(source, down(), out);
+  else if (vertical_first)
+    scale_y_then_x(source, across(), down(), out);
   else
-    scale_horizontal_first(source, across, scales_y ? &down : nullptr, out);
+    scale_x_then_y(source, across(), down(), out);
   return out;
 }
 

@@ -1,6 +1,7 @@
-// The arithmetic under resize: sums of weighted byte rows, and turning 16 rows on their side and
-// back, so that work along x becomes work on rows too. Vector extensions of GCC and Clang: one
-// source for every instruction set.
+// Vector work on rows of bytes, shared by resize and blur: sums of weighted rows, and turning 16
+// rows on their side and back, so that work along x becomes work on rows too. Vector extensions of
+// GCC and Clang, one source for every instruction set; only the steps between bytes and integers,
+// which GCC 12 takes apart byte by byte, name AVX2.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -106,25 +107,37 @@ inline void turn_rows(const std::array<const std::uint8_t*, kBlockRows>& rows, s
   for (std::size_t at = 0; at < size; at += 16) {
     const std::size_t bytes = size - at < 16 ? size - at : 16;
     simd::Bytes16 tile[16] = {};
-    if (bytes == 16) {
+    if (bytes == 16)
       for (std::size_t r = 0; r < 16; ++r) std::memcpy(&tile[r], rows[r] + begin + at, 16);
-    } else {
+    else
       for (std::size_t r = 0; r < 16; ++r) std::memcpy(&tile[r], rows[r] + begin + at, bytes);
-    }
     simd::transpose(tile);
     std::memcpy(out + at * 16, tile, bytes * 16);
   }
 }
 
-/** Turns [size, 16] bytes back into 16 rows that lie `size` bytes apart; size is a multiple of 16.
- */
-inline void turn_back(const std::uint8_t* in, std::size_t size, std::uint8_t* out) {
+/** Turns [size, 16] bytes back into `count` <= 16 rows that lie `stride` bytes apart. */
+inline void turn_back(const std::uint8_t* in, std::size_t size, std::size_t count,
+                      std::size_t stride, std::uint8_t* out) {
   for (std::size_t at = 0; at < size; at += 16) {
-    simd::Bytes16 tile[16];
-    std::memcpy(tile, in + at * 16, sizeof tile);
+    const std::size_t bytes = size - at < 16 ? size - at : 16;
+    simd::Bytes16 tile[16] = {};
+    std::memcpy(tile, in + at * 16, bytes * 16);
     simd::transpose(tile);
-    for (std::size_t r = 0; r < 16; ++r) std::memcpy(out + r * size + at, &tile[r], 16);
+    if (bytes == 16)
+      for (std::size_t r = 0; r < count; ++r) std::memcpy(out + r * stride + at, &tile[r], 16);
+    else
+      for (std::size_t r = 0; r < count; ++r) std::memcpy(out + r * stride + at, &tile[r], bytes);
   }
+}
+
+/** Sixteen row pointers from row `begin` on; past `end` the last row stands in. */
+template <typename RowAt>
+std::array<const std::uint8_t*, kBlockRows> block_of_rows(int begin, int end, const RowAt& row_at) {
+  std::array<const std::uint8_t*, kBlockRows> rows;
+  for (int r = 0; r < static_cast<int>(kBlockRows); ++r)
+    rows[static_cast<std::size_t>(r)] = row_at(begin + r < end ? begin + r : end - 1);
+  return rows;
 }
 
 }  // namespace dino::image
