@@ -1,15 +1,10 @@
 // Vector work on rows of bytes, shared by resize and blur: sums of weighted rows, and turning 16
-// rows on their side and back, so that work along x becomes work on rows too. Vector extensions of
-// GCC and Clang, one source for every instruction set; only the steps between bytes and integers,
-// which GCC 12 takes apart byte by byte, name AVX2.
+// rows on their side and back, so that work along x becomes work on rows too.
 #pragma once
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
+
+#include "dino/image/simd.h"
 
 namespace dino::image {
 
@@ -17,35 +12,6 @@ inline constexpr int kWeightBits = 22;  ///< fraction bits of a fixed-point weig
 inline constexpr std::size_t kBlockRows = 16;  ///< rows turned at once
 
 namespace simd {
-
-using Bytes8 = std::uint8_t __attribute__((vector_size(8)));
-using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
-using Ints8 = std::int32_t __attribute__((vector_size(32)));
-
-inline Ints8 load_bytes(const std::uint8_t* from) {
-#ifdef __AVX2__
-  return reinterpret_cast<Ints8>(
-      _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
-#else
-  Bytes8 bytes;
-  std::memcpy(&bytes, from, sizeof bytes);
-  return __builtin_convertvector(bytes, Ints8);
-#endif
-}
-
-/** Stores values cut to 0..255. */
-inline void store_bytes(Ints8 values, std::uint8_t* to) {
-#ifdef __AVX2__
-  const auto v = reinterpret_cast<__m256i>(values);
-  const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(shorts, shorts));
-#else
-  values = values < 0 ? Ints8{} : values;
-  values = values > 255 ? Ints8{} + 255 : values;
-  const Bytes8 bytes = __builtin_convertvector(values, Bytes8);
-  std::memcpy(to, &bytes, sizeof bytes);
-#endif
-}
 
 /** out[0, 8 * kVectors) = the rounded, clipped sum of weights[k] * row_at(k)[at + ...]. */
 template <int kVectors, typename RowAt>
@@ -55,7 +21,7 @@ inline void add_rows(const RowAt& row_at, const std::int32_t* weights, int taps,
   for (auto& sum : sums) sum = Ints8{} + (1 << (kWeightBits - 1));
   for (int k = 0; k < taps; ++k) {
     const std::uint8_t* row = row_at(k) + at;
-    for (int v = 0; v < kVectors; ++v) sums[v] += load_bytes(row + 8 * v) * weights[k];
+    for (int v = 0; v < kVectors; ++v) sums[v] += load_ints(row + 8 * v) * weights[k];
   }
   for (int v = 0; v < kVectors; ++v) store_bytes(sums[v] >> kWeightBits, out + 8 * v);
 }
