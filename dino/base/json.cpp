@@ -46,6 +46,10 @@ Json parse_json(std::string_view text, std::string_view operation, std::string_v
     }
     return true;
   };
+  if (const auto zero = text.find('\0'); zero != text.npos) {  // which the parser takes for the end
+    fail(ErrorKind::Format, "[{}] {}: not valid JSON at byte {}: a zero byte", operation,
+         printable(name), zero);
+  }
   try {
     return Json::parse(text, check);
   } catch (const Json::parse_error& error) {

@@ -21,8 +21,9 @@ std::string parse_failure(std::string_view text) {
 
 TEST(ParseJson, RefusesBadTextNamingTheFile) {
   using namespace std::string_view_literals;
-  for (const auto text : {""sv, "{"sv, "{\"a\":}"sv, "[1,2"sv, "1 2"sv, "nul"sv, "\"\xE9\""sv,
-                          "{'a':1}"sv, "[NaN]"sv, "1e999"sv, "\0"sv, "\"\\ud800\""sv}) {
+  for (const auto text :
+       {""sv, "{"sv, "{\"a\":}"sv, "[1,2"sv, "1 2"sv, "nul"sv, "\"\xE9\""sv, "{'a':1}"sv, "[NaN]"sv,
+        "1e999"sv, "\0"sv, "{}\0"sv, "{}\0x"sv, "[1,\0 2]"sv, "\"\\ud800\""sv}) {
     EXPECT_EQ(parse_failure(text).find("[read header] file.bin: not valid JSON"), 0u)
         << parse_failure(text);
   }
