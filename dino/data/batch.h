@@ -14,7 +14,7 @@ class AlignedBuffer {
   explicit AlignedBuffer(std::size_t count);
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
-  std::size_t size() const { return count_; }
+  std::size_t size() const { return data_ ? count_ : 0; }  // 0 once moved from
 
  private:
   struct Free {

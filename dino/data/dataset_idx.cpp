@@ -1,7 +1,109 @@
+// IDX images (MNIST and its kin), held in memory as they lie in the file.
+#include <algorithm>
+#include <utility>
+
 #include "dino/base/error.h"
+#include "dino/base/text.h"
 #include "dino/data/dataset_sources.h"
+#include "dino/format/idx.h"
+
 namespace dino::data {
-std::unique_ptr<Dataset> open_idx(const std::filesystem::path&, int, const std::filesystem::path&) {
-  fail(ErrorKind::Io, "stub");
+namespace {
+
+namespace fs = std::filesystem;
+
+class IdxDataset : public Dataset {
+ public:
+  /** images: U8 [N, H, W]; labels: U8 [N] or empty. */
+  IdxDataset(format::Array images, std::vector<std::byte> labels, std::string path, int channels)
+      : images_(std::move(images)),
+        labels_(std::move(labels)),
+        path_(std::move(path)),
+        channels_(channels) {
+    if (labels_.empty()) return;
+    const auto most = std::to_integer<int>(*std::max_element(labels_.begin(), labels_.end()));
+    for (int i = 0; i <= most; ++i) class_names_.push_back(std::to_string(i));
+  }
+
+  std::int64_t size() const override { return images_.shape[0]; }
+
+  image::Image load(std::int64_t index) const override {
+    DINO_ASSERT(index >= 0 && index < size());
+    image::Image image(static_cast<int>(images_.shape[2]), static_cast<int>(images_.shape[1]),
+                       channels_);
+    const auto pixels = static_cast<std::size_t>(images_.shape[1] * images_.shape[2]);
+    const std::byte* in = images_.bytes.data() + static_cast<std::size_t>(index) * pixels;
+    std::uint8_t* out = image.pixels.data();
+    for (std::size_t i = 0; i < pixels; ++i)
+      for (int c = 0; c < channels_; ++c) *out++ = std::to_integer<std::uint8_t>(in[i]);
+    return image;
+  }
+
+  std::string name(std::int64_t index) const override { return fmt::format("{}#{}", path_, index); }
+
+  std::int64_t label(std::int64_t index) const override {
+    return labels_.empty()
+               ? -1
+               : std::to_integer<std::int64_t>(labels_.at(static_cast<std::size_t>(index)));
+  }
+
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+
+ private:
+  format::Array images_;
+  std::vector<std::byte> labels_;
+  std::string path_;
+  std::vector<std::string> class_names_;
+  int channels_;
+};
+
+/** "t10k-labels-idx1-ubyte.gz" for "t10k-images-idx3-ubyte.gz", zipped or not; empty if there is
+ * none. */
+fs::path labels_beside(const fs::path& images) {
+  std::string name = images.filename().native();
+  const std::string from = "images-idx3", to = "labels-idx1", zip = ".gz";
+  const std::size_t at = name.find(from);
+  if (at == std::string::npos) return {};
+  name.replace(at, from.size(), to);
+  const std::string other =
+      name.ends_with(zip) ? name.substr(0, name.size() - zip.size()) : name + zip;
+  for (const std::string& candidate : {name, other})
+    if (fs::exists(images.parent_path() / candidate)) return images.parent_path() / candidate;
+  return {};
 }
+
+std::vector<std::byte> read_labels(const fs::path& path, const fs::path& images,
+                                   std::int64_t count) {
+  format::Array labels = format::read_idx(path);
+  if (labels.dtype != format::DType::U8 || labels.shape.size() != 1)
+    fail(ErrorKind::Data,
+         "[open data set] '{}' holds no labels: expected one dimension of bytes, got {}",
+         printable(path), labels.shape.size());
+  if (labels.shape[0] != count)
+    fail(ErrorKind::Data,
+         "[open data set] '{}' holds {} labels for the {} images of '{}'; are they of one set?",
+         printable(path), labels.shape[0], count, printable(images));
+  return std::move(labels.bytes);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_idx(const fs::path& images, int channels, const fs::path& labels) {
+  constexpr std::int64_t kLargestSide = 1 << 16;
+  format::Array array = format::read_idx(images);
+  if (array.dtype != format::DType::U8 || array.shape.size() != 3)
+    fail(ErrorKind::Data,
+         "[open data set] '{}' holds no images: expected bytes in three dimensions, got {} in {}",
+         printable(images), format::dtype_name(array.dtype), array.shape.size());
+  const std::int64_t count = array.shape[0], height = array.shape[1], width = array.shape[2];
+  if (count < 1 || height < 1 || width < 1 || height > kLargestSide || width > kLargestSide)
+    fail(ErrorKind::Data, "[open data set] '{}' holds no images: its size is {} x {} x {}",
+         printable(images), count, height, width);
+  const fs::path label_file = labels.empty() ? labels_beside(images) : labels;
+  std::vector<std::byte> classes;
+  if (!label_file.empty()) classes = read_labels(label_file, images, count);
+  return std::make_unique<IdxDataset>(std::move(array), std::move(classes), images.native(),
+                                      channels);
+}
+
 }  // namespace dino::data
