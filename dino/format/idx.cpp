@@ -98,7 +98,7 @@ std::vector<std::byte> read_data(Input& input, std::size_t count) {
   std::vector<std::byte> data;
   while (data.size() < count) {
     const std::size_t used = data.size();
-    const std::size_t room = std::min(count - used, std::max<std::size_t>(used, 16 << 20));
+    const std::size_t room = std::min(count - used, std::max<std::size_t>(used, 4 << 20));
     data.resize(used + room);
     const std::size_t got = input.read(std::span(data).subspan(used));
     if (got < room) {
