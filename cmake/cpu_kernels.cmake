@@ -1,9 +1,10 @@
-# dino/cpu/kernels_isa.cpp is compiled once per instruction set; dino/cpu/kernels.cpp picks one at run time.
+# dino/cpu/*_isa.cpp are compiled once per instruction set; dino/cpu/kernels.cpp picks one at run time.
 file(GLOB DINO_CPU_SOURCES CONFIGURE_DEPENDS dino/cpu/*.cpp)
-list(FILTER DINO_CPU_SOURCES EXCLUDE REGEX "kernels_isa")
+file(GLOB DINO_ISA_SOURCES CONFIGURE_DEPENDS dino/cpu/*_isa.cpp)
+list(REMOVE_ITEM DINO_CPU_SOURCES ${DINO_ISA_SOURCES})
 
 function(dino_cpu_kernels isa)
-  add_library(dino_cpu_${isa} OBJECT dino/cpu/kernels_isa.cpp)
+  add_library(dino_cpu_${isa} OBJECT ${DINO_ISA_SOURCES})
   target_include_directories(dino_cpu_${isa} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(dino_cpu_${isa} PRIVATE DINO_ISA=${isa})
   target_link_libraries(dino_cpu_${isa} PRIVATE dino_options)

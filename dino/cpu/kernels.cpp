@@ -1,6 +1,10 @@
 // Picks the instruction set at run time.
 #include "dino/cpu/kernels.h"
 
+#include <algorithm>
+
+#include "dino/cpu/attention.h"
+
 namespace dino::cpu {
 
 namespace baseline {
@@ -29,6 +33,13 @@ const Kernels& kernels() {
 #else
   return baseline::kKernels;
 #endif
+}
+
+std::int64_t attention_scratch_bytes(std::int64_t keys, std::int64_t head_dim) {
+  const std::int64_t rows = std::max<std::int64_t>(keys, 48) + 16, dim = head_dim + 16;
+  // 32-bit words: rows, transposed keys and values, packed keys, queries, gradients; then scores
+  // three times and sums twice.
+  return 4 * (6 * rows * dim + 3 * 48 * (keys + 16) + 3 * rows * dim + 4 * rows) + 64 * 16;
 }
 
 }  // namespace dino::cpu

@@ -75,6 +75,9 @@ struct CrossEntropyRow {
   Type type = Type::F32;
 };
 
+struct Attention;
+struct AttentionBackward;
+
 struct Kernels {
   const char* name;  ///< of the instruction set
   void (*layer_norm_forward)(const LayerNormForward&, std::int64_t first_row,
@@ -95,6 +98,8 @@ struct Kernels {
   /** out [K] = softmax((logits - center) * inverse_temperature); returns its entropy in nats. */
   double (*softmax_row)(Type, const void* logits, const float* center, float inverse_temperature,
                         float* out, std::int64_t prototypes);
+  void (*attention_forward)(const Attention&);
+  void (*attention_backward)(const AttentionBackward&);
   double (*sum_of_squares)(const float* x, std::int64_t n);
   void (*adamw)(const AdamW&, std::int64_t n);
   /** teacher = momentum * teacher + (1 - momentum) * student. */

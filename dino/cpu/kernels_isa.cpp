@@ -2,6 +2,7 @@
 // DINO_ISA). Plain loops over vec.h.
 #include <cmath>
 
+#include "dino/cpu/isa_kernels.h"
 #include "dino/cpu/kernels.h"
 #include "dino/cpu/vec.h"
 
@@ -279,6 +280,8 @@ const Kernels kKernels = {
                                out, n);
           });
         },
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
     .sum_of_squares = sum_of_squares,
     .adamw = adamw,
     .ema = ema,

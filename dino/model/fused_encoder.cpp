@@ -6,6 +6,11 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <cmath>
+#include <optional>
+
+#include "dino/base/error.h"
+#include "dino/cpu/attention.h"
 #include "dino/cpu/kernels.h"
 #include "dino/model/encoder.h"
 
@@ -60,12 +65,11 @@ Weights cast_weights(const Tensor* p, torch::Dtype type) {
 /** What one block's backward needs. In a CLS-only block everything after attention has S rows
  * instead of T. */
 struct BlockTape {
-  Tensor x, mean1, rstd1, normed1;  ///< [T, D] fp32, [T], [T], [T, D]
-  Tensor qkv;                       ///< [T, 3D]; CLS-only: [T, 2D] keys and values
-  Tensor query;                     ///< CLS-only: [S, D]
-  std::vector<Tensor> attended;     ///< per group [B, H, N or 1, d] (transposed views of `heads`)
-  std::vector<Tensor> logsumexp;    ///< per group
-  Tensor heads;                     ///< [T or S, D] concatenated attention outputs
+  Tensor x, mean1, rstd1, normed1;      ///< [T, D] fp32, [T], [T], [T, D]
+  Tensor qkv;                           ///< [T, 3D]; CLS-only: [T, 2D] keys and values
+  Tensor query;                         ///< CLS-only: [S, D]
+  Tensor logsumexp;                     ///< [T or S, heads] of the attention scores
+  Tensor heads;                         ///< [T or S, D] concatenated attention outputs
   Tensor x_mid, mean2, rstd2, normed2;  ///< after the attention branch
   Tensor hidden;                        ///< [T or S, hidden] before GELU
   Tensor scale1, scale2;                ///< per row factors of the branches, or undefined
@@ -134,37 +138,70 @@ Tensor gelu_forward(const Tensor& u) {
   return out;
 }
 
-struct Heads {
-  Tensor query, key, value;  ///< [B, H, N, d] views
-};
-
-/** One group's query, key and value as strided views of the packed projections. */
-Heads heads_of(const BlockTape& tape, const TokenLayout::Group& group, std::int64_t first_sequence,
-               std::int64_t heads) {
-  const auto split = [&](const Tensor& x, std::int64_t tokens, std::int64_t kinds) {
-    return x.view({group.sequences, tokens, kinds, heads, -1}).permute({2, 0, 3, 1, 4});
-  };
-  const std::int64_t rows = group.sequences * group.tokens;
-  const std::int64_t kinds = tape.query.defined() ? 2 : 3;
-  const Tensor parts = split(tape.qkv.narrow(0, group.first_row, rows), group.tokens, kinds);
-  if (kinds == 3) return {parts[0], parts[1], parts[2]};
-  const Tensor query = split(tape.query.narrow(0, first_sequence, group.sequences), 1, 1)[0];
-  return {query, parts[0], parts[1]};
-}
-
-void attention(BlockTape& tape, const TokenLayout& layout, std::int64_t heads) {
-  std::vector<Tensor> rows;
+/** Visits every head of every sequence, in parallel: body(first query row, first key row, tokens,
+ * head, scratch). */
+template <typename Body>
+void for_each_head(const TokenLayout& layout, bool only_cls, std::int64_t heads,
+                   std::int64_t head_dim, const Body& body) {
   std::int64_t first_sequence = 0;
   for (const auto& group : layout.groups) {
-    const Heads h = heads_of(tape, group, first_sequence, heads);
-    auto [out, logsumexp] =
-        at::_scaled_dot_product_flash_attention_for_cpu(h.query, h.key, h.value);
-    rows.push_back(out.transpose(1, 2).reshape({-1, out.size(1) * out.size(3)}));
-    tape.attended.push_back(out);
-    tape.logsumexp.push_back(logsumexp);
+    const std::int64_t words = cpu::attention_scratch_bytes(group.tokens, head_dim) / 8 + 16;
+    at::parallel_for(0, group.sequences * heads, 1, [&](std::int64_t first, std::int64_t last) {
+      const Tensor scratch = torch::empty({words}, torch::kFloat64);  // Torch aligns to 64 bytes
+      for (std::int64_t i = first; i < last; ++i) {
+        const std::int64_t sequence = i / heads;
+        const std::int64_t key_row = group.first_row + sequence * group.tokens;
+        body(only_cls ? first_sequence + sequence : key_row, key_row, group.tokens, i % heads,
+             scratch.data_ptr());
+      }
+    });
     first_sequence += group.sequences;
   }
-  tape.heads = rows.size() == 1 ? rows[0] : torch::cat(rows);
+}
+
+/** Address of head `head`'s columns in row r of x [rows, kinds * D], column block `kind`. */
+void* columns(const Tensor& x, std::int64_t r, std::int64_t kind, std::int64_t dim,
+              std::int64_t first_column) {
+  return static_cast<char*>(row(x, r)) +
+         (kind * dim + first_column) * static_cast<std::int64_t>(x.element_size());
+}
+
+/** The kernel's view of one head: queries, keys and values are columns of the packed projections.
+ */
+cpu::Attention head_view(const BlockTape& t, std::int64_t query_row, std::int64_t key_row,
+                         std::int64_t tokens, std::int64_t head, std::int64_t heads,
+                         void* scratch) {
+  const std::int64_t dim = t.heads.size(1), head_dim = dim / heads, column = head * head_dim;
+  const bool only_cls = t.query.defined();
+  const std::int64_t key_kind = only_cls ? 0 : 1;
+  return {.type = kernel_type(t.qkv),
+          .queries = only_cls ? 1 : tokens,
+          .keys = tokens,
+          .head_dim = head_dim,
+          .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+          .q = columns(only_cls ? t.query : t.qkv, query_row, 0, dim, column),
+          .k = columns(t.qkv, key_row, key_kind, dim, column),
+          .v = columns(t.qkv, key_row, key_kind + 1, dim, column),
+          .q_stride = only_cls ? dim : 3 * dim,
+          .kv_stride = t.qkv.size(1),
+          .out = columns(t.heads, query_row, 0, dim, column),
+          .out_stride = dim,
+          .logsumexp = t.logsumexp.data_ptr<float>() + head * t.logsumexp.size(1) + query_row,
+          .scratch = scratch};
+}
+
+void attention(BlockTape& t, const TokenLayout& layout, std::int64_t heads) {
+  const bool only_cls = t.query.defined();
+  const std::int64_t rows = only_cls ? t.query.size(0) : t.qkv.size(0);
+  const std::int64_t dim = only_cls ? t.query.size(1) : t.qkv.size(1) / 3;
+  t.heads = torch::empty({rows, dim}, t.qkv.scalar_type());
+  t.logsumexp = torch::empty({heads, rows});
+  for_each_head(layout, only_cls, heads, dim / heads,
+                [&](std::int64_t query_row, std::int64_t key_row, std::int64_t tokens,
+                    std::int64_t head, void* scratch) {
+                  cpu::kernels().attention_forward(
+                      head_view(t, query_row, key_row, tokens, head, heads, scratch));
+                });
 }
 
 /** All blocks; fills `tape` (moves each block's activations into it) if it is given. */
@@ -274,31 +311,24 @@ Tensor gelu_backward(Tensor& hidden, Tensor& gradient) {
 }
 
 /** Gradient [T, 3D] of the packed projections (CLS-only: [T, 2D], and `dquery` [S, D]). */
-Tensor attention_backward(const BlockTape& tape, const TokenLayout& layout, std::int64_t heads,
+Tensor attention_backward(const BlockTape& t, const TokenLayout& layout, std::int64_t heads,
                           const Tensor& dheads, Tensor& dquery) {
-  Tensor dqkv = torch::empty_like(tape.qkv);
-  const bool only_cls = tape.query.defined();
-  if (only_cls) dquery = torch::empty_like(tape.query);
-  std::int64_t first_sequence = 0;
-  for (std::size_t g = 0; g < layout.groups.size(); ++g) {
-    const auto& group = layout.groups[g];
-    const Heads h = heads_of(tape, group, first_sequence, heads);
-    const std::int64_t first = only_cls ? first_sequence : group.first_row;
-    const std::int64_t tokens = only_cls ? 1 : group.tokens;
-    const Tensor dout = dheads.narrow(0, first, group.sequences * tokens)
-                            .view({group.sequences, tokens, heads, -1})
-                            .transpose(1, 2);
-    const auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        dout, h.query, h.key, h.value, tape.attended[g], tape.logsumexp[g], 0.0, false);
-    BlockTape gradient;  // the same views, of the gradient's memory
-    gradient.qkv = dqkv;
-    gradient.query = dquery;
-    const Heads into = heads_of(gradient, group, first_sequence, heads);
-    into.query.copy_(dq);
-    into.key.copy_(dk);
-    into.value.copy_(dv);
-    first_sequence += group.sequences;
-  }
+  const bool only_cls = t.query.defined();
+  const std::int64_t dim = t.heads.size(1), head_dim = dim / heads;
+  const std::int64_t key_kind = only_cls ? 0 : 1;
+  Tensor dqkv = torch::empty_like(t.qkv);
+  if (only_cls) dquery = torch::empty_like(t.query);
+  for_each_head(layout, only_cls, heads, head_dim,
+                [&](std::int64_t query_row, std::int64_t key_row, std::int64_t tokens,
+                    std::int64_t head, void* scratch) {
+                  const std::int64_t column = head * head_dim;
+                  cpu::kernels().attention_backward(
+                      {.forward = head_view(t, query_row, key_row, tokens, head, heads, scratch),
+                       .dout = columns(dheads, query_row, 0, dim, column),
+                       .dq = columns(only_cls ? dquery : dqkv, query_row, 0, dim, column),
+                       .dk = columns(dqkv, key_row, key_kind, dim, column),
+                       .dv = columns(dqkv, key_row, key_kind + 1, dim, column)});
+                });
   return dqkv;
 }
 
@@ -406,6 +436,7 @@ Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
                      const EncoderOptions& options, const Tensor& x, const TokenLayout& layout,
                      const Tensor& drop, bool cls_only, Precision precision) {
   const torch::Dtype type = dtype_of(precision);
+  DINO_ASSERT(options.dim / options.heads % 2 == 0);
   std::vector<Tensor> inputs = {x};
   for (const auto& block : blocks) {
     for (auto& parameter : parameters(*block)) inputs.push_back(std::move(parameter));

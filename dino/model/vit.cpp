@@ -121,7 +121,9 @@ torch::Tensor VisionTransformer::encode(const Packed& packed, bool cls_only) {
   const torch::Tensor drop = is_training()
                                  ? draw_drop_path(encoder, packed.layout.sequences(), generator_)
                                  : torch::Tensor();
-  if (fused_ && packed.tokens.device().is_cpu()) {
+  const bool even_heads =
+      encoder.dim / encoder.heads % 2 == 0;  // the fused attention works on pairs
+  if (fused_ && even_heads && packed.tokens.device().is_cpu()) {
     return fused_encoder(blocks_, encoder, packed.tokens, packed.layout, drop, cls_only,
                          precision_);
   }

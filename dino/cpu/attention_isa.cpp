@@ -1,0 +1,433 @@
+// Attention on register tiles. An operand is a matrix of 32-bit words: one float, or (where the
+// processor multiplies bf16 pairs) two neighbouring bf16 along the summed dimension. Compiled once
+// per instruction set like kernels_isa.cpp.
+#include "dino/cpu/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dino/cpu/isa_kernels.h"
+#include "dino/cpu/vec.h"
+
+namespace dino::cpu::DINO_ISA {
+namespace {
+
+constexpr std::int64_t kQueryBlock = 48;  // queries whose scores are in cache at once; even
+
+#if defined(__AVX512F__)
+constexpr int kTileRows = 6, kTileVectors = 4;  // 24 of 32 registers accumulate
+#else
+constexpr int kTileRows = 6, kTileVectors = 1;  // two 256-bit registers a vector: 12 of 16
+#endif
+
+std::int64_t round_up(std::int64_t n, std::int64_t step) {
+  return (n + step - 1) / step * step;
+}
+
+// ---- operand words ----
+
+/** One float per word. */
+struct FloatWord {
+  static constexpr int kPerWord = 1;
+  float value;
+  static vf multiply_add(vf sum, const FloatWord* a, const FloatWord* b) {
+    vf x;
+    std::memcpy(&x, b, sizeof(x));
+    return sum + a->value * x;
+  }
+};
+
+#if defined(__AVX512BF16__)
+/** Two bf16 per word. */
+struct PairWord {
+  static constexpr int kPerWord = 2;
+  std::uint32_t value;
+  static vf multiply_add(vf sum, const PairWord* a, const PairWord* b) {
+    __m512i x;
+    std::memcpy(&x, b, sizeof(x));
+    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
+    return bits<vf>(_mm512_dpbf16_ps(bits<__m512>(sum), bits<__m512bh>(y), bits<__m512bh>(x)));
+  }
+};
+inline PairWord make_pair(bf16 low, bf16 high) {
+  return {static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16};
+}
+#endif
+
+inline float to_float(float x) {
+  return x;
+}
+inline float to_float(bf16 x) {
+  return bits<float>(static_cast<std::uint32_t>(x) << 16);
+}
+
+// ---- products: C [m, n] (+)= A [m, k] B [k, n], k counted in words ----
+
+template <int rows, int vectors, typename Word>
+void tile(const Word* a, std::int64_t a_row, std::int64_t a_k, const Word* b, std::int64_t b_row,
+          std::int64_t depth, float* c, std::int64_t c_row, bool accumulate) {
+  vf sums[rows][vectors] = {};
+  for (std::int64_t k = 0; k < depth; ++k) {
+    for (int r = 0; r < rows; ++r) {
+      for (int v = 0; v < vectors; ++v) {
+        sums[r][v] =
+            Word::multiply_add(sums[r][v], a + r * a_row + k * a_k, b + k * b_row + v * kLanes);
+      }
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < vectors; ++v) {
+      float* to = c + r * c_row + v * kLanes;
+      store(to, accumulate ? load(to) + sums[r][v] : sums[r][v]);
+    }
+  }
+}
+
+template <int vectors, typename Word>
+void tile_rows(std::int64_t rows, const Word* a, std::int64_t a_row, std::int64_t a_k,
+               const Word* b, std::int64_t b_row, std::int64_t depth, float* c, std::int64_t c_row,
+               bool accumulate) {
+  while (rows >= kTileRows) {
+    tile<kTileRows, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+    a += kTileRows * a_row;
+    c += kTileRows * c_row;
+    rows -= kTileRows;
+  }
+  switch (rows) {
+    case 5:
+      return tile<5, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+    case 4:
+      return tile<4, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+    case 3:
+      return tile<3, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+    case 2:
+      return tile<2, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+    case 1:
+      return tile<1, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+    default:
+      return;
+  }
+}
+
+/** A's element (m, k) is a[m * a_row + k * a_k]; B and C are padded to whole vectors: n is a
+ * multiple of 16. */
+template <typename Word>
+void product(std::int64_t m, std::int64_t n, std::int64_t depth, const Word* a, std::int64_t a_row,
+             std::int64_t a_k, const Word* b, std::int64_t b_row, float* c, std::int64_t c_row,
+             bool accumulate) {
+  std::int64_t vectors = n / kLanes;
+  for (; vectors >= kTileVectors; vectors -= kTileVectors) {
+    tile_rows<kTileVectors>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+    b += kTileVectors * kLanes;
+    c += kTileVectors * kLanes;
+  }
+  if constexpr (kTileVectors > 1) {
+    switch (vectors) {
+      case 3:
+        return tile_rows<3>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+      case 2:
+        return tile_rows<2>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+      case 1:
+        return tile_rows<1>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
+      default:
+        return;
+    }
+  }
+}
+
+// ---- packing: x is [tokens, dim], `stride` elements between rows ----
+
+/** Words along dim, as the first factor: out[t][dim words]. */
+template <typename T, typename Word>
+void pack_rows(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t stride, Word* out) {
+  const std::int64_t words = dim / Word::kPerWord;
+  for (std::int64_t t = 0; t < tokens; ++t, x += stride, out += words) {
+    if constexpr (sizeof(T) * Word::kPerWord == sizeof(Word)) {
+      std::memcpy(out, x, static_cast<std::size_t>(words) * sizeof(Word));
+    } else {
+      for (std::int64_t i = 0; i < words; ++i) out[i].value = to_float(x[i]);
+    }
+  }
+}
+
+/** 16 rows of 16 words, rows `from_row` and `to_row` words apart, transposed. */
+template <typename Word>
+void transpose_block(const Word* from, std::int64_t from_row, Word* to, std::int64_t to_row) {
+  vu rows[kLanes], next[kLanes];
+  for (int i = 0; i < kLanes; ++i) std::memcpy(&rows[i], from + i * from_row, sizeof(vu));
+  // Four rounds of interleaving rows i and i + 8 send element (i, j) to (j, i).
+  constexpr vu kLow = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
+  constexpr vu kHigh = {8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < kLanes / 2; ++i) {
+      next[2 * i] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], kLow);
+      next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], kHigh);
+    }
+    std::memcpy(rows, next, sizeof(rows));
+  }
+  for (int i = 0; i < kLanes; ++i) std::memcpy(to + i * to_row, &rows[i], sizeof(vu));
+}
+
+/** Transposed, words along dim: out[dim word][token], tokens padded with zeros to `padded`. `rows`
+ * is scratch of tokens * dim words. */
+template <typename T, typename Word>
+void pack_transposed(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t stride,
+                     std::int64_t padded, Word* rows, Word* out) {
+  const std::int64_t words = dim / Word::kPerWord;
+  const Word* from = rows;
+  std::int64_t from_row = words;
+  if constexpr (sizeof(T) * Word::kPerWord == sizeof(Word)) {
+    if (stride % Word::kPerWord == 0) {  // already words: read in place
+      from = reinterpret_cast<const Word*>(x);
+      from_row = stride / Word::kPerWord;
+    } else {
+      pack_rows(x, tokens, dim, stride, rows);
+    }
+  } else {
+    pack_rows(x, tokens, dim, stride, rows);
+  }
+  for (std::int64_t t = 0; t < padded; t += kLanes) {
+    for (std::int64_t w = 0; w < words; w += kLanes) {
+      if (t + kLanes <= tokens && w + kLanes <= words) {
+        transpose_block(from + t * from_row + w, from_row, out + w * padded + t, padded);
+        continue;
+      }
+      for (std::int64_t j = w; j < std::min(w + kLanes, words); ++j) {
+        for (std::int64_t i = t; i < t + kLanes; ++i) {
+          out[j * padded + i] = i < tokens ? from[i * from_row + j] : Word{};
+        }
+      }
+    }
+  }
+}
+
+/** Words along tokens, as the second factor: out[token word][dim], dim padded with zeros to
+ * `padded`. */
+template <typename T, typename Word>
+void pack_tokens(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t stride,
+                 std::int64_t padded, Word* out) {
+  for (std::int64_t t = 0; t < tokens;
+       t += Word::kPerWord, x += Word::kPerWord * stride, out += padded) {
+    if constexpr (Word::kPerWord == 1) {
+      for (std::int64_t i = 0; i < dim; ++i) out[i].value = to_float(x[i]);
+    }
+#if defined(__AVX512BF16__)
+    if constexpr (Word::kPerWord == 2) {
+      const T* second = x + stride;
+      if (t + 1 < tokens) {
+        for (std::int64_t i = 0; i < dim; ++i) out[i] = make_pair(x[i], second[i]);
+      } else {
+        for (std::int64_t i = 0; i < dim; ++i) out[i] = make_pair(x[i], 0);
+      }
+    }
+#endif
+    std::fill(out + dim, out + padded, Word{});
+  }
+}
+
+/** Scores (fp32 rows) as the first factor, words along keys. */
+inline void pack_score_row(const float* row, std::int64_t padded, FloatWord* out) {
+  std::memcpy(out, row, static_cast<std::size_t>(padded) * sizeof(float));
+}
+#if defined(__AVX512BF16__)
+inline void pack_score_row(const float* row, std::int64_t padded, PairWord* out) {
+  for (std::int64_t i = 0; i < padded; i += kLanes) {
+    const auto y = _mm512_cvtneps_pbh(bits<__m512>(load(row + i)));
+    std::memcpy(reinterpret_cast<char*>(out) + i * 2, &y, sizeof(y));
+  }
+}
+/** Two query rows as one row of words along queries. */
+inline void pack_score_pair(const float* first, const float* second, std::int64_t padded,
+                            PairWord* out) {
+  for (std::int64_t i = 0; i < padded; i += kLanes) {
+    const auto both =
+        _mm512_cvtne2ps_pbh(bits<__m512>(load(second + i)), bits<__m512>(load(first + i)));
+    alignas(64) bf16 lanes[2 * kLanes];
+    std::memcpy(lanes, &both, sizeof(both));
+    vu low, high;
+    vh x;
+    std::memcpy(&x, lanes, sizeof(x));
+    low = __builtin_convertvector(x, vu);
+    std::memcpy(&x, lanes + kLanes, sizeof(x));
+    high = __builtin_convertvector(x, vu);
+    const vu words = low | (high << 16);
+    std::memcpy(out + i, &words, sizeof(words));
+  }
+}
+#endif
+
+/** [rows, padded] fp32 -> words along rows: out[row word][padded]. rows beyond the last count as
+ * zero. */
+template <typename Word>
+void pack_score_columns(const float* scores, std::int64_t rows, std::int64_t padded,
+                        const float* zeros, Word* out) {
+  if constexpr (Word::kPerWord == 1) {
+    (void)zeros;
+    std::memcpy(out, scores, static_cast<std::size_t>(rows * padded) * sizeof(float));
+  } else {
+    for (std::int64_t r = 0; r < rows; r += 2, out += padded) {
+      const float* first = scores + r * padded;
+      pack_score_pair(first, r + 1 < rows ? first + padded : zeros, padded, out);
+    }
+  }
+}
+
+template <typename T>
+void store_row(const float* row, std::int64_t dim, T* out) {
+  for_lanes(dim, [&](int, auto get, auto put) { put(out, get(row)); });
+}
+
+// ---- scratch ----
+
+/** Hands out pieces of the caller's scratch, each 64-byte aligned. */
+class Arena {
+ public:
+  explicit Arena(void* memory) : next_(static_cast<char*>(memory)) {}
+  template <typename T>
+  T* take(std::int64_t count) {
+    T* piece = reinterpret_cast<T*>(next_);
+    next_ += round_up(count * static_cast<std::int64_t>(sizeof(T)), 64);
+    return piece;
+  }
+
+ private:
+  char* next_;
+};
+
+// ---- attention ----
+
+template <typename T, typename Word>
+void forward(const Attention& a) {
+  constexpr int per_word = Word::kPerWord;
+  const std::int64_t keys = round_up(a.keys, kLanes), dim = round_up(a.head_dim, kLanes);
+  const std::int64_t dim_words = a.head_dim / per_word,
+                     key_words = round_up(a.keys, per_word) / per_word;
+  Arena arena(a.scratch);
+  Word* rows = arena.take<Word>(std::max(a.keys, kQueryBlock) * dim_words);
+  Word* k_transposed = arena.take<Word>(dim_words * keys);
+  Word* v = arena.take<Word>(key_words * dim);
+  float* scores = arena.take<float>(kQueryBlock * keys);
+  Word* weights = arena.take<Word>(kQueryBlock * keys);
+  float* out = arena.take<float>(kQueryBlock * dim);
+
+  pack_transposed(static_cast<const T*>(a.k), a.keys, a.head_dim, a.kv_stride, keys, rows,
+                  k_transposed);
+  pack_tokens(static_cast<const T*>(a.v), a.keys, a.head_dim, a.kv_stride, dim, v);
+  for (std::int64_t first = 0; first < a.queries; first += kQueryBlock) {
+    const std::int64_t count = std::min(kQueryBlock, a.queries - first);
+    pack_rows(static_cast<const T*>(a.q) + first * a.q_stride, count, a.head_dim, a.q_stride, rows);
+    product(count, keys, dim_words, rows, dim_words, 1, k_transposed, keys, scores, keys, false);
+    for (std::int64_t r = 0; r < count; ++r) {
+      float* row = scores + r * keys;
+      vf tops = broadcast(-INFINITY);
+      for_lanes(a.keys, [&](int, auto get, auto) { tops = max(get(row, -INFINITY), tops); });
+      const float top = max(tops) * a.scale;
+      vf total = {};
+      for_lanes(keys, [&](int, auto get, auto put) { put(row, exp(get(row) * a.scale - top)); });
+      std::fill(row + a.keys, row + keys, 0.0F);
+      for_lanes(keys, [&](int, auto get, auto) { total += get(row); });
+      const float normalizer = sum(total), inverse = 1.0F / normalizer;
+      for_lanes(keys, [&](int, auto get, auto put) { put(row, get(row) * inverse); });
+      a.logsumexp[first + r] = top + std::log(normalizer);
+      pack_score_row(row, keys, weights + r * (keys / per_word));
+    }
+    product(count, dim, key_words, weights, keys / per_word, 1, v, dim, out, dim, false);
+    for (std::int64_t r = 0; r < count; ++r) {
+      store_row(out + r * dim, a.head_dim, static_cast<T*>(a.out) + (first + r) * a.out_stride);
+    }
+  }
+}
+
+// P = softmax(S): dV = P^T dO, dP = dO V^T, dS = P (dP - rowsum(dO O)) scale, dQ = dS K, dK = dS^T
+// Q.
+template <typename T, typename Word>
+void backward(const AttentionBackward& b) {
+  const Attention& a = b.forward;
+  constexpr int per_word = Word::kPerWord;
+  const std::int64_t keys = round_up(a.keys, kLanes), dim = round_up(a.head_dim, kLanes);
+  const std::int64_t dim_words = a.head_dim / per_word,
+                     key_words = round_up(a.keys, per_word) / per_word;
+  Arena arena(a.scratch);
+  Word* rows = arena.take<Word>(std::max(a.keys, kQueryBlock) * dim_words);
+  Word* k_transposed = arena.take<Word>(dim_words * keys);
+  Word* v_transposed = arena.take<Word>(dim_words * keys);
+  Word* k = arena.take<Word>(key_words * dim);
+  Word* q = arena.take<Word>(kQueryBlock * dim);
+  Word* dout = arena.take<Word>(kQueryBlock * dim);
+  float* scores = arena.take<float>(kQueryBlock * keys);
+  float* dscores = arena.take<float>(kQueryBlock * keys);
+  Word* weights = arena.take<Word>(kQueryBlock * keys);
+  float* dq = arena.take<float>(kQueryBlock * dim);
+  float* dk = arena.take<float>(keys * dim);
+  float* dv = arena.take<float>(keys * dim);
+  float* zeros = arena.take<float>(keys);
+
+  pack_transposed(static_cast<const T*>(a.k), a.keys, a.head_dim, a.kv_stride, keys, rows,
+                  k_transposed);
+  pack_transposed(static_cast<const T*>(a.v), a.keys, a.head_dim, a.kv_stride, keys, rows,
+                  v_transposed);
+  pack_tokens(static_cast<const T*>(a.k), a.keys, a.head_dim, a.kv_stride, dim, k);
+  std::fill(zeros, zeros + keys, 0.0F);
+  for (std::int64_t first = 0; first < a.queries; first += kQueryBlock) {
+    const std::int64_t count = std::min(kQueryBlock, a.queries - first);
+    const std::int64_t count_words = round_up(count, per_word) / per_word;
+    const bool accumulate = first > 0;
+    const T* q_rows = static_cast<const T*>(a.q) + first * a.q_stride;
+    const T* out_rows = static_cast<const T*>(a.out) + first * a.out_stride;
+    const T* dout_rows = static_cast<const T*>(b.dout) + first * a.out_stride;
+    pack_rows(q_rows, count, a.head_dim, a.q_stride, rows);
+    product(count, keys, dim_words, rows, dim_words, 1, k_transposed, keys, scores, keys, false);
+    pack_rows(dout_rows, count, a.head_dim, a.out_stride, rows);
+    product(count, keys, dim_words, rows, dim_words, 1, v_transposed, keys, dscores, keys, false);
+    for (std::int64_t r = 0; r < count; ++r) {
+      vf products = {};
+      const T* o = out_rows + r * a.out_stride;
+      const T* d = dout_rows + r * a.out_stride;
+      for_lanes(a.head_dim, [&](int, auto get, auto) { products += get(o) * get(d); });
+      const float delta = sum(products), top = a.logsumexp[first + r];
+      float* row = scores + r * keys;
+      float* drow = dscores + r * keys;
+      for_lanes(keys, [&](int, auto get, auto put) {
+        const vf p = exp(get(row) * a.scale - top);
+        put(row, p);
+        put(drow, p * (get(drow) - delta) * a.scale);
+      });
+      std::fill(row + a.keys, row + keys, 0.0F);
+      std::fill(drow + a.keys, drow + keys, 0.0F);
+    }
+    pack_tokens(dout_rows, count, a.head_dim, a.out_stride, dim, dout);
+    pack_score_columns(scores, count, keys, zeros, weights);
+    product(a.keys, dim, count_words, weights, 1, keys, dout, dim, dv, dim, accumulate);
+    pack_tokens(q_rows, count, a.head_dim, a.q_stride, dim, q);
+    pack_score_columns(dscores, count, keys, zeros, weights);
+    product(a.keys, dim, count_words, weights, 1, keys, q, dim, dk, dim, accumulate);
+    for (std::int64_t r = 0; r < count; ++r) {
+      pack_score_row(dscores + r * keys, keys, weights + r * (keys / per_word));
+    }
+    product(count, dim, key_words, weights, keys / per_word, 1, k, dim, dq, dim, false);
+    for (std::int64_t r = 0; r < count; ++r) {
+      store_row(dq + r * dim, a.head_dim, static_cast<T*>(b.dq) + (first + r) * a.q_stride);
+    }
+  }
+  for (std::int64_t t = 0; t < a.keys; ++t) {
+    store_row(dk + t * dim, a.head_dim, static_cast<T*>(b.dk) + t * a.kv_stride);
+    store_row(dv + t * dim, a.head_dim, static_cast<T*>(b.dv) + t * a.kv_stride);
+  }
+}
+
+#if defined(__AVX512BF16__)
+using Bf16Word = PairWord;
+#else
+using Bf16Word = FloatWord;                     // bf16 is widened while packing
+#endif
+
+}  // namespace
+
+void attention_forward(const Attention& a) {
+  a.type == Type::BF16 ? forward<bf16, Bf16Word>(a) : forward<float, FloatWord>(a);
+}
+void attention_backward(const AttentionBackward& b) {
+  b.forward.type == Type::BF16 ? backward<bf16, Bf16Word>(b) : backward<float, FloatWord>(b);
+}
+
+}  // namespace dino::cpu::DINO_ISA

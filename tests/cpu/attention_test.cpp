@@ -1,0 +1,181 @@
+// Attention kernels against plain double-precision loops, forward and backward.
+#include "dino/cpu/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <tuple>
+#include <vector>
+
+#include "dino/base/rng.h"
+
+namespace dino::cpu {
+namespace {
+
+struct Sizes {
+  std::int64_t queries, keys, head_dim;
+};
+
+float round_to(Type type, float x) {
+  if (type == Type::F32) return x;
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000U;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+/** Values as doubles and as stored elements, rows `stride` apart. */
+struct Matrix {
+  std::vector<double> values;
+  std::vector<char> bytes;
+  std::int64_t rows, columns, stride;
+  Type type;
+
+  Matrix(std::int64_t r, std::int64_t c, std::int64_t s, Type t, Rng* rng)
+      : values(static_cast<std::size_t>(r * c)),
+        bytes(static_cast<std::size_t>(r * s * (t == Type::F32 ? 4 : 2)) + 64),
+        rows(r),
+        columns(c),
+        stride(s),
+        type(t) {
+    for (std::int64_t i = 0; i < r; ++i) {
+      for (std::int64_t j = 0; rng != nullptr && j < c; ++j) {
+        const float x = round_to(t, static_cast<float>(rng->normal()));
+        at(i, j) = static_cast<double>(x);
+        put(i, j, x);
+      }
+    }
+  }
+  double& at(std::int64_t i, std::int64_t j) {
+    return values[static_cast<std::size_t>(i * columns + j)];
+  }
+  char* address(std::int64_t i, std::int64_t j) {
+    return bytes.data() + (i * stride + j) * (type == Type::F32 ? 4 : 2);
+  }
+  void put(std::int64_t i, std::int64_t j, float x) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    if (type == Type::F32) {
+      std::memcpy(address(i, j), &x, 4);
+    } else {
+      const auto half = static_cast<bf16>(bits >> 16);
+      std::memcpy(address(i, j), &half, 2);
+    }
+  }
+  double get(std::int64_t i, std::int64_t j) {
+    if (type == Type::F32) {
+      float x;
+      std::memcpy(&x, address(i, j), 4);
+      return static_cast<double>(x);
+    }
+    bf16 half;
+    std::memcpy(&half, address(i, j), 2);
+    const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
+    float x;
+    std::memcpy(&x, &bits, 4);
+    return static_cast<double>(x);
+  }
+};
+
+double relative_error(Matrix& got, const std::vector<double>& expected) {
+  double error = 0, norm = 0;
+  for (std::int64_t i = 0; i < got.rows; ++i) {
+    for (std::int64_t j = 0; j < got.columns; ++j) {
+      const double e = expected[static_cast<std::size_t>(i * got.columns + j)];
+      error += (got.get(i, j) - e) * (got.get(i, j) - e);
+      norm += e * e;
+    }
+  }
+  return std::sqrt(error / norm);
+}
+
+class AttentionTest : public testing::TestWithParam<std::tuple<Sizes, Type>> {};
+
+TEST_P(AttentionTest, EqualsPlainLoops) {
+  const auto [sizes, type] = GetParam();
+  const auto [n, m, d] = sizes;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+  Rng rng(1);
+  Matrix q(n, d, 3 * d + 2, type, &rng), k(m, d, 3 * d, type, &rng), v(m, d, 3 * d, type, &rng);
+  Matrix dout(n, d, d + 2, type, &rng), out(n, d, d + 2, type, nullptr);
+  Matrix dq(n, d, 3 * d + 2, type, nullptr), dk(m, d, 3 * d, type, nullptr),
+      dv(m, d, 3 * d, type, nullptr);
+  std::vector<float> logsumexp(static_cast<std::size_t>(n));
+  std::vector<char> memory(static_cast<std::size_t>(attention_scratch_bytes(m, d)) + 64, 0x7f);
+  void* scratch = memory.data();
+  std::size_t space = memory.size();
+  std::align(64, memory.size() - 64, scratch, space);
+  const Attention a{.type = type,
+                    .queries = n,
+                    .keys = m,
+                    .head_dim = d,
+                    .scale = static_cast<float>(scale),
+                    .q = q.bytes.data(),
+                    .k = k.bytes.data(),
+                    .v = v.bytes.data(),
+                    .q_stride = q.stride,
+                    .kv_stride = k.stride,
+                    .out = out.bytes.data(),
+                    .out_stride = out.stride,
+                    .logsumexp = logsumexp.data(),
+                    .scratch = scratch};
+  kernels().attention_forward(a);
+  kernels().attention_backward({.forward = a,
+                                .dout = dout.bytes.data(),
+                                .dq = dq.bytes.data(),
+                                .dk = dk.bytes.data(),
+                                .dv = dv.bytes.data()});
+
+  std::vector<double> o(static_cast<std::size_t>(n * d)), eq(o.size()),
+      ek(static_cast<std::size_t>(m * d)), ev(ek.size());
+  const auto index = [d = d](std::int64_t i, std::int64_t j) {
+    return static_cast<std::size_t>(i * d + j);
+  };
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::vector<double> p(static_cast<std::size_t>(m)), dp(p.size());
+    double total = 0;
+    for (std::int64_t j = 0; j < m; ++j) {
+      double s = 0;
+      for (std::int64_t c = 0; c < d; ++c) s += q.at(i, c) * k.at(j, c);
+      total += p[static_cast<std::size_t>(j)] = std::exp(s * scale);
+    }
+    double delta = 0;
+    for (std::int64_t j = 0; j < m; ++j) {
+      const auto jj = static_cast<std::size_t>(j);
+      p[jj] /= total;
+      for (std::int64_t c = 0; c < d; ++c) {
+        o[index(i, c)] += p[jj] * v.at(j, c);
+        dp[jj] += dout.at(i, c) * v.at(j, c);
+        ev[index(j, c)] += p[jj] * dout.at(i, c);
+      }
+      delta += p[jj] * dp[jj];
+    }
+    for (std::int64_t j = 0; j < m; ++j) {
+      const double ds =
+          p[static_cast<std::size_t>(j)] * (dp[static_cast<std::size_t>(j)] - delta) * scale;
+      for (std::int64_t c = 0; c < d; ++c) {
+        eq[index(i, c)] += ds * k.at(j, c);
+        ek[index(j, c)] += ds * q.at(i, c);
+      }
+    }
+  }
+  const double tolerance =
+      type == Type::F32 ? 1e-5 : 1.5e-2;  // bf16 keeps 8 bits of P, dS and results
+  EXPECT_LT(relative_error(out, o), tolerance);
+  EXPECT_LT(relative_error(dq, eq), tolerance);
+  EXPECT_LT(relative_error(dk, ek), tolerance);
+  EXPECT_LT(relative_error(dv, ev), tolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
+                         testing::Combine(testing::Values(Sizes{17, 17, 64}, Sizes{50, 50, 64},
+                                                          Sizes{1, 50, 64}, Sizes{5, 5, 32},
+                                                          Sizes{197, 197, 64}, Sizes{1, 3, 2},
+                                                          Sizes{97, 97, 20}, Sizes{49, 130, 48}),
+                                          testing::Values(Type::F32, Type::BF16)));
+
+}  // namespace
+}  // namespace dino::cpu
