@@ -1,0 +1,172 @@
+// Brute force in tiles: one matrix product per (query tile, gallery tile), then a scan that skips
+// whatever cannot enter the best list. Reads every similarity once, keeps few: memory does not grow
+// with the gallery.
+#include "dino/embed/neighbors.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "dino/base/error.h"
+#include "dino/base/thread_pool.h"
+
+namespace dino::embed {
+namespace {
+
+// fp32 products of different tile shapes differ in their last bits. Keeping this many candidates
+// beyond k before ordering them by float64 products makes that invisible.
+constexpr std::int64_t kMargin = 32;
+
+struct Candidate {
+  double similarity;
+  std::int64_t index;
+};
+
+bool better(const Candidate& a, const Candidate& b) {
+  return a.similarity != b.similarity ? a.similarity > b.similarity : a.index < b.index;
+}
+
+/** The best `keep` of a stream of similarities, amortised: grows to twice that, then halves. */
+class BestList {
+ public:
+  explicit BestList(std::int64_t keep) : keep_(static_cast<std::size_t>(keep)) {
+    items_.reserve(2 * keep_);
+  }
+
+  void scan(const float* row, std::int64_t count, std::int64_t first_index, std::int64_t skip) {
+    constexpr std::int64_t kStride = 32;  // long enough to vectorise, short enough to skip often
+    for (std::int64_t begin = 0; begin < count; begin += kStride) {
+      const std::int64_t end = std::min(begin + kStride, count);
+      int hits = 0;
+      for (std::int64_t j = begin; j < end; ++j) hits |= row[j] > threshold_ ? 1 : 0;
+      if (hits == 0) continue;
+      for (std::int64_t j = begin; j < end; ++j)
+        if (row[j] > threshold_ && first_index + j != skip) push({row[j], first_index + j});
+    }
+  }
+
+  std::vector<Candidate>& items() { return items_; }
+
+ private:
+  void push(const Candidate& candidate) {
+    items_.push_back(candidate);
+    if (items_.size() < 2 * keep_) return;
+    const auto last = items_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
+    std::nth_element(items_.begin(), last, items_.end(), better);
+    threshold_ =
+        static_cast<float>(last->similarity);  // later equals have larger indices: not wanted
+    items_.resize(keep_);
+  }
+
+  std::size_t keep_;
+  float threshold_ = -std::numeric_limits<float>::infinity();
+  std::vector<Candidate> items_;
+};
+
+/** Four independent float64 sums, always added in the same order. */
+double dot(const float* a, const float* b, std::int64_t dim) {
+  double sum[4] = {0, 0, 0, 0};
+  std::int64_t i = 0;
+  for (; i + 4 <= dim; i += 4)
+    for (std::int64_t lane = 0; lane < 4; ++lane)
+      sum[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
+  for (; i < dim; ++i) sum[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+void check(const torch::Tensor& features, const char* what) {
+  if (!features.defined() || features.dim() != 2 || features.scalar_type() != torch::kFloat32 ||
+      !features.device().is_cpu())
+    fail(ErrorKind::Usage, "[nearest_neighbors] {} must be a [n, D] float32 CPU tensor", what);
+  if (!features.isfinite().all().item<bool>())
+    fail(ErrorKind::Usage,
+         "[nearest_neighbors] {} hold values that are not finite; look for NaN in the network",
+         what);
+}
+
+}  // namespace
+
+torch::Tensor l2_normalize(const torch::Tensor& features) {
+  const torch::NoGradGuard no_grad;
+  return torch::nn::functional::normalize(features.to(torch::kFloat32),
+                                          torch::nn::functional::NormalizeFuncOptions().dim(-1));
+}
+
+CosineRows cosine_rows(const torch::Tensor& queries, const torch::Tensor& gallery, bool center) {
+  const torch::NoGradGuard no_grad;
+  if (!center) return {l2_normalize(queries), l2_normalize(gallery)};
+  const auto mean = gallery.mean(0, /*keepdim=*/true, torch::kFloat64);  // [1, D]
+  return {l2_normalize(queries - mean), l2_normalize(gallery - mean)};
+}
+
+Neighbors nearest_neighbors(const torch::Tensor& queries_in, const torch::Tensor& gallery_in,
+                            const SearchOptions& options) {
+  const torch::NoGradGuard no_grad;
+  check(queries_in, "queries");
+  check(gallery_in, "gallery");
+  const auto queries = queries_in.contiguous();  // [n, D]
+  const auto gallery = gallery_in.contiguous();  // [m, D]
+  const std::int64_t n = queries.size(0), m = gallery.size(0), dim = queries.size(1);
+  if (gallery.size(1) != dim)
+    fail(ErrorKind::Usage, "[nearest_neighbors] queries have {} dimensions, the gallery {}", dim,
+         gallery.size(1));
+  const std::int64_t available = m - (options.skip_self ? 1 : 0);
+  if (options.k < 1 || options.query_tile < 1 || options.gallery_tile < 1)
+    fail(ErrorKind::Usage, "[nearest_neighbors] k and tile sizes must be at least 1: {}, {}, {}",
+         options.k, options.query_tile, options.gallery_tile);
+  if (available < 1)
+    fail(ErrorKind::Usage, "[nearest_neighbors] the gallery holds nothing to compare with");
+  const std::int64_t k = std::min<std::int64_t>(options.k, available);
+  const std::int64_t keep = std::min(k + kMargin, available);
+  const int threads = options.threads > 0 ? options.threads : at::get_num_threads();
+  ThreadPool pool(static_cast<std::size_t>(threads - 1));
+  const auto for_each_row = [&](std::int64_t rows, const std::function<void(std::int64_t)>& work) {
+    const std::int64_t runs = std::min<std::int64_t>(rows, threads > 1 ? 4 * threads : 1);
+    pool.parallel_for(runs, [&](std::int64_t run) {
+      for (std::int64_t r = rows * run / runs; r < rows * (run + 1) / runs; ++r) work(r);
+    });
+  };
+
+  Neighbors result{torch::empty({n, k}, torch::kFloat64), torch::empty({n, k}, torch::kInt64)};
+  const float* query_data = queries.const_data_ptr<float>();
+  const float* gallery_data = gallery.const_data_ptr<float>();
+  auto* similarity = result.similarity.data_ptr<double>();
+  auto* index = result.index.data_ptr<std::int64_t>();
+  const auto gallery_columns = gallery.t();  // [D, m]
+  torch::Tensor tile;                        // reused: allocation would cost more than the scan
+  for (std::int64_t q0 = 0; q0 < n; q0 += options.query_tile) {
+    const std::int64_t rows = std::min<std::int64_t>(options.query_tile, n - q0);
+    const auto query_rows = queries.narrow(0, q0, rows);  // [rows, D]
+    std::vector<BestList> best(static_cast<std::size_t>(rows), BestList(keep));
+    for (std::int64_t g0 = 0; g0 < m; g0 += options.gallery_tile) {
+      const std::int64_t columns = std::min<std::int64_t>(options.gallery_tile, m - g0);
+      if (!tile.defined() || tile.size(0) != rows || tile.size(1) != columns)
+        tile = torch::empty({rows, columns});
+      at::mm_out(tile, query_rows, gallery_columns.narrow(1, g0, columns));  // [rows, columns]
+      const float* values = tile.const_data_ptr<float>();
+      for_each_row(rows, [&](std::int64_t r) {
+        best[static_cast<std::size_t>(r)].scan(values + r * columns, columns, g0,
+                                               options.skip_self ? q0 + r : -1);
+      });
+    }
+    for_each_row(rows, [&](std::int64_t r) {
+      auto& items = best[static_cast<std::size_t>(r)].items();
+      const std::int64_t q = q0 + r;
+      for (auto& item : items)
+        item.similarity = dot(query_data + q * dim, gallery_data + item.index * dim, dim);
+      std::partial_sort(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(k), items.end(),
+                        better);
+      for (std::int64_t j = 0; j < k; ++j) {
+        similarity[q * k + j] = items[static_cast<std::size_t>(j)].similarity;
+        index[q * k + j] = items[static_cast<std::size_t>(j)].index;
+      }
+    });
+  }
+  return result;
+}
+
+}  // namespace dino::embed

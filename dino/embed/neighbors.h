@@ -1,0 +1,42 @@
+// Exact nearest neighbours by cosine similarity: the search under k-NN evaluation, contact sheets
+// and duplicate hunting.
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+
+namespace dino::embed {
+
+struct SearchOptions {
+  int k = 20;  ///< neighbours per query, at least 1; clipped to the gallery
+  bool skip_self =
+      false;  ///< leave out gallery row i for query i (gallery and queries are the same set)
+  int query_tile = 1024;  ///< rows of one matrix product; changes memory and speed, not the result
+  int gallery_tile = 8192;
+  int threads = 0;  ///< 0 = as many as Torch uses
+};
+
+struct Neighbors {
+  torch::Tensor similarity;  ///< [n, k] float64, descending
+  torch::Tensor index;  ///< [n, k] int64, rows of the gallery; equal similarities by smaller index
+};
+
+/** Divides each row by its length; all-zero rows stay zero. fp32 in and out. */
+torch::Tensor l2_normalize(const torch::Tensor& features);
+
+/** Both sides ready for cosine similarity: minus the gallery's mean row if `center`, then unit
+ * length. */
+struct CosineRows {
+  torch::Tensor queries, gallery;  ///< [n, D], [m, D] fp32
+};
+CosineRows cosine_rows(const torch::Tensor& queries, const torch::Tensor& gallery, bool center);
+
+/** The k gallery rows with the largest dot product for each query; pass rows through l2_normalize
+ * for cosine similarity. queries [n, D], gallery [m, D], fp32 on the CPU. Candidates come from
+ * tiled fp32 products, their order from float64 dot products, so the answer does not depend on tile
+ * sizes. Throws Error{Usage} on shapes that do not fit and on rows that are not finite.
+ * Thread-safe. */
+Neighbors nearest_neighbors(const torch::Tensor& queries, const torch::Tensor& gallery,
+                            const SearchOptions& options);
+
+}  // namespace dino::embed

@@ -1,0 +1,118 @@
+#include "dino/embed/extractor.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "dino/base/error.h"
+#include "tests/embed/fakes.h"
+
+namespace dino::embed {
+namespace {
+
+using testing::FakeBackbone;
+using testing::MemoryDataset;
+using testing::picture;
+
+Preprocess grey(int size) {
+  return {.image_size = size, .channels = 1, .mean = {0.25}, .std = {0.5}};
+}
+
+MemoryDataset sixteen(const std::vector<std::size_t>& bad = {}) {
+  std::vector<image::Image> images;
+  std::vector<std::int64_t> labels;
+  for (int i = 0; i < 16; ++i) {
+    images.push_back(picture(8, 8, 1, 13 * i));
+    labels.push_back(i % 3);
+  }
+  for (const auto i : bad) images[i] = {};
+  return MemoryDataset(std::move(images), std::move(labels));
+}
+
+TEST(ExtractPixels, AreTheNormalisedPixels) {
+  const auto dataset = sixteen();
+  const auto matrix = extract_pixels(dataset, grey(8), {});
+  ASSERT_EQ(matrix.features.sizes(), (torch::IntArrayRef{16, 64}));
+  const auto pixels = dataset.load(5).pixels;
+  for (std::int64_t j = 0; j < 64; ++j)
+    EXPECT_NEAR(matrix.features[5][j].item<float>(),
+                (pixels[static_cast<std::size_t>(j)] / 255.0 - 0.25) / 0.5, 1e-6);
+  EXPECT_EQ(matrix.labels[5], 2);
+}
+
+TEST(ExtractFeatures, BatchSizeAndThreadsChangeNothing) {
+  const auto dataset = sixteen();
+  FakeBackbone backbone(4);
+  backbone.train();
+  const auto expected = extract_features(backbone, dataset, grey(8), FeatureKind::Cls, {});
+  EXPECT_TRUE(backbone.is_training());  // put back as it was
+  for (const int batch : {1, 3, 5, 16, 100})
+    for (const int threads : {1, 3}) {
+      const auto matrix = extract_features(backbone, dataset, grey(8), FeatureKind::Cls,
+                                           {.batch_size = batch, .threads = threads});
+      EXPECT_TRUE(torch::equal(matrix.features, expected.features)) << batch;
+      EXPECT_EQ(matrix.indices, expected.indices);
+    }
+}
+
+TEST(ExtractFeatures, MeanPatchFollowsCls) {
+  const auto dataset = sixteen();
+  FakeBackbone backbone(4);
+  const auto matrix =
+      extract_features(backbone, dataset, grey(8), FeatureKind::ClsAndMeanPatch, {});
+  ASSERT_EQ(matrix.features.size(1), 6);  // the fake's CLS is the mean patch
+  EXPECT_TRUE(torch::allclose(matrix.features.narrow(1, 0, 3), matrix.features.narrow(1, 3, 3)));
+}
+
+TEST(ExtractFeatures, UnreadableImagesAreCountedAndLeftOut) {
+  const auto dataset = sixteen({0, 6, 15});
+  FakeBackbone backbone(4);
+  const auto matrix =
+      extract_features(backbone, dataset, grey(8), FeatureKind::Cls, {.batch_size = 5});
+  EXPECT_EQ(matrix.indices,
+            (std::vector<std::int64_t>{1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14}));
+  EXPECT_EQ(matrix.bad_count, 3);
+  EXPECT_NE(matrix.bad.at(1).find("memory#6"), std::string::npos);
+  const auto all = extract_features(backbone, sixteen(), grey(8), FeatureKind::Cls, {});
+  EXPECT_TRUE(torch::equal(matrix.features[5], all.features[7]));
+  EXPECT_EQ(matrix.labels[5], all.labels[7]);
+}
+
+TEST(ExtractFeatures, NothingReadableIsAnError) {
+  FakeBackbone backbone(4);
+  for (const auto& dataset : {MemoryDataset({}), MemoryDataset({image::Image{}, image::Image{}})}) {
+    try {
+      extract_features(backbone, dataset, grey(8), FeatureKind::Cls, {});
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::Data);
+    }
+  }
+}
+
+TEST(ExtractFeatures, StopsBetweenBatchesAndReportsProgress) {
+  const auto dataset = sixteen();
+  FakeBackbone backbone(4);
+  std::stop_source source;
+  std::vector<std::int64_t> seen;
+  const auto matrix = extract_features(backbone, dataset, grey(8), FeatureKind::Cls,
+                                       {.batch_size = 4,
+                                        .progress =
+                                            [&](std::int64_t done, std::int64_t total) {
+                                              EXPECT_EQ(total, 16);
+                                              seen.push_back(done);
+                                              if (done == 8) source.request_stop();
+                                            },
+                                        .stop = source.get_token()});
+  EXPECT_TRUE(matrix.stopped);
+  EXPECT_EQ(matrix.features.size(0), 8);
+  EXPECT_EQ(seen, (std::vector<std::int64_t>{4, 8}));
+}
+
+TEST(ToBatch, RefusesMixedSizes) {
+  EXPECT_THROW(to_batch({picture(8, 8, 1), picture(9, 8, 1)}, grey(8)), Error);
+  EXPECT_THROW(to_batch({picture(8, 8, 3)}, grey(8)), Error);
+  EXPECT_THROW(to_batch({}, grey(8)), Error);
+}
+
+}  // namespace
+}  // namespace dino::embed
