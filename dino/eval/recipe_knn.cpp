@@ -1,0 +1,135 @@
+#include "dino/eval/recipe_knn.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "dino/base/error.h"
+#include "dino/base/rng.h"
+
+namespace dino::eval {
+namespace {
+
+LabelledFeatures labelled(const embed::FeatureMatrix& matrix) {
+  return {matrix.features, matrix.labels};
+}
+
+std::unique_ptr<data::Dataset> open_labelled(const std::string& source, int channels,
+                                             const char* key) {
+  auto dataset = data::open_dataset(source, channels);
+  if (dataset->class_names().empty())
+    fail(ErrorKind::Data,
+         "[knn] {} has no labels: {}; use a folder with class sub-folders, a list with labels or "
+         "an IDX file",
+         key, source);
+  return dataset;
+}
+
+std::unique_ptr<data::Dataset> sorted_subset(const data::Dataset& base,
+                                             std::vector<std::int64_t> indices) {
+  std::sort(indices.begin(), indices.end());
+  return data::subset(base, std::move(indices));
+}
+
+}  // namespace
+
+KnnFigures knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
+                       const KnnProtocol& protocol, const FeatureMaker& to_features) {
+  const KnnOptions options{
+      .k = {protocol.k}, .temperature = protocol.temperature, .center = protocol.center};
+  const auto bank = to_features(gallery, {});
+  const auto top1 = [&](const embed::Augment& augment) {
+    return knn_classify(labelled(bank), labelled(to_features(queries, augment)), options)
+        .scores[0]
+        .top1;
+  };
+  KnnFigures figures{.top1 = top1({})};
+  if (protocol.shift_px > 0)
+    figures.shifted_top1 =
+        top1({.shift_px = protocol.shift_px, .mirror = true, .seed = protocol.seed});
+  return figures;
+}
+
+embed::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
+  return {
+      .image_size = recipe.knn.image_size > 0 ? recipe.knn.image_size : recipe.crops.global_size,
+      .resize = recipe.knn.resize,
+      .channels = recipe.data.channels,
+      .mean = recipe.crops.mean,
+      .std = recipe.crops.std};
+}
+
+RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)
+    : recipe_(recipe), threads_(threads), preprocess_(knn_preprocess(recipe)) {
+  if (recipe.knn.train.empty()) fail(ErrorKind::Config, "[knn] the recipe names no knn.train");
+  embed::validate(preprocess_);
+  gallery_ = open_labelled(recipe.knn.train, recipe.data.channels, "knn.train");
+  if (!recipe.knn.test.empty()) {
+    test_ = open_labelled(recipe.knn.test, recipe.data.channels, "knn.test");
+    if (test_->class_names() != gallery_->class_names())
+      fail(ErrorKind::Data, "[knn] knn.train and knn.test name different classes: {} and {}",
+           recipe.knn.train, recipe.knn.test);
+  }
+  const std::int64_t size = gallery_->size();
+  if (size < 2)
+    fail(ErrorKind::Data, "[knn] knn.train holds {} image; at least 2 are needed", size);
+  Rng rng(recipe.seed, /*epoch=*/~1ULL);  // a stream no epoch of training uses
+  const auto order = random_permutation(size, rng);
+  const std::int64_t held = std::clamp<std::int64_t>(recipe.knn.slice, 1, size / 2);
+  const std::int64_t voting =
+      recipe.knn.gallery > 0 ? std::min(recipe.knn.gallery, size - held) : size - held;
+  const auto part = [&](std::int64_t begin, std::int64_t end) {
+    return sorted_subset(*gallery_, {order.begin() + begin, order.begin() + end});
+  };
+  slice_ = part(0, held);
+  sample_ = part(held, held + voting);
+  rest_ = part(held, size);
+}
+
+const data::Dataset& RecipeKnn::queries() const {
+  return test_ ? *test_ : *slice_;
+}
+
+std::optional<double> RecipeKnn::held_out(model::Backbone& backbone,
+                                          const std::stop_token& stop) const {
+  const embed::ExtractOptions options{.threads = threads_, .stop = stop};
+  const auto extract = [&](const data::Dataset& dataset) {
+    return embed::extract_features(backbone, dataset, preprocess_, embed::FeatureKind::Cls,
+                                   options);
+  };
+  const auto bank = extract(*sample_);
+  if (bank.stopped) return std::nullopt;
+  const auto queries = extract(*slice_);
+  if (queries.stopped) return std::nullopt;
+  return knn_classify(labelled(bank), labelled(queries),
+                      {.k = {recipe_.knn.k},
+                       .temperature = recipe_.knn.temperature,
+                       .center = recipe_.knn.center})
+      .scores[0]
+      .top1;
+}
+
+KnnFigures RecipeKnn::measure(const FeatureMaker& to_features) const {
+  return knn_figures(test_ ? *gallery_ : *rest_, queries(),
+                     {.k = recipe_.knn.k,
+                      .temperature = recipe_.knn.temperature,
+                      .center = recipe_.knn.center,
+                      .shift_px = recipe_.knn.shift_px,
+                      .seed = recipe_.seed},
+                     to_features);
+}
+
+KnnFigures RecipeKnn::final(model::Backbone& backbone) const {
+  return measure([&](const data::Dataset& dataset, const embed::Augment& augment) {
+    return embed::extract_features(backbone, dataset, preprocess_, embed::FeatureKind::Cls,
+                                   {.threads = threads_, .augment = augment});
+  });
+}
+
+KnnFigures RecipeKnn::final_pixels() const {
+  return measure([&](const data::Dataset& dataset, const embed::Augment& augment) {
+    return embed::extract_pixels(dataset, preprocess_, {.threads = threads_, .augment = augment});
+  });
+}
+
+}  // namespace dino::eval
