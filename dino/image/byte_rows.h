@@ -47,8 +47,7 @@ inline void transpose(Bytes16 (&tile)[16]) {
 template <typename RowAt>
 inline void add_weighted_rows(const RowAt& row_at, const std::int32_t* weights, int taps,
                               std::size_t size, std::uint8_t* out) {
-  // The last vectors overlap the ones before: recomputing bytes is cheaper than a loop over the
-  // tail.
+  // The last vectors overlap the ones before: cheaper than a loop over the tail.
   if (size >= 48) {
     std::size_t at = 0;
     for (; at + 48 <= size; at += 48) simd::add_rows<6>(row_at, weights, taps, at, out + at);

@@ -56,9 +56,6 @@ class Decoder {
     codec_.err = trap_.arm();
     if (!read_header()) raise();
   }
-  ~Decoder() { jpeg_destroy_decompress(&codec_); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
 
   const jpeg_decompress_struct& header() const { return codec_; }
 
@@ -98,10 +95,18 @@ class Decoder {
     fail(ErrorKind::Format, "[decode] damaged or truncated JPEG: {}", trap_.message);
   }
 
+  /** A member of its own, so that it is freed where the constructor throws, too. */
+  struct Codec : jpeg_decompress_struct {
+    Codec() : jpeg_decompress_struct{} {}
+    ~Codec() { jpeg_destroy_decompress(this); }
+    Codec(const Codec&) = delete;
+    Codec& operator=(const Codec&) = delete;
+  };
+
   Bytes bytes_;
-  jpeg_decompress_struct codec_{};
   jpeg_progress_mgr progress_{};
   ErrorTrap trap_;
+  Codec codec_;
 };
 
 void rgb_to_grey(const std::uint8_t* line, int width, std::uint8_t* row) {
