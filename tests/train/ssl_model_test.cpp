@@ -1,0 +1,210 @@
+// Laws of one training step: the teacher is the student's moving average, poison changes nothing,
+// the seed decides every byte.
+#include "dino/train/ssl_model.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "dino/base/error.h"
+#include "dino/base/rng.h"
+
+namespace dino::train {
+namespace {
+
+recipe::Recipe tiny_recipe() {
+  recipe::Recipe r;
+  r.data.channels = 1;
+  r.crops.global_size = 8;
+  r.crops.local_size = 4;
+  r.crops.local_count = 2;
+  r.backbone = {
+      .arch = "vit", .patch_size = 4, .dim = 16, .depth = 2, .heads = 2, .drop_path = 0.2};
+  r.head = {.prototypes = 32, .hidden = 24, .bottleneck = 8};
+  r.optim.lr_reference_batch = 0;
+  r.optim.lr = 1e-3;
+  r.optim.warmup_epochs = 0;
+  r.optim.freeze_last_layer_epochs = 0;
+  r.optim.ema_momentum = 0.9;
+  r.train.epochs = 4;
+  r.train.batch_size = 4;
+  return r;
+}
+
+data::CropBatch random_batch(const recipe::Recipe& r, std::uint64_t seed) {
+  data::CropBatch batch;
+  batch.batch_size = r.train.batch_size;
+  batch.channels = r.data.channels;
+  batch.global_size = r.crops.global_size;
+  batch.local_size = r.crops.local_size;
+  batch.local_count = r.crops.local_count;
+  const auto pixels = [&](int views, int size) {
+    return static_cast<std::size_t>(views * batch.batch_size * batch.channels * size * size);
+  };
+  batch.globals = data::AlignedBuffer(pixels(2, batch.global_size));
+  batch.locals = data::AlignedBuffer(pixels(batch.local_count, batch.local_size));
+  Rng rng(seed);
+  for (auto* buffer : {&batch.globals, &batch.locals}) {
+    for (std::size_t i = 0; i < buffer->size(); ++i) {
+      buffer->data()[i] = static_cast<float>(rng.normal());
+    }
+  }
+  return batch;
+}
+
+using State = std::map<std::string, std::vector<std::byte>>;
+State snapshot(const SslModel& model) {
+  State state;
+  for (const auto& record : model.state()) {
+    state[record.name].assign(record.bytes.begin(), record.bytes.end());
+  }
+  return state;
+}
+
+constexpr auto kFp32 = model::Precision::Fp32;
+
+TEST(SslModel, TeacherStartsAsTheStudentAndFollowsIt) {
+  const auto r = tiny_recipe();
+  SslModel model(r, kFp32, 10);
+  const torch::Tensor before = model.teacher().arena.values().clone();
+  EXPECT_TRUE(torch::equal(before, model.student().arena.values()));
+  model.step(random_batch(r, 1), 0);
+  const double m = model.schedule(0).momentum;
+  const torch::Tensor expected = before * m + model.student().arena.values() * (1 - m);
+  EXPECT_FALSE(torch::equal(before, model.student().arena.values()));
+  EXPECT_LT((model.teacher().arena.values() - expected).abs().max().item<double>(), 1e-7);
+}
+
+TEST(SslModel, LossStartsNearLnK) {
+  const auto r = tiny_recipe();
+  SslModel model(r, kFp32, 10);
+  const auto metrics = model.step(random_batch(r, 1), 0);
+  EXPECT_NEAR(metrics.loss, std::log(32.0), 0.5);
+  EXPECT_NEAR(model.uniform_entropy(), std::log(32.0), 1e-12);
+  EXPECT_GE(metrics.teacher_student_kl, 0);
+}
+
+TEST(SslModel, SameSeedSameBytesOtherSeedOthers) {
+  auto r = tiny_recipe();
+  const auto run = [&] {
+    SslModel model(r, kFp32, 10);
+    for (int i = 0; i < 3; ++i) model.step(random_batch(r, 5 + static_cast<std::uint64_t>(i)), i);
+    return snapshot(model);
+  };
+  const State first = run();
+  EXPECT_EQ(first, run());
+  r.seed = 1;
+  EXPECT_NE(first, run());
+}
+
+TEST(SslModel, StateRestoresTheExactCourse) {
+  const auto r = tiny_recipe();
+  SslModel straight(r, kFp32, 10), first(r, kFp32, 10);
+  for (int i = 0; i < 2; ++i) {
+    straight.step(random_batch(r, 7), i);
+    first.step(random_batch(r, 7), i);
+  }
+  auto other = r;
+  other.seed = 99;  // other initial weights, all of which load_state() replaces
+  SslModel resumed(other, kFp32, 10);
+  resumed.load_state(first.state());
+  EXPECT_EQ(snapshot(first), snapshot(resumed));
+}
+
+TEST(SslModel, PoisonedBatchChangesNothing) {
+  const auto r = tiny_recipe();
+  SslModel model(r, kFp32, 10);
+  model.step(random_batch(r, 1), 0);
+  const State before = snapshot(model);
+  auto poisoned = random_batch(r, 2);
+  poisoned.globals.data()[3] = std::numeric_limits<float>::quiet_NaN();
+  const auto metrics = model.step(poisoned, 1);
+  EXPECT_TRUE(metrics.skipped);
+  EXPECT_EQ(before, snapshot(model));
+  EXPECT_FALSE(model.step(random_batch(r, 3), 2).skipped);
+}
+
+TEST(SslModel, AccumulationChangesOnlyRounding) {
+  auto r = tiny_recipe();
+  r.backbone.drop_path = 0;  // its draws depend on the micro-batch
+  SslModel whole(r, kFp32, 10);
+  r.train.accumulate = 2;
+  SslModel halves(r, kFp32, 10);
+  const auto a = whole.step(random_batch(r, 1), 0), b = halves.step(random_batch(r, 1), 0);
+  EXPECT_NEAR(a.loss, b.loss, 1e-5);
+  EXPECT_NEAR(a.teacher_entropy, b.teacher_entropy, 1e-5);
+  EXPECT_NEAR(a.gradient_norm, b.gradient_norm, 1e-4 * a.gradient_norm);
+}
+
+TEST(SslModel, FrozenLastLayerKeepsWeightsAndMoments) {
+  auto r = tiny_recipe();
+  r.optim.freeze_last_layer_epochs = 1;
+  SslModel model(r, kFp32, /*iterations_per_epoch=*/1);
+  const State before = snapshot(model);
+  model.step(random_batch(r, 1), 0);
+  const State frozen = snapshot(model);
+  const std::string v = "dino_head.last_layer.weight_v";
+  EXPECT_EQ(before.at("student." + v), frozen.at("student." + v));
+  EXPECT_EQ(before.at("optimizer.first_moment." + v), frozen.at("optimizer.first_moment." + v));
+  EXPECT_NE(before.at("student.backbone.cls_token"), frozen.at("student.backbone.cls_token"));
+  model.step(random_batch(r, 1), 1);
+  const State free = snapshot(model);
+  EXPECT_NE(frozen.at("student." + v), free.at("student." + v));
+  const std::string g = "student.dino_head.last_layer.weight_g";  // norm_last_layer keeps it at 1
+  EXPECT_EQ(before.at(g), free.at(g));
+}
+
+TEST(SslModel, EveryOptimizerLearnsAFixedBatch) {
+  for (const char* name : {"adamw", "sgd", "lars"}) {
+    auto r = tiny_recipe();
+    r.optim.optimizer = name;
+    r.optim.lr = std::string(name) == "adamw" ? 2e-3 : 0.3;
+    r.optim.ema_momentum = 1.0;  // a fixed teacher: the loss can only go down
+    r.dino.center_momentum = 1.0;
+    r.backbone.drop_path = 0;
+    SslModel model(r, kFp32, 100);
+    const double first = model.step(random_batch(r, 1), 0).loss;
+    double last = first;
+    for (int i = 1; i < 30; ++i) last = model.step(random_batch(r, 1), i).loss;
+    EXPECT_LT(last, first - 1e-3) << name;
+  }
+}
+
+TEST(SslModel, RefusesTheStateOfAnotherArchitecture) {
+  auto r = tiny_recipe();
+  SslModel model(r, kFp32, 10);
+  r.backbone.depth = 3;
+  SslModel deeper(r, kFp32, 10);
+  const State before = snapshot(deeper);
+  try {
+    deeper.load_state(model.state());
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Config);
+    EXPECT_NE(std::string(error.what()).find("blocks.2."), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(before, snapshot(deeper));
+}
+
+TEST(SslModel, SchedulesAreTheRecipes) {
+  auto r = tiny_recipe();
+  r.optim = {};  // the ImageNet recipe: 5e-4 at batch 256, 10 epochs of warm-up
+  r.train.batch_size = 512;
+  r.train.epochs = 100;
+  const SslModel model(r, kFp32, 2502);
+  EXPECT_DOUBLE_EQ(model.schedule(0).lr, 0);
+  EXPECT_NEAR(model.schedule(25019).lr, 1e-3, 1e-12);
+  EXPECT_NEAR(model.schedule(25020).lr, 1e-3, 1e-12);
+  EXPECT_NEAR(model.schedule(125100).lr, 5.872372643e-4, 1e-12);
+  EXPECT_DOUBLE_EQ(model.schedule(0).weight_decay, 0.04);
+  EXPECT_DOUBLE_EQ(model.schedule(0).momentum, 0.996);
+  EXPECT_TRUE(model.schedule(2501).last_layer_frozen);
+  EXPECT_FALSE(model.schedule(2502).last_layer_frozen);
+}
+
+}  // namespace
+}  // namespace dino::train
