@@ -79,11 +79,12 @@ TEST(SslModel, TeacherStartsAsTheStudentAndFollowsIt) {
   EXPECT_LT((model.teacher().arena.values() - expected).abs().max().item<double>(), 1e-7);
 }
 
-TEST(SslModel, LossStartsNearLnK) {
-  const auto r = tiny_recipe();
+TEST(SslModel, UniformStudentLosesLnK) {
+  auto r = tiny_recipe();
+  r.dino.student_temperature = 1e3;  // whatever the logits, the student's softmax is uniform
   SslModel model(r, kFp32, 10);
   const auto metrics = model.step(random_batch(r, 1), 0);
-  EXPECT_NEAR(metrics.loss, std::log(32.0), 0.5);
+  EXPECT_NEAR(metrics.loss, std::log(32.0), 2e-3);
   EXPECT_NEAR(model.uniform_entropy(), std::log(32.0), 1e-12);
   EXPECT_GE(metrics.teacher_student_kl, 0);
 }
