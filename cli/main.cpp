@@ -1,1 +1,78 @@
-int main() { return 0; }
+// `dino <command>`: parses the command line, runs one command, turns errors into one line and an
+// exit code.
+#include <c10/util/Exception.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.h"
+#include "cli/usage.h"
+#include "dino/base/error.h"
+#include "dino/train/machine.h"
+
+namespace {
+
+using dino::cli::ExitCode;
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+int report_error(const dino::cli::Context& context, std::string_view message, ExitCode code) {
+  std::fprintf(stderr, "%sdino: error: %s\n", context.console.is_terminal() ? "\r\x1b[2K" : "",
+               first_line(message).c_str());
+  return code;
+}
+
+std::string join_arguments(int argc, char** argv) {
+  std::string line = "dino";
+  for (int i = 1; i < argc; ++i) line += fmt::format(" {}", dino::cli::shell_quote(argv[i]));
+  return line;
+}
+
+int run(CLI::App& app, dino::cli::Context& context, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    return report_error(context, dino::cli::explain_usage_error(app, error), ExitCode::kUsage);
+  }
+  if (!context.action) {
+    std::fputs(app.help().c_str(), stderr);
+    return ExitCode::kUsage;
+  }
+  return context.action();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  dino::cli::Context context;
+  context.command_line = join_arguments(argc, argv);
+  CLI::App app("Self-supervised training of vision transformers (DINO), and use of their features.",
+               "dino");
+  app.set_version_flag("--version", dino::train::version_text() + "\n");
+  app.set_help_flag("-h,--help", "Print this help");
+  app.require_subcommand(0, 1);
+  dino::cli::add_train(app, context);
+  dino::cli::add_inspect(app, context);
+  dino::cli::add_bench(app, context);
+
+  try {
+    return run(app, context, argc, argv);
+  } catch (const dino::Error& error) {
+    return report_error(
+        context, error.what(),
+        error.kind() == dino::ErrorKind::Usage ? ExitCode::kUsage : ExitCode::kFailure);
+  } catch (const c10::Error& error) {
+    return report_error(context, std::string("[internal] ") + error.what_without_backtrace(),
+                        ExitCode::kFailure);
+  } catch (const std::bad_alloc&) {
+    return report_error(
+        context, "out of memory; try a smaller train.batch_size or a larger train.accumulate",
+        ExitCode::kFailure);
+  } catch (const std::exception& error) {
+    return report_error(context, std::string("[internal] ") + error.what(), ExitCode::kFailure);
+  }
+}

@@ -15,6 +15,7 @@
 #include "dino/model/dino_head.h"
 #include "dino/model/param_arena.h"
 #include "dino/recipe/recipe.h"
+#include "dino/train/learner.h"
 
 namespace dino::train {
 
@@ -27,48 +28,31 @@ struct Network {
   model::ParamArena arena;
 };
 
-/** The scheduled values of one iteration (recipe curves evaluated once, logged as they are). */
-struct StepSchedule {
-  double lr = 0, weight_decay = 0, momentum = 0, teacher_temperature = 0;
-  bool last_layer_frozen = false;
-};
-
-struct StepMetrics {
-  double loss = 0;                       ///< total, as optimised
-  std::map<std::string, double> losses;  ///< each objective's, unweighted: "dino"
-  double teacher_entropy =
-      0;  ///< mean entropy of the teacher's targets, nats; 0 = one-hot, ln K = uniform
-  double teacher_student_kl =
-      0;                     ///< mean KL(teacher || student), nats; both collapses drive it to 0
-  double gradient_norm = 0;  ///< of all student parameters, before clipping
-  bool skipped = false;      ///< loss or gradient was not finite: nothing was changed
-};
-
 /** Everything that learns. Deterministic: same recipe, seed, batches and thread count give the same
  * bytes. Not thread-safe. */
-class SslModel {
+class SslModel final : public Learner {
  public:
   /** `iterations_per_epoch` fixes the schedules. Teacher starts as an exact copy of the student. */
   SslModel(const recipe::Recipe& recipe, model::Precision precision,
            std::int64_t iterations_per_epoch);
-  ~SslModel();
+  ~SslModel() override;
 
-  StepSchedule schedule(std::int64_t iteration) const;
+  StepSchedule schedule(std::int64_t iteration) const override;
   /** One optimiser step at `iteration` (0-based) on a batch: teacher targets, packed student
    * forward, losses, backward, clip, AdamW, EMA. */
-  StepMetrics step(const data::CropBatch& batch, std::int64_t iteration);
+  StepMetrics step(const data::CropBatch& batch, std::int64_t iteration) override;
 
   Network& student();
   Network& teacher();
   /** ln K of the objective, for alarms. */
-  double uniform_entropy() const;
+  double uniform_entropy() const override;
 
   /** Every tensor of the training state (parameters, optimiser moments, centers, buffers, generator
    * state), named; bytes stay valid until the next step. */
-  std::vector<format::TensorRecord> state() const;
+  std::vector<format::TensorRecord> state() const override;
   /** Restores state(); throws Error{Config} listing missing, extra or misshapen tensors with the
    * likely cause (another architecture). */
-  void load_state(const std::vector<format::TensorRecord>& tensors);
+  void load_state(const std::vector<format::TensorRecord>& tensors) override;
 
  private:
   struct Impl;

@@ -1,0 +1,11 @@
+// The commands of the program: each adds itself, with its flags, under `parent`.
+#pragma once
+#include "cli/context.h"
+
+namespace dino::cli {
+
+void add_train(CLI::App& parent, Context& context);
+void add_inspect(CLI::App& parent, Context& context);
+void add_bench(CLI::App& parent, Context& context);
+
+}  // namespace dino::cli

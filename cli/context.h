@@ -1,0 +1,44 @@
+// What every command shares: where results and messages go, the common flags, and how a command is
+// added to the program.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "cli/console.h"
+#include "dino/base/log.h"
+
+namespace dino::cli {
+
+enum ExitCode { kOk = 0, kFailure = 1, kUsage = 2, kInterrupted = 130 };
+
+struct Context {
+  Console console;
+  bool json = false;   ///< --json: one JSON document on standard output instead of text
+  bool quiet = false;  ///< --quiet: no progress, no information; warnings stay
+  int threads = 0;  ///< --threads: CPU threads of the tensor library; 0 = its default (all cores)
+  std::string command_line;     ///< as typed, for the records of a run
+  std::function<int()> action;  ///< set by the command that was typed; returns an ExitCode
+
+  /** A sink for library code; valid while the context lives. */
+  LogSink log() {
+    return [this](LogLevel level, std::string_view text) { console.message(level, text); };
+  }
+};
+
+/** Adds `name` under `parent` with the common flags (--json, --quiet, --threads). `run` is called
+ * after parsing, with these flags applied; it returns an ExitCode and reports failure by throwing
+ * dino::Error. */
+CLI::App* add_command(CLI::App& parent, Context& context, const std::string& name,
+                      const std::string& help, std::function<int()> run);
+
+/** A command that only groups others ("dino eval"): naming one of them is required. */
+CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help);
+
+/** Writes a result to standard output: `document` with --json, else `text`. Throws Error{Io} if it
+ * cannot be written. */
+void print_result(const Context& context, const nlohmann::json& document, std::string_view text);
+
+}  // namespace dino::cli

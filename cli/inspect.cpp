@@ -1,0 +1,200 @@
+// dino inspect: says what a path holds: a run, a checkpoint, weights, or a data set.
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cli/commands.h"
+#include "dino/base/error.h"
+#include "dino/base/file.h"
+#include "dino/base/text.h"
+#include "dino/data/dataset.h"
+#include "dino/format/safetensors.h"
+#include "dino/train/checkpoint.h"
+#include "dino/train/progress.h"
+#include "dino/train/run_dir.h"
+
+namespace dino::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Finding {
+  nlohmann::json document;
+  std::string text;
+};
+
+struct TensorGroup {
+  std::int64_t tensors = 0, values = 0, bytes = 0;
+};
+
+/** Tensors summed by the first part of their names ("backbone", "student", ...). */
+std::map<std::string, TensorGroup> group_tensors(const format::SafetensorsFile& file) {
+  std::map<std::string, TensorGroup> groups;
+  for (const format::TensorRecord& tensor : file.tensors()) {
+    TensorGroup& group = groups[tensor.name.substr(0, tensor.name.find('.'))];
+    ++group.tensors;
+    group.values += format::element_count(tensor.shape);
+    group.bytes += static_cast<std::int64_t>(tensor.bytes.size());
+  }
+  return groups;
+}
+
+void add_tensors(Finding& finding, const format::SafetensorsFile& file) {
+  for (const auto& [name, group] : group_tensors(file)) {
+    finding.document["tensors"][name] = {
+        {"count", group.tensors}, {"values", group.values}, {"bytes", group.bytes}};
+    finding.text +=
+        fmt::format("  {:<24} {:>5} tensors {:>12} values {:>9.1f} MB\n", name, group.tensors,
+                    group.values, static_cast<double>(group.bytes) / 1e6);
+  }
+}
+
+std::string percent_or_none(double share) {
+  return share < 0 ? "none yet" : fmt::format("{:.1f} %", 100 * share);
+}
+
+Finding inspect_checkpoint(const fs::path& path) {
+  const train::Checkpoint checkpoint = train::open_checkpoint(path);
+  const train::CheckpointInfo& info = checkpoint.info;
+  Finding finding;
+  finding.document = {{"kind", "checkpoint"}, {"path", printable(path)}, {"info", info}};
+  finding.text = fmt::format(
+      "training checkpoint {}\n  step {} (epoch {:.2f}), {} images in {}, best k-NN {}\n  {}, {} "
+      "threads\n",
+      printable(path), info.iteration,
+      static_cast<double>(info.iteration) /
+          static_cast<double>(std::max<std::int64_t>(info.iterations_per_epoch, 1)),
+      info.images, train::format_duration(info.total_seconds), percent_or_none(info.best_knn),
+      info.precision, info.threads);
+  add_tensors(finding, checkpoint.file);
+  return finding;
+}
+
+Finding inspect_safetensors(const fs::path& path) {
+  const format::SafetensorsFile file(path);
+  if (file.metadata().contains("dino_checkpoint")) return inspect_checkpoint(path);
+  Finding finding;
+  finding.document = {{"kind", "tensors"}, {"path", printable(path)}};
+  finding.text = fmt::format("tensors {}\n", printable(path));
+  if (const auto found = file.metadata().find("dino"); found != file.metadata().end()) {
+    const auto info = nlohmann::json::parse(found->second, nullptr, false);
+    finding.document["kind"] = "weights";
+    finding.document["info"] = info;
+    finding.text = fmt::format("backbone weights {}\n", printable(path));
+    for (const auto& [key, value] : info.items())
+      finding.text += fmt::format("  {:<24} {}\n", key, value.dump());
+  }
+  add_tensors(finding, file);
+  return finding;
+}
+
+Finding inspect_run(const train::RunLayout& layout) {
+  Finding finding;
+  finding.document = {{"kind", "run"}, {"path", printable(layout.root)}};
+  finding.text = fmt::format("training run {}\n", printable(layout.root));
+  const train::CheckpointStore store(layout.checkpoints(), 1);
+  nlohmann::json& checkpoints = finding.document["checkpoints"] = nlohmann::json::array();
+  for (const fs::path& path : store.list()) checkpoints.push_back(printable(path));
+  finding.text += fmt::format("  {} checkpoints\n", checkpoints.size());
+  if (const auto newest = store.newest()) {
+    const train::CheckpointInfo& info = newest->info;
+    finding.document["newest"] = info;
+    finding.text +=
+        fmt::format("  newest: step {}, {} images in {}, last k-NN {}, best k-NN {}\n",
+                    info.iteration, info.images, train::format_duration(info.total_seconds),
+                    percent_or_none(info.last_knn), percent_or_none(info.best_knn));
+  }
+  if (fs::exists(layout.summary())) {
+    finding.document["summary"] =
+        nlohmann::json::parse(read_text_file(layout.summary()), nullptr, false);
+    finding.text += fmt::format("  finished; summary: {}\n", printable(layout.summary()));
+  } else {
+    finding.text += fmt::format("  not finished; continue with: dino train --resume {}\n",
+                                printable(layout.root));
+  }
+  return finding;
+}
+
+/** Reads images spread over the whole set: opening shows that files exist, only decoding shows that
+ * they are images. */
+Finding inspect_dataset(const fs::path& path, int channels, std::int64_t sample) {
+  const auto dataset = data::open_dataset(path.string(), channels);
+  std::map<std::string, std::int64_t> sizes, classes;
+  std::vector<std::string> bad;
+  const std::int64_t tried = std::min(sample, dataset->size());
+  for (std::int64_t i = 0; i < tried; ++i) {
+    const std::int64_t index = i * dataset->size() / tried;
+    try {
+      const image::Image image = dataset->load(index);
+      ++sizes[fmt::format("{}x{}", image.width, image.height)];
+    } catch (const Error& error) {
+      bad.push_back(fmt::format("{}: {}", dataset->name(index), error.what()));
+    }
+  }
+  for (std::int64_t i = 0; i < dataset->size(); ++i)
+    if (const std::int64_t label = dataset->label(i); label >= 0)
+      ++classes[dataset->class_names()[static_cast<std::size_t>(label)]];
+
+  Finding finding;
+  finding.document = {{"kind", "dataset"}, {"path", printable(path)}, {"images", dataset->size()},
+                      {"tried", tried},    {"sizes", sizes},          {"classes", classes},
+                      {"bad", bad}};
+  finding.text = fmt::format("data set {}\n  {} images, {} classes\n", printable(path),
+                             dataset->size(), classes.size());
+  constexpr std::size_t kShown = 10;
+  std::size_t shown = 0;
+  for (const auto& [name, count] : classes)
+    if (shown++ < kShown) finding.text += fmt::format("    {:<24} {}\n", name, count);
+  if (classes.size() > kShown)
+    finding.text += fmt::format("    and {} more classes\n", classes.size() - kShown);
+  finding.text += fmt::format("  {} images decoded: {} different sizes", tried, sizes.size());
+  if (!sizes.empty()) {
+    const auto most =
+        std::ranges::max_element(sizes, {}, [](const auto& entry) { return entry.second; });
+    finding.text += fmt::format(", mostly {} px", most->first);
+  }
+  finding.text += fmt::format("; {} cannot be read\n", bad.size());
+  for (std::size_t i = 0; i < std::min(bad.size(), kShown); ++i)
+    finding.text += fmt::format("    {}\n", bad[i]);
+  return finding;
+}
+
+Finding inspect(const fs::path& path, int channels, std::int64_t sample) {
+  if (!fs::exists(path)) fail(ErrorKind::Io, "[inspect] {} does not exist", printable(path));
+  if (const train::RunLayout layout{path}; fs::is_directory(path) && layout.holds_run())
+    return inspect_run(layout);
+  if (path.extension() == ".safetensors") return inspect_safetensors(path);
+  return inspect_dataset(path, channels, sample);
+}
+
+struct InspectFlags {
+  std::string path;
+  int channels = 3;
+  std::int64_t sample = 200;
+};
+
+}  // namespace
+
+void add_inspect(CLI::App& parent, Context& context) {
+  auto flags = std::make_shared<InspectFlags>();
+  CLI::App* command =
+      add_command(parent, context, "inspect",
+                  "Say what a run, checkpoint, weights file or data set holds", [flags, &context] {
+                    const Finding finding = inspect(flags->path, flags->channels, flags->sample);
+                    print_result(context, finding.document, finding.text);
+                    return kOk;
+                  });
+  command
+      ->add_option("path", flags->path,
+                   "Run directory, .safetensors file, image folder, list file or IDX file")
+      ->required();
+  command->add_option("--channels", flags->channels, "Channels to decode images into")
+      ->check(CLI::IsMember({1, 3}))
+      ->capture_default_str();
+  command->add_option("--sample", flags->sample, "Images to decode, spread over the data set")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+}  // namespace dino::cli

@@ -1,0 +1,27 @@
+// Ctrl-C as a stop token: the first one asks the running command to finish its step, the second
+// kills the process.
+#pragma once
+#include <functional>
+#include <stop_token>
+#include <thread>
+
+namespace dino::cli {
+
+/** Catches SIGINT and SIGTERM while it lives; at most one at a time. Commands that cannot stop
+ * cleanly do not make one and are simply killed. */
+class InterruptGuard {
+ public:
+  /** `on_signal` runs once, on a thread of its own, at the first signal. */
+  explicit InterruptGuard(std::function<void()> on_signal);
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  std::stop_source source_;
+  std::jthread waiter_;
+};
+
+}  // namespace dino::cli

@@ -1,0 +1,30 @@
+#include "cli/recipe_flags.h"
+
+#include <fmt/format.h>
+
+namespace dino::cli {
+
+void add_recipe_flags(CLI::App& command, RecipeFlags& flags) {
+  command.add_option("--recipe", flags.path, "Recipe file (TOML)");
+  command
+      .add_option("--set", flags.set,
+                  "Change one recipe value, e.g. --set optim.lr=2e-3; repeatable")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--seed", flags.seed, "Seed of the run (recipe: seed)")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--precision", flags.precision, "fp32, bf16 or auto (recipe: train.precision)")
+      ->check(CLI::IsMember({"fp32", "bf16", "auto"}));
+}
+
+recipe::Recipe load(const RecipeFlags& flags) {
+  std::vector<std::string> overrides = flags.set;
+  if (!flags.seed.empty()) overrides.push_back("seed=" + flags.seed);
+  if (!flags.precision.empty())
+    overrides.push_back(fmt::format("train.precision=\"{}\"", flags.precision));
+  return recipe::load_recipe(flags.path, overrides);
+}
+
+}  // namespace dino::cli

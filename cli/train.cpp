@@ -1,0 +1,121 @@
+// dino train: pretrains from a recipe, or continues a run.
+#include "dino/train/train.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/recipe_flags.h"
+#include "cli/run_figures.h"
+#include "cli/usage.h"
+#include "dino/base/error.h"
+
+namespace dino::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kBarPeriod{100};
+constexpr std::chrono::seconds kLinePeriod{10};
+
+struct TrainFlags {
+  RecipeFlags recipe;
+  std::string out, resume;
+  bool force = false;
+};
+
+/** Shows progress often on a terminal, where it replaces itself, and seldom in a log. */
+class ProgressPrinter {
+ public:
+  explicit ProgressPrinter(Console& console) : console_(console) {}
+
+  void operator()(const train::Progress& progress) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool last = progress.iteration == progress.total;
+    if (shown_ && !last && now - *shown_ < period()) return;
+    shown_ = now;
+    console_.progress(console_.is_terminal() ? train::progress_bar(progress, console_.width())
+                                             : train::progress_line(progress));
+  }
+
+ private:
+  std::chrono::steady_clock::duration period() const {
+    if (console_.is_terminal()) return kBarPeriod;
+    return kLinePeriod;
+  }
+
+  Console& console_;
+  std::optional<std::chrono::steady_clock::time_point> shown_;
+};
+
+train::TrainRequest make_request(const TrainFlags& flags, const Context& context) {
+  if (!flags.resume.empty() && (!flags.out.empty() || flags.force))
+    fail(ErrorKind::Usage,
+         "--resume continues a run in its own directory; leave out --out and --force");
+  if (flags.resume.empty() && (flags.recipe.path.empty() || flags.out.empty()))
+    fail(ErrorKind::Usage,
+         "name a recipe and an output directory: dino train --recipe FILE --out DIR "
+         "(or continue a run: dino train --resume DIR)");
+  train::TrainRequest request;
+  request.resume = !flags.resume.empty();
+  request.force = flags.force;
+  request.directory = request.resume ? flags.resume : flags.out;
+  request.command_line = context.command_line;
+  RecipeFlags recipe = flags.recipe;
+  if (request.resume && recipe.path.empty()) {
+    const train::RunLayout layout{request.directory};
+    if (!layout.holds_run())
+      fail(ErrorKind::Usage, "{} holds no run to resume", request.directory.string());
+    recipe.path = layout.recipe().string();
+  }
+  request.recipe = load(recipe);
+  return request;
+}
+
+/** Where the run lies and what to type next. */
+std::string next_steps(const train::RunLayout& layout) {
+  const std::string root = shell_quote(layout.root.string());
+  std::string text = fmt::format("\nrun directory  {}\n", layout.root.string());
+  if (std::filesystem::exists(layout.report()))
+    text += fmt::format("report         {}\n", layout.report().string());
+  return text + fmt::format("\nNext:\n  dino inspect {}\n", root);
+}
+
+int run_train(const TrainFlags& flags, Context& context) {
+  const train::TrainRequest request = make_request(flags, context);
+  const InterruptGuard interrupt([&] {
+    context.console.message(
+        LogLevel::Info, "stopping after this step and saving; press Ctrl-C again to quit at once");
+  });
+  train::TrainHooks hooks;
+  hooks.log = context.log();
+  hooks.progress = ProgressPrinter(context.console);
+  add_knn_hooks(hooks, request.recipe, context.console, interrupt.token());
+
+  const train::TrainResult result = train::train(request, hooks, interrupt.token());
+  context.console.end_progress();
+  if (result.outcome == train::Outcome::Interrupted) {
+    context.console.message(
+        LogLevel::Warning,
+        fmt::format("stopped at step {}; continue with: dino train --resume {}",
+                    result.summary["iterations"].dump(), shell_quote(request.directory.string())));
+    return kInterrupted;
+  }
+  print_result(context, result.summary, summary_text(result.summary) + next_steps(result.layout));
+  return kOk;
+}
+
+}  // namespace
+
+void add_train(CLI::App& parent, Context& context) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* command =
+      add_command(parent, context, "train", "Pretrain from a recipe, or continue a run",
+                  [flags, &context] { return run_train(*flags, context); });
+  add_recipe_flags(*command, flags->recipe);
+  command->add_option("--out", flags->out, "Directory of the run, made if missing");
+  command->add_option("--resume", flags->resume, "Continue the run in this directory");
+  command->add_flag("--force", flags->force, "Replace a run that is in --out");
+}
+
+}  // namespace dino::cli

@@ -1,0 +1,33 @@
+// How far a run is, as one line of text: a bar for a terminal, or a plain line for a log file.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace dino::train {
+
+/** The state of a run after a step. Loss and entropy are running means over the last few steps. */
+struct Progress {
+  std::int64_t iteration = 0;  ///< steps done
+  std::int64_t total = 0;      ///< steps of the whole run
+  double epoch = 0;            ///< epochs done
+  double epochs = 0;           ///< of the whole run
+  double loss = 0;
+  double teacher_entropy = 0;      ///< nats
+  double uniform_entropy = 0;      ///< ln K, what teacher_entropy is compared with
+  double images_per_second = 0;    ///< evaluation and saving not counted
+  double data_wait_share = 0;      ///< of training time, in [0, 1]
+  double seconds_left = 0;         ///< to the last step, or to train.max_minutes
+  std::optional<double> knn_top1;  ///< last in-training figure, in [0, 1]
+};
+
+/** One line of at most `width` columns: what matters less is left out first, then the bar shrinks.
+ */
+std::string progress_bar(const Progress& progress, int width);
+/** The same facts as a plain line for logs. */
+std::string progress_line(const Progress& progress);
+
+/** "42 s", "3 min 05 s", "2 h 07 min", "3 d 04 h". */
+std::string format_duration(double seconds);
+
+}  // namespace dino::train

@@ -1,0 +1,54 @@
+// One training run from recipe to summary: opens the data, builds student and teacher, claims the
+// run directory or finds the checkpoint to continue from, trains, and leaves weights, figures and a
+// report.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "dino/base/log.h"
+#include "dino/model/backbone.h"
+#include "dino/recipe/recipe.h"
+#include "dino/train/progress.h"
+#include "dino/train/run_dir.h"
+#include "dino/train/trainer.h"
+
+namespace dino::train {
+
+struct TrainRequest {
+  recipe::Recipe recipe;
+  std::filesystem::path directory;
+  bool resume = false;       ///< continue the run in `directory`
+  bool force = false;        ///< replace a run in `directory`
+  std::string command_line;  ///< for env.json
+};
+
+/** What a run asks of modules that training does not know (evaluation, pictures); empty functions
+ * are not called. */
+struct TrainHooks {
+  LogSink log;
+  std::function<void(const Progress&)> progress;
+  /** In-training k-NN of the teacher: top-1 in [0, 1]; nothing if it was stopped. */
+  std::function<std::optional<double>(model::Backbone& teacher)> knn;
+  /** Final figures (an object) for summary.json; `untrained` is the network as it was before the
+   * first step. */
+  std::function<nlohmann::json(model::Backbone& teacher, model::Backbone& untrained)> evaluate;
+  /** Writes report.html; all other files of the run are there. */
+  std::function<void(const RunLayout&)> report;
+};
+
+struct TrainResult {
+  Outcome outcome = Outcome::Finished;
+  nlohmann::json summary;  ///< as in summary.json; written unless interrupted
+  RunLayout layout;
+};
+
+/** Trains to the end, the time limit or the stop request. Throws dino::Error; a run directory is
+ * made only once data and model are known to be good, and what is in it then can be resumed. */
+TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
+                  const std::stop_token& stop);
+
+}  // namespace dino::train

@@ -1,0 +1,92 @@
+// The training loop: batches in, steps, metrics, alarms, in-training k-NN, checkpoints; until the
+// last step, a time limit or a stop request.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "dino/base/log.h"
+#include "dino/data/loader.h"
+#include "dino/recipe/recipe.h"
+#include "dino/train/checkpoint.h"
+#include "dino/train/learner.h"
+#include "dino/train/metrics_window.h"
+#include "dino/train/monitor.h"
+#include "dino/train/progress.h"
+#include "dino/train/run_dir.h"
+#include "dino/train/tensorboard.h"
+
+namespace dino::train {
+
+/** What the loop calls; empty functions are not called. All on the loop's thread. */
+struct TrainerHooks {
+  LogSink log;
+  std::function<void(const Progress&)> progress;  ///< after every step
+  std::function<std::optional<double>()> knn;     ///< top-1 in [0, 1] of the teacher as it is now
+  std::function<void(const std::filesystem::path&)>
+      save_teacher_weights;  ///< writes the teacher's backbone
+};
+
+enum class Outcome { Finished, TimeLimit, Interrupted };
+
+/** Borrows everything it is given. Thread-compatible. */
+class Trainer {
+ public:
+  /** `start` is where to begin: a fresh CheckpointInfo, or that of the checkpoint already loaded
+   * into `learner`; the loader's first_iteration must match it. */
+  Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& loader, const RunDir& run,
+          CheckpointInfo start, TrainerHooks hooks);
+
+  /** Trains. The state is saved on every outcome; throws dino::Error if a step, the data or the
+   * disk fails. */
+  Outcome run(const std::stop_token& stop);
+
+  /** Counters as of now. */
+  const CheckpointInfo& info() const { return info_; }
+  /** Alarm names raised since construction. */
+  const std::set<std::string>& alarms() const { return alarms_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void step();
+  bool knn_due() const;
+  void evaluate_knn();
+  void save();
+  void write_metrics();
+  void append_metrics(nlohmann::json line);
+  void record_bad_images();
+  void report_progress(const StepMetrics& metrics, double seconds, double wait_seconds);
+  double epoch() const;
+  double session_seconds() const;
+
+  const recipe::Recipe& recipe_;
+  Learner& learner_;
+  data::Loader& loader_;
+  RunLayout layout_;
+  TrainerHooks hooks_;
+  CheckpointInfo info_;
+  std::int64_t total_iterations_;
+  double earlier_seconds_;  // total_seconds of the sessions before this one
+  std::int64_t earlier_bad_images_;
+  CheckpointStore checkpoints_;
+  AppendFile metrics_;
+  EventWriter events_;
+  Monitor monitor_;
+  MetricsWindow window_;
+  Progress progress_;
+  double step_seconds_ = 0;            // running mean
+  std::int64_t saved_iteration_ = -1;  // what the newest checkpoint of this session holds
+  std::set<std::string> alarms_;
+  Clock::time_point session_start_ = Clock::now(), last_save_ = Clock::now();
+};
+
+/** Steps of a whole run: epochs x iterations_per_epoch, rounded, at least 1. */
+std::int64_t total_iterations(const recipe::Recipe& recipe, std::int64_t iterations_per_epoch);
+
+}  // namespace dino::train
