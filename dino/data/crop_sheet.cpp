@@ -9,13 +9,13 @@
 namespace dino::data {
 namespace {
 
-std::string describe(const CropRecord& record) {
+std::string describe(const CropRecord& record, int channels) {
   std::string text;
   const auto add = [&](bool happened, const char* word) {
     if (happened) text += (text.empty() ? "" : ", ") + std::string(word);
   };
   add(record.flipped, "mirrored");
-  add(record.grayscaled, "grey");
+  add(record.grayscaled && channels > 1, "grey");
   add(record.blurred, "blurred");
   add(record.solarized, "solarized");
   return text;
@@ -49,7 +49,8 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
       CropRecord record;
       const Rng rng(seed, 0, static_cast<std::uint64_t>(index), static_cast<std::uint64_t>(view));
       image::Image crop = crop_view(source, view, options, rng, &record);
-      sheet.tiles.push_back({.image = std::move(crop), .caption = describe(record)});
+      sheet.tiles.push_back(
+          {.image = std::move(crop), .caption = describe(record, source.channels)});
     }
   }
   return sheet;

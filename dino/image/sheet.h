@@ -18,8 +18,8 @@ struct Tile {
 };
 
 struct Sheet {
-  std::string title;
-  std::string caption;  ///< what is seen and how to read it, a sentence or two
+  std::string title = {};
+  std::string caption = {};  ///< what is seen and how to read it, a sentence or two
   std::vector<std::string> column_titles = {};  ///< empty, or one per column
   int columns = 1;
   std::vector<Tile> tiles = {};  ///< row by row

@@ -35,11 +35,11 @@ Points thinned(const Points& all) {
   return out;
 }
 
-/** 1, 2 or 5 times a power of ten, so that about `count` steps cover the span. */
+/** 1, 2 or 5 times a power of ten, so that at most `count` steps cover the span. */
 double nice_step(double span, int count) {
   const double rough = span / count, power = std::pow(10.0, std::floor(std::log10(rough)));
   const double lead = rough / power;
-  return power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);
+  return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
 }
 
 struct Axis {
@@ -69,7 +69,10 @@ std::string short_number(double value) {
   if (size >= 1e6) return fmt::format("{:.4g}M", value / 1e6);
   if (size >= 1e4) return fmt::format("{:.4g}k", value / 1e3);
   if (size < 1e-12) return "0";
-  if (size < 1e-3) return fmt::format("{:.2g}", value);
+  if (size < 1e-3) {
+    const int exponent = static_cast<int>(std::floor(std::log10(size) + 1e-9));
+    return fmt::format("{:.2g}e{}", value / std::pow(10.0, exponent), exponent);
+  }
   return fmt::format("{:.4g}", value);
 }
 

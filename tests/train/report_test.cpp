@@ -131,7 +131,8 @@ TEST(Chart, ConstantAndMissingCurves) {
 TEST(ShortNumber, ReadsWell) {
   EXPECT_EQ(short_number(0), "0");
   EXPECT_EQ(short_number(0.00125), "0.00125");
-  EXPECT_EQ(short_number(1.5e-5), "1.5e-05");
+  EXPECT_EQ(short_number(1.5e-5), "1.5e-5");
+  EXPECT_EQ(short_number(1e-4), "1e-4");
   EXPECT_EQ(short_number(6.2383), "6.238");
   EXPECT_EQ(short_number(12345), "12.35k");
   EXPECT_EQ(short_number(3e6), "3M");
