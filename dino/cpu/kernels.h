@@ -93,6 +93,14 @@ struct Kernels {
   void (*column_sums)(Type, const void* x, float* sums, std::int64_t rows, std::int64_t dim);
   /** out = scale * x, converted. n elements; `type` is out's. */
   void (*convert)(Type, const float* x, float scale, void* out, std::int64_t n);
+  /** out = x + y. n elements; `type` is x's. */
+  void (*add)(Type, const void* x, const float* y, float* out, std::int64_t n);
+  /** sums += x. n elements. */
+  void (*accumulate)(const float* x, float* sums, std::int64_t n);
+  /** Image [C, H, W] -> rows of its patches in row-major order, each [C, patch, patch]; a remainder
+   * of H and W is left out. */
+  void (*patchify)(Type, const float* image, std::int64_t channels, std::int64_t height,
+                   std::int64_t width, std::int64_t patch, void* out);
   /** Returns the cross-entropy summed over the targets. */
   double (*cross_entropy_row)(const CrossEntropyRow&);
   /** out [K] = softmax((logits - center) * inverse_temperature); returns its entropy in nats. */

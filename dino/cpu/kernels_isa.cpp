@@ -124,6 +124,29 @@ void convert(const float* x, float scale, T* out, std::int64_t n) {
   for_lanes(n, [&](int, auto get, auto put) { put(out, scale * get(x)); });
 }
 
+template <typename T>
+void add(const T* x, const float* y, float* out, std::int64_t n) {
+  for_lanes(n, [&](int, auto get, auto put) { put(out, get(x) + get(y)); });
+}
+
+void accumulate(const float* x, float* sums, std::int64_t n) {
+  for_lanes(n, [&](int, auto get, auto put) { put(sums, get(sums) + get(x)); });
+}
+
+template <typename T>
+void patchify(const float* image, std::int64_t channels, std::int64_t height, std::int64_t width,
+              std::int64_t patch, T* out) {
+  for (std::int64_t y = 0; y + patch <= height; y += patch) {
+    for (std::int64_t x = 0; x + patch <= width; x += patch) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        for (std::int64_t r = 0; r < patch; ++r, out += patch) {
+          convert(image + (c * height + y + r) * width + x, 1.0F, out, patch);
+        }
+      }
+    }
+  }
+}
+
 double sum_of_squares(const float* x, std::int64_t n) {
   double total = 0;
   for (std::int64_t c = 0; c < n; c += kChunk) {
@@ -267,6 +290,18 @@ const Kernels kKernels = {
     .convert =
         [](Type type, const float* x, float scale, void* out, std::int64_t n) {
           with_type(type, [&](auto t) { convert(x, scale, static_cast<decltype(t)*>(out), n); });
+        },
+    .add =
+        [](Type type, const void* x, const float* y, float* out, std::int64_t n) {
+          with_type(type, [&](auto t) { add(static_cast<const decltype(t)*>(x), y, out, n); });
+        },
+    .accumulate = accumulate,
+    .patchify =
+        [](Type type, const float* image, std::int64_t channels, std::int64_t height,
+           std::int64_t width, std::int64_t patch, void* out) {
+          with_type(type, [&](auto t) {
+            patchify(image, channels, height, width, patch, static_cast<decltype(t)*>(out));
+          });
         },
     .cross_entropy_row =
         [](const CrossEntropyRow& a) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "dino/base/error.h"
+#include "dino/model/fused_embed.h"
 
 namespace dino::model {
 
@@ -63,57 +64,57 @@ std::int64_t VisionTransformer::grid(std::int64_t pixels) const {
   return pixels / options_.patch_size;
 }
 
-torch::Tensor VisionTransformer::positions(std::int64_t grid_height,
-                                           std::int64_t grid_width) const {
-  return interpolate_positions(pos_embed_, grid_height, grid_width);
-}
-
 VisionTransformer::Packed VisionTransformer::embed(const std::vector<CropGroup>& groups) {
-  const std::int64_t p = options_.patch_size, dim = options_.encoder.dim;
+  const std::int64_t p = options_.patch_size;
   Packed packed;
-  std::vector<torch::Tensor> columns;  // per group: its patches as rows, [B * P, C * p * p]
+  std::vector<torch::Tensor> images, positions;
+  bool masked = false;
   for (const auto& group : groups) {
-    const auto& images = group.images;
-    if (images.dim() != 4 || images.size(1) != options_.channels || grid(images.size(2)) < 1 ||
-        grid(images.size(3)) < 1) {
+    const auto& x = group.images;
+    if (x.dim() != 4 || x.size(1) != options_.channels || x.size(2) < p || x.size(3) < p) {
       fail(ErrorKind::Usage,
            "[backbone] images of shape {}: expected [B, {}, H, W] with H and W at least {} px",
-           fmt::join(images.sizes().vec(), " x "), options_.channels, p);
+           fmt::join(x.sizes().vec(), " x "), options_.channels, p);
     }
-    const std::int64_t b = images.size(0), gh = grid(images.size(2)), gw = grid(images.size(3));
-    columns.push_back(images.narrow(2, 0, gh * p)
-                          .narrow(3, 0, gw * p)
-                          .reshape({b, options_.channels, gh, p, gw, p})
-                          .permute({0, 2, 4, 1, 3, 5})
-                          .reshape({b * gh * gw, fan_in_columns()}));
-    packed.layout.add(b, 1 + gh * gw);
+    packed.layout.add(x.size(0), 1 + grid(x.size(2)) * grid(x.size(3)));
+    images.push_back(x);
+    positions.push_back(interpolate_positions(pos_embed_, grid(x.size(2)), grid(x.size(3))));
+    masked = masked || group.masks.defined();
   }
-  const torch::Tensor all = columns.size() == 1 ? columns[0] : torch::cat(columns);
-  const torch::Tensor patches = linear(all, patch_proj_->weight.view({dim, -1}), patch_proj_->bias,
-                                       precision_);  // [sum B * P, D]
-
-  std::vector<torch::Tensor> rows;
-  std::int64_t first = 0;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    const auto& images = groups[i].images;
-    const std::int64_t b = images.size(0), gh = grid(images.size(2)), gw = grid(images.size(3));
-    torch::Tensor part = patches.narrow(0, first, b * gh * gw).view({b, gh * gw, dim});
-    first += b * gh * gw;
-    if (groups[i].masks.defined()) {
-      if (!mask_token_.defined())
-        fail(ErrorKind::Usage, "[backbone] masks were given, but this backbone has no mask token");
-      part = torch::where(groups[i].masks.unsqueeze(2), mask_token_.to(part.dtype()), part);
-    }
-    const torch::Tensor pos = positions(gh, gw);  // [1, 1 + P, D]
-    const torch::Tensor cls = (cls_token_ + pos.narrow(1, 0, 1)).expand({b, 1, dim});
-    rows.push_back(torch::cat({cls, part + pos.narrow(1, 1, gh * gw)}, 1).view({-1, dim}));
+  if (masked && !mask_token_.defined()) {
+    fail(ErrorKind::Usage, "[backbone] masks were given, but this backbone has no mask token");
   }
-  packed.tokens = rows.size() == 1 ? rows[0] : torch::cat(rows);  // [T, D]
+  packed.tokens = fused_ && !masked && pos_embed_.device().is_cpu()
+                      ? fused_embed(images, positions, patch_proj_->weight, patch_proj_->bias,
+                                    cls_token_, packed.layout, precision_)
+                      : compose_embed(groups, positions, packed.layout);
   return packed;
 }
 
-std::int64_t VisionTransformer::fan_in_columns() const {
-  return options_.channels * options_.patch_size * options_.patch_size;
+torch::Tensor VisionTransformer::compose_embed(const std::vector<CropGroup>& groups,
+                                               const std::vector<torch::Tensor>& positions,
+                                               const TokenLayout& layout) const {
+  const std::int64_t p = options_.patch_size, dim = options_.encoder.dim;
+  std::vector<torch::Tensor> rows;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const auto& images = groups[i].images;
+    const std::int64_t b = images.size(0), gh = grid(images.size(2)), gw = grid(images.size(3));
+    const torch::Tensor columns = images.narrow(2, 0, gh * p)
+                                      .narrow(3, 0, gw * p)
+                                      .reshape({b, options_.channels, gh, p, gw, p})
+                                      .permute({0, 2, 4, 1, 3, 5})
+                                      .reshape({b, gh * gw, -1});  // [B, P, C * p * p]
+    torch::Tensor patches =
+        linear(columns, patch_proj_->weight.view({dim, -1}), patch_proj_->bias, precision_);
+    if (groups[i].masks.defined()) {
+      patches =
+          torch::where(groups[i].masks.unsqueeze(2), mask_token_.to(patches.dtype()), patches);
+    }
+    const torch::Tensor cls = (cls_token_ + positions[i].narrow(1, 0, 1)).expand({b, 1, dim});
+    patches = patches + positions[i].narrow(1, 1, gh * gw);
+    rows.push_back(torch::cat({cls, patches}, 1).view({b * layout.groups[i].tokens, dim}));
+  }
+  return torch::cat(rows);  // [T, D]
 }
 
 torch::Tensor VisionTransformer::encode(const Packed& packed, bool cls_only) {

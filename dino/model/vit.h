@@ -42,11 +42,12 @@ class VisionTransformer : public Backbone {
     TokenLayout layout;
   };
   Packed embed(const std::vector<CropGroup>& groups);
-  torch::Tensor positions(std::int64_t grid_height, std::int64_t grid_width) const;
+  torch::Tensor compose_embed(const std::vector<CropGroup>& groups,
+                              const std::vector<torch::Tensor>& positions,
+                              const TokenLayout& layout) const;
   /** All blocks: [T, D] -> [T, D], or the CLS rows [S, D]. */
   torch::Tensor encode(const Packed& packed, bool cls_only);
   std::int64_t grid(std::int64_t pixels) const;
-  std::int64_t fan_in_columns() const;
 
   VitOptions options_;
   torch::Generator generator_;
