@@ -28,7 +28,8 @@ DEFAULTS = {
     "crops": {"global_size": 224, "local_size": 96, "local_count": 8},
     "backbone": {"arch": "vit_small", "patch_size": 16, "dim": 0, "depth": 0, "heads": 0, "mlp_ratio": 4.0,
                  "drop_path": 0.1},
-    "head": {"prototypes": 65536, "layers": 3, "hidden": 2048, "bottleneck": 256, "norm_last_layer": True},
+    "head": {"prototypes": 65536, "layers": 3, "hidden": 2048, "bottleneck": 256, "norm_last_layer": True,
+             "batch_norm": False},
     "dino": {"student_temperature": 0.1, "teacher_temperature": 0.04, "center_momentum": 0.9},
     "optim": {"lr": 5e-4, "lr_reference_batch": 256, "weight_decay": 0.04, "ema_momentum": 0.996, "clip_grad": 3.0,
               "betas": [0.9, 0.999], "eps": 1e-8},
@@ -51,6 +52,9 @@ def load_recipe(path):
 
 def build_network(recipe, drop_path):
     backbone, head, crops = recipe["backbone"], recipe["head"], recipe["crops"]
+    if backbone["arch"] not in ("vit", *dino.ARCHITECTURES) or head["batch_norm"]:
+        sys.exit("[dino_step] only ViTs and heads without batch norm are timed here")
+    head = {key: value for key, value in head.items() if key != "batch_norm"}
     dim, depth, heads = dino.ARCHITECTURES.get(backbone["arch"], (0, 0, 0))
     dim, depth, heads = backbone["dim"] or dim, backbone["depth"] or depth, backbone["heads"] or heads
     trunk = dino.VisionTransformer(crops["global_size"], backbone["patch_size"], recipe["data"]["channels"], dim,
