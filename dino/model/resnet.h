@@ -1,0 +1,52 @@
+// ResNet-50 (He et al. 2016) as torchvision builds it (stride in the 3x3 convolution), without its
+// classifier: the convolutional backbone of DINO. CLS is the global mean of the last map; patches
+// are that map's cells, 32 px apart.
+#pragma once
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <vector>
+
+#include "dino/model/backbone.h"
+
+namespace dino::model {
+
+struct Affine;
+struct Bottleneck;
+struct BatchNorm;
+
+/** Parameter and buffer names are torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...) but
+ * for num_batches_tracked, which nothing reads. forward_groups() in training mode normalises by
+ * each group's own batch and updates the running statistics; the features for use always normalise
+ * by the running statistics, so that they do not depend on the batch. A DINO teacher stays in
+ * training mode. */
+class ResNet50 : public Backbone {
+ public:
+  ResNet50(std::int64_t channels, torch::Generator generator);
+
+  std::int64_t dim() const override { return 2048; }
+  /** Throws Error{Usage} on masks: a convolutional network has no tokens to mask. */
+  std::vector<GroupFeatures> forward_groups(const std::vector<CropGroup>& groups,
+                                            Tokens tokens) override;
+  Features forward_features(const torch::Tensor& images) override;
+  /** Only n = 1: pooled feature and last map, [B, 1 + P, D]; there is no final norm. */
+  std::vector<torch::Tensor> last_layers(const torch::Tensor& images, int n, bool norm) override;
+  /** Throws Error{Usage}. */
+  torch::Tensor last_attention(const torch::Tensor& images) override;
+  void set_precision(Precision precision) override { precision_ = precision; }
+
+ private:
+  /** [B, C, H, W] -> [B, D, H / 32, W / 32], sizes rounded up. */
+  torch::Tensor last_map(const torch::Tensor& images, bool batch_statistics) const;
+
+  Precision precision_ = Precision::Fp32;
+  std::shared_ptr<Affine> conv1_;
+  std::shared_ptr<BatchNorm> bn1_;
+  std::vector<std::shared_ptr<Bottleneck>> blocks_;  ///< of all four stages, in order
+};
+
+/** Torchvision's initialisation: filters normal with variance 2 / fan out, norms 1 and 0. Draws
+ * from `generator`. */
+std::shared_ptr<Backbone> make_resnet50(int channels, torch::Generator generator);
+
+}  // namespace dino::model

@@ -1,0 +1,69 @@
+// Weights and images both sides of a golden compute for themselves, so that none is stored: element
+// i of the array called `name` is a hash of (name, i). The Python twin, and the reasons for the
+// scales, are in synthetic.py; both give the same float32 bits.
+#pragma once
+#include <torch/torch.h>
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dino::golden {
+
+/** `count` values in [-1, 1). */
+inline std::vector<float> uniform(std::string_view name, std::int64_t count) {
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) {
+    hash += 0x9E3779B97F4A7C15u;
+    std::uint64_t z = hash;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    z ^= z >> 31;
+    value = static_cast<float>(z >> 40) * 0x1p-23f - 1.0f;
+  }
+  return values;
+}
+
+inline torch::Tensor tensor_of(std::vector<float>& values, torch::IntArrayRef shape) {
+  return torch::from_blob(values.data(), shape).clone();
+}
+
+/** Pixels as if normalised: [-2, 2). */
+inline torch::Tensor image(std::string_view name, torch::IntArrayRef shape) {
+  std::vector<float> values = uniform(name, c10::multiply_integers(shape));
+  return tensor_of(values, shape) * 2;
+}
+
+inline torch::Tensor parameter(std::string_view name, torch::IntArrayRef shape, double gain = 0.7) {
+  std::vector<float> values = uniform(name, c10::multiply_integers(shape));
+  float offset = 0;
+  float scale = 0;
+  if (name.ends_with("weight_g")) {
+    offset = 1;
+  } else if (name.ends_with("cls_token") || name.ends_with("pos_embed")) {
+    scale = 0.5f;
+  } else if (name.ends_with(".bias")) {
+    scale = 0.1f;
+  } else if (shape.size() == 1) {
+    offset = 1, scale = 0.2f;
+  } else {
+    const auto fan_in = static_cast<double>(c10::multiply_integers(shape.slice(1)));
+    if (name.ends_with("qkv.weight")) gain *= 3;
+    scale = static_cast<float>(gain / std::sqrt(fan_in));
+  }
+  for (float& value : values) value = offset + value * scale;
+  return tensor_of(values, shape);
+}
+
+/** Overwrites every parameter of a network by its name. */
+inline void fill_parameters(torch::nn::Module& module, double gain = 0.7) {
+  const torch::NoGradGuard no_grad;
+  for (auto& item : module.named_parameters())
+    item.value().copy_(parameter(item.key(), item.value().sizes(), gain));
+}
+
+}  // namespace dino::golden
