@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,60 +11,19 @@
 #include <string>
 #include <vector>
 
-#include "dino/recipe/recipe.h"
 #include "dino/train/ssl_model.h"
 #include "tests/golden/golden_file.h"
 #include "tests/golden/synthetic_weights.h"
+#include "tests/golden/tiny_training.h"
 
 namespace {
 
-constexpr int kSteps = 10, kIterationsPerEpoch = 4;
-constexpr int kBatch = 4, kChannels = 3, kGlobalPx = 16, kLocalPx = 8, kLocalCount = 3;
+using dino::golden::batch_at;
+using dino::golden::kIterationsPerEpoch;
+using dino::golden::tiny_recipe;
+
+constexpr int kSteps = 10;
 constexpr std::int64_t kSlice = 17;  // trajectory.py stores every 17th element
-
-dino::recipe::Recipe tiny_recipe(bool norm_last_layer) {
-  dino::recipe::Recipe recipe;
-  recipe.data.channels = kChannels;
-  recipe.crops.global_size = kGlobalPx;
-  recipe.crops.local_size = kLocalPx;
-  recipe.crops.local_count = kLocalCount;
-  recipe.backbone = {
-      .arch = "vit", .patch_size = 4, .dim = 32, .depth = 2, .heads = 2, .drop_path = 0};
-  recipe.head = {
-      .prototypes = 64, .hidden = 48, .bottleneck = 16, .norm_last_layer = norm_last_layer};
-  recipe.dino = {.teacher_temperature = 0.07,
-                 .warmup_teacher_temperature = 0.04,
-                 .warmup_teacher_temperature_epochs = 3};
-  recipe.optim.lr = 0.128;  // the linear rule makes 0.002 of it at batch 4
-  recipe.optim.warmup_epochs = 1;
-  recipe.optim.ema_momentum = 0.9;
-  recipe.optim.clip_grad = 0.3;
-  recipe.train.epochs = 3;
-  recipe.train.batch_size = kBatch;
-  return recipe;
-}
-
-dino::data::AlignedBuffer crops(const std::string& name, std::int64_t count) {
-  const auto values = dino::golden::uniform(name, count);
-  dino::data::AlignedBuffer buffer(values.size());
-  std::ranges::transform(values, buffer.data(), [](float value) { return 2 * value; });
-  return buffer;
-}
-
-dino::data::CropBatch batch_at(int step) {
-  dino::data::CropBatch batch;
-  batch.batch_size = kBatch;
-  batch.channels = kChannels;
-  batch.global_size = kGlobalPx;
-  batch.local_size = kLocalPx;
-  batch.local_count = kLocalCount;
-  batch.globals =
-      crops("globals" + std::to_string(step), 2 * kBatch * kChannels * kGlobalPx * kGlobalPx);
-  batch.locals = crops("locals" + std::to_string(step),
-                       kLocalCount * kBatch * kChannels * kLocalPx * kLocalPx);
-  batch.iteration = step;
-  return batch;
-}
 
 /** The name without "student." or "teacher.", or empty for other state. */
 std::string parameter_name(const std::string& name) {
