@@ -5,6 +5,7 @@
 #include <array>
 
 #include "dino/base/error.h"
+#include "dino/model/resnet.h"
 #include "dino/model/vit.h"
 
 namespace dino::model {
@@ -12,6 +13,7 @@ namespace dino::model {
 std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int channels,
                                         int image_size, double drop_path,
                                         torch::Generator generator) {
+  if (options.arch == "resnet50") return make_resnet50(channels, generator);
   struct Arch {
     const char* name;
     std::int64_t dim, depth, heads;
