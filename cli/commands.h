@@ -5,6 +5,9 @@
 namespace dino::cli {
 
 void add_train(CLI::App& parent, Context& context);
+void add_eval(CLI::App& parent, Context& context);
+void add_embed(CLI::App& parent, Context& context);
+void add_show(CLI::App& parent, Context& context);
 void add_inspect(CLI::App& parent, Context& context);
 void add_bench(CLI::App& parent, Context& context);
 

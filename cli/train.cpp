@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/recipe_flags.h"
 #include "cli/run_figures.h"
+#include "cli/run_report.h"
 #include "cli/usage.h"
 #include "dino/base/error.h"
 
@@ -73,12 +74,24 @@ train::TrainRequest make_request(const TrainFlags& flags, const Context& context
 }
 
 /** Where the run lies and what to type next. */
-std::string next_steps(const train::RunLayout& layout) {
-  const std::string root = shell_quote(layout.root.string());
+std::string next_steps(const train::RunLayout& layout, const recipe::Recipe& recipe) {
   std::string text = fmt::format("\nrun directory  {}\n", layout.root.string());
   if (std::filesystem::exists(layout.report()))
     text += fmt::format("report         {}\n", layout.report().string());
-  return text + fmt::format("\nNext:\n  dino inspect {}\n", root);
+  text += "\nNext:\n";
+  for (const std::string& command : next_commands(layout, recipe))
+    text += fmt::format("  {}\n", command);
+  return text;
+}
+
+/** The report comes after everything that matters is on disk: that it fails does not fail the run.
+ */
+void report(const train::RunLayout& layout, const recipe::Recipe& recipe, Context& context) {
+  try {
+    write_run_report(layout, recipe, context.log());
+  } catch (const Error& error) {
+    context.console.message(LogLevel::Warning, fmt::format("no report: {}", error.what()));
+  }
 }
 
 int run_train(const TrainFlags& flags, Context& context) {
@@ -91,6 +104,7 @@ int run_train(const TrainFlags& flags, Context& context) {
   hooks.log = context.log();
   hooks.progress = ProgressPrinter(context.console);
   add_knn_hooks(hooks, request.recipe, context.console, interrupt.token());
+  hooks.report = [&](const train::RunLayout& layout) { report(layout, request.recipe, context); };
 
   const train::TrainResult result = train::train(request, hooks, interrupt.token());
   context.console.end_progress();
@@ -101,7 +115,8 @@ int run_train(const TrainFlags& flags, Context& context) {
                     result.summary["iterations"].dump(), shell_quote(request.directory.string())));
     return kInterrupted;
   }
-  print_result(context, result.summary, summary_text(result.summary) + next_steps(result.layout));
+  print_result(context, result.summary,
+               summary_text(result.summary) + next_steps(result.layout, request.recipe));
   return kOk;
 }
 

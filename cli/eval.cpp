@@ -1,0 +1,172 @@
+// dino eval knn: how good are features, without training anything on them?
+#include "dino/eval/knn.h"
+
+#include <chrono>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/network.h"
+#include "dino/base/error.h"
+
+namespace dino::cli {
+namespace {
+
+struct KnnFlags {
+  NetworkFlags network;
+  std::string train, test;
+  std::string features = "cls";
+  std::vector<int> k = {20};
+  double temperature = 0.07;
+  bool center = false;
+  int shift_px = 0;
+  int channels = 0;
+  std::uint64_t seed = 0;
+};
+
+/** Turns a data set into rows, whatever --features says. */
+class FeatureSource {
+ public:
+  FeatureSource(const KnnFlags& flags, Context& context) : flags_(flags), context_(context) {
+    if (flags.features == "pixels" && flags.network.weights.empty()) {
+      preprocess_ = {.image_size = flags.network.image_size > 0 ? flags.network.image_size : 224,
+                     .resize = flags.network.resize,
+                     .channels = flags.channels > 0 ? flags.channels : 3};
+      // No network, no statistics of its own: pixels in [0, 1].
+      preprocess_.mean.assign(static_cast<std::size_t>(preprocess_.channels), 0.0);
+      preprocess_.std.assign(static_cast<std::size_t>(preprocess_.channels), 1.0);
+      embed::validate(preprocess_);
+    } else {
+      network_ = load_network(flags.network, flags.features == "untrained");
+      preprocess_ = network_.preprocess;
+    }
+  }
+
+  int channels() const { return preprocess_.channels; }
+
+  embed::FeatureMatrix operator()(const data::Dataset& dataset, const std::string& source,
+                                  const embed::Augment& augment) const {
+    auto options = extract_options(context_, source);
+    options.augment = augment;
+    const auto kind = flags_.features == "cls+mean" ? embed::FeatureKind::ClsAndMeanPatch
+                                                    : embed::FeatureKind::Cls;
+    auto matrix = flags_.features == "pixels" ? embed::extract_pixels(dataset, preprocess_, options)
+                                              : embed::extract_features(*network_.backbone, dataset,
+                                                                        preprocess_, kind, options);
+    if (!augment.any()) report_bad_images(context_, matrix, source);
+    return matrix;
+  }
+
+ private:
+  const KnnFlags& flags_;
+  Context& context_;
+  Network network_;
+  embed::Preprocess preprocess_;
+};
+
+std::unique_ptr<data::Dataset> open_labelled(const std::string& source, int channels,
+                                             const char* flag) {
+  auto dataset = data::open_dataset(source, channels);
+  if (dataset->class_names().empty())
+    fail(ErrorKind::Data,
+         "{} {} has no labels; use a folder with one sub-folder per class, a list with labels or "
+         "an IDX file",
+         flag, source);
+  return dataset;
+}
+
+nlohmann::json to_json(const eval::KnnResult& result) {
+  auto scores = nlohmann::json::array();
+  for (const auto& score : result.scores)
+    scores.push_back({{"k", score.k}, {"top1", score.top1}, {"top5", score.top5}});
+  return scores;
+}
+
+std::string to_text(const eval::KnnResult& result, const std::string& title) {
+  std::string text = title + "\n";
+  for (const auto& score : result.scores)
+    text += fmt::format("  k = {:<4} top-1 {:6.2f} %   top-5 {:6.2f} %\n", score.k,
+                        100 * score.top1, 100 * score.top5);
+  return text;
+}
+
+int run_knn(const KnnFlags& flags, Context& context) {
+  if (flags.train.empty() || flags.test.empty())
+    fail(ErrorKind::Usage,
+         "name labelled images: --train for the gallery that votes, --test for the queries");
+  const FeatureSource features(flags, context);
+  const auto train = open_labelled(flags.train, features.channels(), "--train");
+  const auto test = open_labelled(flags.test, features.channels(), "--test");
+  if (train->class_names() != test->class_names())
+    fail(ErrorKind::Data,
+         "--train and --test name different classes ({} and {}); labels would not match",
+         train->class_names().size(), test->class_names().size());
+
+  const auto start = std::chrono::steady_clock::now();
+  const eval::KnnOptions options{
+      .k = flags.k, .temperature = flags.temperature, .center = flags.center};
+  const auto gallery = features(*train, flags.train, {});
+  const auto classify = [&](const embed::Augment& augment) {
+    const auto queries = features(*test, flags.test, augment);
+    return eval::knn_classify({gallery.features, gallery.labels},
+                              {queries.features, queries.labels}, options);
+  };
+  const auto clean = classify({});
+  nlohmann::json document = {{"features", flags.features},
+                             {"temperature", flags.temperature},
+                             {"center", flags.center},
+                             {"gallery_images", gallery.features.size(0)},
+                             {"query_images", clean.predictions[0].size()},
+                             {"top1", clean.scores[0].top1},
+                             {"top5", clean.scores[0].top5},
+                             {"scores", to_json(clean)}};
+  std::string text = to_text(
+      clean, fmt::format("k-NN on {}: {} queries, {} gallery images, T = {}{}", flags.features,
+                         clean.predictions[0].size(), gallery.features.size(0), flags.temperature,
+                         flags.center ? ", centred" : ""));
+  if (flags.shift_px > 0) {
+    const auto shifted = classify({.shift_px = flags.shift_px, .mirror = true, .seed = flags.seed});
+    document["shift_px"] = flags.shift_px;
+    document["shifted_top1"] = shifted.scores[0].top1;
+    document["shifted_scores"] = to_json(shifted);
+    text += to_text(shifted, fmt::format("queries shifted by up to {} px and mirrored at random",
+                                         flags.shift_px));
+  }
+  document["seconds"] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  print_result(context, document, text);
+  return kOk;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& parent, Context& context) {
+  CLI::App* group = add_group(parent, "eval", "Measure features");
+  auto flags = std::make_shared<KnnFlags>();
+  CLI::App* knn = add_command(*group, context, "knn",
+                              "Weighted k-nearest-neighbour accuracy (no training on top)",
+                              [flags, &context] { return run_knn(*flags, context); });
+  add_network_flags(*knn, flags->network);
+  knn->add_option("--train", flags->train, "Labelled images that vote");
+  knn->add_option("--test", flags->test, "Labelled images to classify");
+  knn->add_option(
+         "--features", flags->features,
+         "cls; cls+mean (CLS and mean patch); untrained (fresh weights); pixels (no network)")
+      ->check(CLI::IsMember({"cls", "cls+mean", "untrained", "pixels"}))
+      ->capture_default_str();
+  knn->add_option("--k", flags->k, "Neighbours that vote; several at once, e.g. --k 10 20 100 200")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  knn->add_option("--temperature", flags->temperature, "Sharpness of the votes")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  knn->add_flag("--center", flags->center, "Subtract the gallery's mean feature first");
+  knn->add_option("--shift", flags->shift_px,
+                  "Also with queries shifted by up to this many px and mirrored at random")
+      ->check(CLI::Range(1, 4096));
+  knn->add_option("--channels", flags->channels,
+                  "1 grey, 3 RGB (only for pixels without --weights)")
+      ->check(CLI::IsMember({1, 3}));
+  knn->add_option("--seed", flags->seed, "Of the shifts");
+}
+
+}  // namespace dino::cli

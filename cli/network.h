@@ -1,0 +1,43 @@
+// Weights as commands take them: which file, how images are fed, at what precision.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cli/context.h"
+#include "dino/embed/extractor.h"
+#include "dino/model/weights.h"
+
+namespace dino::cli {
+
+struct NetworkFlags {
+  std::string weights;             ///< file, or a run directory
+  std::string precision = "fp32";  ///< fp32 or bf16
+  int image_size = 0;              ///< px; 0 = as trained
+  int resize = 0;                  ///< px, short side; 0 = see embed::Preprocess
+};
+
+/** --weights, --image-size, --resize, --precision. */
+void add_network_flags(CLI::App& command, NetworkFlags& flags);
+
+struct Network {
+  std::shared_ptr<model::Backbone> backbone;
+  model::WeightsInfo info;
+  embed::Preprocess preprocess;
+};
+
+/** Reads the weights. With `untrained`, the same architecture with fresh weights drawn from seed 0.
+ */
+Network load_network(const NetworkFlags& flags, bool untrained = false);
+
+/** Extraction options that show progress on a terminal. */
+embed::ExtractOptions extract_options(Context& context, const std::string& what);
+
+/** Warns about images that were left out. */
+void report_bad_images(Context& context, const embed::FeatureMatrix& matrix,
+                       const std::string& source);
+
+/** Throws Error{Usage} if `path` exists and may not be replaced. */
+void check_output_free(const std::string& path, bool force);
+
+}  // namespace dino::cli

@@ -1,0 +1,94 @@
+#include "cli/run_report.h"
+
+#include <fmt/format.h>
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cli/usage.h"
+#include "dino/data/crop_sheet.h"
+#include "dino/embed/pictures.h"
+#include "dino/eval/recipe_knn.h"
+#include "dino/model/weights.h"
+#include "dino/train/report.h"
+
+namespace dino::cli {
+namespace {
+
+constexpr int kCropRows = 4, kAttentionRows = 6, kPcaImages = 16, kNeighborRows = 6, kNeighbors = 8;
+constexpr std::int64_t kGallery = 10000;  // enough for good neighbours, seconds to search
+
+std::vector<std::int64_t> evenly(std::int64_t size, std::int64_t count) {
+  count = std::min(size, count);
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < count; ++i) indices.push_back(i * size / count);
+  return indices;
+}
+
+image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_images,
+                       const data::Dataset& shown, const embed::Preprocess& preprocess,
+                       bool center) {
+  const auto gallery = data::subset(gallery_images, evenly(gallery_images.size(), kGallery));
+  const auto queries = data::subset(shown, embed::sample_indices(shown, kNeighborRows));
+  const auto extract = [&](const data::Dataset& dataset) {
+    return embed::extract_features(teacher, dataset, preprocess, embed::FeatureKind::Cls,
+                                   {.threads = std::max(1, at::get_num_threads())});
+  };
+  const auto bank = extract(*gallery), asked = extract(*queries);
+  std::vector<std::int64_t> rows(asked.indices.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  return embed::neighbor_sheet({*gallery, bank}, {*queries, asked}, rows, preprocess,
+                               {.k = kNeighbors, .center = center});
+}
+
+std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recipe& recipe) {
+  const auto training = data::open_dataset(recipe.data.train, recipe.data.channels);
+  const auto test =
+      recipe.knn.test.empty() ? nullptr : data::open_dataset(recipe.knn.test, recipe.data.channels);
+  const data::Dataset& shown = test ? *test : *training;
+  const auto preprocess = eval::knn_preprocess(recipe);
+  std::vector<image::Sheet> sheets = {data::crop_sheet(
+      *training, embed::sample_indices(*training, kCropRows), recipe.crops, recipe.seed)};
+  const auto squares =
+      embed::load_squares(shown, embed::sample_indices(shown, kPcaImages), preprocess);
+  const bool has_patches = recipe.backbone.arch.starts_with("vit");
+  if (has_patches && !squares.empty()) {
+    const embed::MapOptions maps{.preprocess = preprocess,
+                                 .patch_size = recipe.backbone.patch_size};
+    const auto rows =
+        static_cast<std::ptrdiff_t>(std::min<std::size_t>(kAttentionRows, squares.size()));
+    sheets.push_back(
+        embed::attention_sheet(teacher, {squares.begin(), squares.begin() + rows}, maps));
+    sheets.push_back(embed::pca_sheet(teacher, squares, maps));
+  }
+  sheets.push_back(neighbors(teacher, *training, shown, preprocess, recipe.knn.center));
+  return sheets;
+}
+
+}  // namespace
+
+void write_run_report(const train::RunLayout& layout, const recipe::Recipe& recipe,
+                      const LogSink& log) {
+  dino::log(log, LogLevel::Info, "pictures for the report ...");
+  const auto [teacher, info] = model::load_backbone(layout.teacher_weights().string());
+  train::write_report(layout.root,
+                      {.sheets = pictures(*teacher, recipe),
+                       .next_commands = next_commands(layout, recipe),
+                       .uniform_entropy = std::log(static_cast<double>(recipe.head.prototypes))});
+}
+
+std::vector<std::string> next_commands(const train::RunLayout& layout,
+                                       const recipe::Recipe& recipe) {
+  const std::string run = shell_quote(layout.root.string());
+  const std::string images =
+      shell_quote(recipe.knn.test.empty() ? recipe.data.train : recipe.knn.test);
+  return {
+      fmt::format("dino embed --weights {} --images {} --out features", run, images),
+      fmt::format("dino show attention --weights {} --images {} --out attention.png", run, images),
+      fmt::format("dino inspect {}", run)};
+}
+
+}  // namespace dino::cli

@@ -1,0 +1,169 @@
+// dino show attention|pca|neighbors|crops: one picture, as PNG.
+#include <algorithm>
+#include <memory>
+#include <numeric>
+
+#include "cli/commands.h"
+#include "cli/network.h"
+#include "cli/recipe_flags.h"
+#include "dino/base/error.h"
+#include "dino/base/text.h"
+#include "dino/data/crop_sheet.h"
+#include "dino/embed/pictures.h"
+#include "dino/image/encode.h"
+
+namespace dino::cli {
+namespace {
+
+struct ShowFlags {
+  NetworkFlags network;
+  RecipeFlags recipe;
+  std::string images, gallery, out;
+  std::vector<std::int64_t> index;
+  int count = 6, k = 8, stride = 0, tile_px = 112;
+  bool center = false, force = false;
+};
+
+using MakeSheet = std::function<image::Sheet(const ShowFlags&, Context&)>;
+
+std::vector<std::int64_t> chosen(const ShowFlags& flags, const data::Dataset& dataset) {
+  if (flags.index.empty()) return embed::sample_indices(dataset, flags.count);
+  for (const auto index : flags.index)
+    if (index < 0 || index >= dataset.size())
+      fail(ErrorKind::Usage, "--index {} is not in the data set, which has {} images", index,
+           dataset.size());
+  return flags.index;
+}
+
+std::unique_ptr<data::Dataset> open_images(const std::string& source, int channels) {
+  if (source.empty())
+    fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
+  return data::open_dataset(source, channels);
+}
+
+/** Attention and PCA: network and images in, maps out. */
+template <typename F>
+image::Sheet map_sheet(const ShowFlags& flags, F make) {
+  const Network network = load_network(flags.network);
+  const auto dataset = open_images(flags.images, network.preprocess.channels);
+  const auto squares = embed::load_squares(*dataset, chosen(flags, *dataset), network.preprocess);
+  if (squares.empty()) fail(ErrorKind::Data, "[show] none of the chosen images can be read");
+  return make(*network.backbone, squares,
+              {.preprocess = network.preprocess,
+               .patch_size = network.info.backbone.patch_size,
+               .stride = flags.stride});
+}
+
+image::Sheet neighbors(const ShowFlags& flags, Context& context) {
+  const Network network = load_network(flags.network);
+  const auto queries = open_images(flags.images, network.preprocess.channels);
+  const bool same = flags.gallery.empty() || flags.gallery == flags.images;
+  const auto other =
+      same ? nullptr : data::open_dataset(flags.gallery, network.preprocess.channels);
+  const data::Dataset& gallery = same ? *queries : *other;
+  const auto extract = [&](const data::Dataset& dataset, const std::string& source) {
+    auto matrix =
+        embed::extract_features(*network.backbone, dataset, network.preprocess,
+                                embed::FeatureKind::Cls, extract_options(context, source));
+    report_bad_images(context, matrix, source);
+    return matrix;
+  };
+  const auto indices = chosen(flags, *queries);
+  const auto bank = extract(gallery, same ? flags.images : flags.gallery);
+  std::vector<std::int64_t> rows;
+  if (same) {  // the queries' features are among those of the gallery
+    for (const auto index : indices) {
+      const auto found = std::find(bank.indices.begin(), bank.indices.end(), index);
+      if (found != bank.indices.end()) rows.push_back(found - bank.indices.begin());
+    }
+    return embed::neighbor_sheet({gallery, bank}, {gallery, bank}, rows, network.preprocess,
+                                 {.k = flags.k, .center = flags.center});
+  }
+  const auto picked = data::subset(*queries, indices);
+  const auto asked = extract(*picked, flags.images);
+  rows.resize(asked.indices.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  return embed::neighbor_sheet({gallery, bank}, {*picked, asked}, rows, network.preprocess,
+                               {.k = flags.k, .center = flags.center});
+}
+
+image::Sheet crops(const ShowFlags& flags, Context&) {
+  if (flags.recipe.path.empty())
+    fail(ErrorKind::Usage, "--recipe is missing: it says how crops are made");
+  const auto recipe = load(flags.recipe);
+  const auto dataset =
+      open_images(flags.images.empty() ? recipe.data.train : flags.images, recipe.data.channels);
+  return data::crop_sheet(*dataset, chosen(flags, *dataset), recipe.crops, recipe.seed);
+}
+
+int run_show(const ShowFlags& flags, Context& context, const MakeSheet& make) {
+  check_output_free(flags.out, flags.force);
+  const auto sheet = make(flags, context);
+  if (sheet.tiles.empty()) fail(ErrorKind::Data, "[show] none of the chosen images can be read");
+  const auto picture = image::render(sheet, flags.tile_px);
+  image::write_png(flags.out, picture);
+  print_result(context,
+               {{"picture", printable(flags.out)},
+                {"width", picture.width},
+                {"height", picture.height},
+                {"caption", sheet.caption}},
+               fmt::format("{} ({} x {} px)\n{}", printable(flags.out), picture.width,
+                           picture.height, sheet.caption));
+  return kOk;
+}
+
+std::shared_ptr<ShowFlags> add_picture(CLI::App& group, Context& context, const char* name,
+                                       const char* help, MakeSheet make, CLI::App** command) {
+  auto flags = std::make_shared<ShowFlags>();
+  *command = add_command(group, context, name, help, [flags, &context, make = std::move(make)] {
+    return run_show(*flags, context, make);
+  });
+  (*command)->add_option("--images", flags->images, "Folder, list file or IDX file");
+  (*command)->add_option("--out", flags->out, "PNG file to write");
+  (*command)
+      ->add_option("--count", flags->count, "Images to show, spread over the classes")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  (*command)->add_option("--index", flags->index, "Show exactly these images (0 is the first)");
+  (*command)
+      ->add_option("--tile", flags->tile_px, "Size small images are enlarged to, px")
+      ->check(CLI::Range(8, 2048))
+      ->capture_default_str();
+  (*command)->add_flag("--force", flags->force, "Replace the file");
+  return flags;
+}
+
+}  // namespace
+
+void add_show(CLI::App& parent, Context& context) {
+  CLI::App* group = add_group(parent, "show", "Pictures of what a network sees");
+  CLI::App* command = nullptr;
+  const auto attention = [](const ShowFlags& f, Context&) {
+    return map_sheet(f, embed::attention_sheet);
+  };
+  const auto pca = [](const ShowFlags& f, Context&) { return map_sheet(f, embed::pca_sheet); };
+  for (const auto& [name, help, make] :
+       {std::tuple{"attention", "Where each head of the last block looks", MakeSheet(attention)},
+        {"pca", "Patch features as colours", MakeSheet(pca)}}) {
+    auto flags = add_picture(*group, context, name, help, make, &command);
+    add_network_flags(*command, flags->network);
+    command
+        ->add_option("--stride", flags->stride,
+                     "Pixels between cells of the maps, a divisor of the patch size (default: "
+                     "finer for small images)")
+        ->check(CLI::PositiveNumber);
+  }
+  auto flags = add_picture(*group, context, "neighbors", "Images with the most similar features",
+                           neighbors, &command);
+  add_network_flags(*command, flags->network);
+  command->add_option("--gallery", flags->gallery,
+                      "Where to look for neighbours (default: --images)");
+  command->add_option("--k", flags->k, "Neighbours per image")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_flag("--center", flags->center, "Subtract the gallery's mean feature first");
+  flags = add_picture(*group, context, "crops", "The crops a recipe trains on", crops, &command);
+  add_recipe_flags(*command, flags->recipe);
+}
+
+}  // namespace dino::cli
