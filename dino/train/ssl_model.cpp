@@ -191,7 +191,8 @@ StepMetrics SslModel::step(const data::CropBatch& batch, std::int64_t iteration)
   const StepSchedule now = schedule(iteration);
   // Fresh streams each step: nothing of the generator needs saving for an exact resume.
   m.generator.set_current_seed(
-      Rng(m.recipe.seed, static_cast<std::uint64_t>(iteration), /*sample=*/~0ULL).next_u64());
+      Rng(m.recipe.seed, static_cast<std::uint64_t>(iteration), /*sample=*/~0ULL, /*view=*/1)
+          .next_u64());
   m.student.arena.gradients().zero_();
 
   StepMetrics metrics;
