@@ -1,0 +1,127 @@
+// A training run of milliseconds for tests: images made of noise, the smallest network, and a
+// learner without one.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dino/base/error.h"
+#include "dino/base/file.h"
+#include "dino/base/rng.h"
+#include "dino/data/dataset.h"
+#include "dino/image/encode.h"
+#include "dino/recipe/recipe.h"
+#include "dino/train/learner.h"
+
+namespace dino::test {
+
+inline image::Image noise_image(std::int64_t index, int size) {
+  image::Image image(size, size, 1);
+  Rng rng(1234, 0, static_cast<std::uint64_t>(index));
+  for (std::uint8_t& pixel : image.pixels) pixel = static_cast<std::uint8_t>(rng.below(256));
+  return image;
+}
+
+/** `count` grey noise images in memory; the indices in `bad` cannot be read. */
+class NoiseDataset final : public data::Dataset {
+ public:
+  explicit NoiseDataset(std::int64_t count, std::vector<std::int64_t> bad = {})
+      : count_(count), bad_(std::move(bad)) {}
+  std::int64_t size() const override { return count_; }
+  image::Image load(std::int64_t index) const override {
+    if (std::ranges::find(bad_, index) != bad_.end())
+      fail(ErrorKind::Format, "[decode] {}: bad", name(index));
+    return noise_image(index, 16);
+  }
+  std::string name(std::int64_t index) const override { return fmt::format("noise/{}", index); }
+  std::int64_t label(std::int64_t) const override { return -1; }
+  const std::vector<std::string>& class_names() const override { return no_classes_; }
+
+ private:
+  std::int64_t count_;
+  std::vector<std::int64_t> bad_;
+  std::vector<std::string> no_classes_;
+};
+
+/** The same images as PNG files. */
+inline void write_noise_folder(const std::filesystem::path& folder, std::int64_t count) {
+  std::filesystem::create_directories(folder);
+  for (std::int64_t i = 0; i < count; ++i) {
+    // Not write_png, which waits for the disk.
+    const std::vector<std::byte> png = image::encode_png(noise_image(i, 16));
+    std::ofstream(folder / fmt::format("{:03}.png", i), std::ios::binary)
+        .write(reinterpret_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));
+  }
+}
+
+/** 4 steps an epoch on 32 images: ViT of one block, 16 prototypes, one local crop. */
+inline recipe::Recipe tiny_recipe(const std::string& source = "unused") {
+  recipe::Recipe recipe;
+  recipe.name = "tiny";
+  recipe.seed = 7;
+  recipe.data.train = source;
+  recipe.data.channels = 1;
+  recipe.data.workers = 1;
+  recipe.crops.global_size = 16;
+  recipe.crops.local_size = 8;
+  recipe.crops.local_count = 1;
+  recipe.crops.mean = {0.5};
+  recipe.crops.std = {0.25};
+  recipe.backbone = {.arch = "vit", .patch_size = 8, .dim = 32, .depth = 1, .heads = 2};
+  recipe.head = {.prototypes = 16, .hidden = 32, .bottleneck = 16};
+  recipe.optim.warmup_epochs = 1;
+  recipe.train.epochs = 5;
+  recipe.train.batch_size = 8;
+  recipe.train.precision = "fp32";
+  recipe.train.log_every = 3;
+  return recipe;
+}
+
+/** Its state is a running digest of the pixels it saw, so it shows a step that was lost, repeated
+ * or reordered. */
+class DigestLearner final : public train::Learner {
+ public:
+  std::function<bool(std::int64_t iteration)> is_bad;  ///< steps that are not finite
+  std::function<void(std::int64_t iteration)> on_step;
+
+  train::StepSchedule schedule(std::int64_t iteration) const override {
+    return {.lr = 1.0 / static_cast<double>(1 + iteration)};
+  }
+  train::StepMetrics step(const data::CropBatch& batch, std::int64_t iteration) override {
+    if (on_step) on_step(iteration);
+    train::StepMetrics metrics;
+    metrics.skipped = is_bad && is_bad(iteration);
+    if (metrics.skipped) {
+      metrics.loss = std::numeric_limits<double>::quiet_NaN();
+      return metrics;
+    }
+    for (std::size_t i = 0; i < digest_.size(); ++i)
+      digest_[i] = 0.9F * digest_[i] + batch.globals.data()[i * 31 % batch.globals.size()];
+    metrics.loss = std::abs(static_cast<double>(digest_[0]));
+    metrics.teacher_entropy = 1;
+    metrics.teacher_student_kl = 1;
+    return metrics;
+  }
+  double uniform_entropy() const override { return std::log(16.0); }
+  std::vector<format::TensorRecord> state() const override {
+    return {{.name = "digest",
+             .dtype = format::DType::F32,
+             .shape = {64},
+             .bytes = std::as_bytes(std::span(digest_))}};
+  }
+  void load_state(const std::vector<format::TensorRecord>& tensors) override {
+    std::ranges::copy(tensors.at(0).bytes, std::as_writable_bytes(std::span(digest_)).begin());
+  }
+  const std::vector<float>& digest() const { return digest_; }
+
+ private:
+  std::vector<float> digest_ = std::vector<float>(64);
+};
+
+}  // namespace dino::test

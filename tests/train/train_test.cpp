@@ -1,0 +1,175 @@
+// Whole runs: what they leave behind, and every input that must be refused before anything is
+// written.
+#include "dino/train/train.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include "dino/base/error.h"
+#include "dino/base/json.h"
+#include "dino/model/weights.h"
+#include "tests/temp_dir.h"
+#include "tests/train/tiny_run.h"
+
+namespace dino::train {
+namespace {
+
+class TrainTest : public ::testing::Test {
+ protected:
+  TrainTest() {
+    at::set_num_threads(1);  // the networks are tiny; starting threads would take longer
+    test::write_noise_folder(temp_ / "images", 32);
+    request_.recipe = test::tiny_recipe((temp_ / "images").string());
+    request_.recipe.train.epochs = 1;
+    request_.directory = temp_ / "run";
+    request_.command_line = "dino train --recipe tiny.toml";
+  }
+  TrainResult train() { return train::train(request_, hooks_, stop_.get_token()); }
+  std::string error_of_train() {
+    try {
+      train();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+  /** The error names what is wrong, and no run is left behind. */
+  void expect_refused(std::string_view part) {
+    const std::string message = error_of_train();
+    EXPECT_NE(message.find(part), std::string::npos) << "message: " << message;
+    EXPECT_FALSE(RunLayout{request_.directory}.holds_run());
+  }
+
+  test::TempDir temp_;
+  TrainRequest request_;
+  TrainHooks hooks_;
+  std::stop_source stop_;
+};
+
+TEST_F(TrainTest, LeavesAllFilesOfARun) {
+  hooks_.knn = [](model::Backbone&) { return 0.25; };
+  hooks_.evaluate = [](model::Backbone& teacher, model::Backbone& untrained) {
+    EXPECT_FALSE(torch::equal(teacher.parameters()[0], untrained.parameters()[0]));
+    return nlohmann::json{{"knn_top1", 0.5}};
+  };
+  bool reported = false;
+  hooks_.report = [&](const RunLayout& layout) {
+    reported = std::filesystem::exists(layout.summary());
+  };
+  const TrainResult result = train();
+  EXPECT_EQ(result.outcome, Outcome::Finished);
+  EXPECT_TRUE(reported);
+
+  const nlohmann::json summary = read_json_file(result.layout.summary());
+  EXPECT_EQ(summary["iterations"], 4);
+  EXPECT_EQ(summary["images"], 32);
+  EXPECT_EQ(summary["knn_top1"], 0.5);
+  EXPECT_GT(summary["images_per_second"], 0.0);
+  const nlohmann::json session = read_json_file(result.layout.env())["sessions"][0];
+  EXPECT_EQ(session["command_line"], request_.command_line);
+  EXPECT_FALSE(session["libtorch_version"].get<std::string>().empty());
+  EXPECT_EQ(recipe::load_recipe(result.layout.recipe()), request_.recipe);
+
+  const auto [backbone, info] = model::load_backbone(result.layout.teacher_weights().string());
+  EXPECT_EQ(info.image_size, 16);
+  EXPECT_EQ(backbone->dim(), 32);
+}
+
+TEST_F(TrainTest, AnInterruptedRunHasNoSummaryAndResumes) {
+  hooks_.progress = [&](const Progress& progress) {
+    if (progress.iteration == 2) stop_.request_stop();
+  };
+  EXPECT_EQ(train().outcome, Outcome::Interrupted);
+  EXPECT_FALSE(std::filesystem::exists(temp_ / "run/summary.json"));
+  request_.resume = true;
+  stop_ = std::stop_source();
+  hooks_ = {};
+  const TrainResult result = train();
+  EXPECT_EQ(result.outcome, Outcome::Finished);
+  EXPECT_EQ(result.summary["images"], 32);
+  EXPECT_EQ(read_json_file(result.layout.env())["sessions"].size(), 2U);
+}
+
+TEST_F(TrainTest, ALimitedDataSetTrainsOnThatManyImages) {
+  request_.recipe.data.limit = 16;
+  EXPECT_EQ(train().summary["iterations"], 2);
+}
+
+TEST_F(TrainTest, AnEmptyFolderIsRefused) {
+  std::filesystem::create_directory(temp_ / "empty");
+  request_.recipe.data.train = (temp_ / "empty").string();
+  expect_refused("empty");
+}
+
+TEST_F(TrainTest, AMissingSourceIsRefused) {
+  request_.recipe.data.train = "/no/such/folder";
+  expect_refused("/no/such/folder");
+}
+
+TEST_F(TrainTest, ABatchLargerThanTheDataSetIsRefused) {
+  request_.recipe.train.batch_size = 64;
+  expect_refused("batch");
+}
+
+TEST_F(TrainTest, AOneImageDataSetIsRefused) {
+  test::write_noise_folder(temp_ / "one", 1);
+  request_.recipe.data.train = (temp_ / "one").string();
+  request_.recipe.train.batch_size = 1;
+  expect_refused("one image");
+}
+
+TEST_F(TrainTest, ImagesThatAreNoImagesEndTheRunWithTheirNames) {
+  std::filesystem::create_directory(temp_ / "text");
+  for (int i = 0; i < 32; ++i)
+    write_file_atomically(temp_ / fmt::format("text/{}.jpg", i), "this is text");
+  request_.recipe.data.train = (temp_ / "text").string();
+  const std::string message = error_of_train();
+  EXPECT_NE(message.find(".jpg"), std::string::npos) << message;
+}
+
+TEST_F(TrainTest, AnExistingRunIsRefusedAndReplacedByForce) {
+  train();
+  EXPECT_NE(error_of_train().find("--resume"), std::string::npos);
+  request_.force = true;
+  EXPECT_EQ(train().outcome, Outcome::Finished);
+}
+
+TEST_F(TrainTest, ADirectoryInUseIsRefused) {
+  const RunDir other = RunDir::create(temp_ / "run", false);
+  request_.force = true;
+  EXPECT_NE(error_of_train().find("in use"), std::string::npos);
+}
+
+TEST_F(TrainTest, AResumeWithAnotherArchitectureIsRefused) {
+  train();
+  request_.resume = true;
+  request_.recipe.backbone.depth = 2;
+  EXPECT_NE(error_of_train().find("backbone.depth: 1 -> 2"), std::string::npos) << error_of_train();
+}
+
+TEST_F(TrainTest, AResumeOnOtherImagesIsRefused) {
+  train();
+  request_.resume = true;
+  test::write_noise_folder(temp_ / "more", 64);
+  request_.recipe.data.train = (temp_ / "more").string();
+  EXPECT_NE(error_of_train().find("steps per epoch"), std::string::npos) << error_of_train();
+}
+
+TEST_F(TrainTest, AResumeWithOnlyDamagedCheckpointsIsRefused) {
+  const TrainResult result = train();
+  for (const auto& entry : std::filesystem::directory_iterator(result.layout.checkpoints()))
+    std::filesystem::resize_file(entry, 20);
+  request_.resume = true;
+  EXPECT_NE(error_of_train().find("can be read"), std::string::npos) << error_of_train();
+}
+
+TEST_F(TrainTest, FileNamesThatAreNotUtf8AreNoObstacle) {
+  std::filesystem::copy_file(temp_ / "images/000.png", temp_ / "images/\xff\xfe.png");
+  write_file_atomically(temp_ / "images/bad\xff.png", "no image");
+  request_.recipe.data.max_bad_share = 1;
+  request_.recipe.train.epochs = 2;
+  EXPECT_EQ(train().outcome, Outcome::Finished);
+}
+
+}  // namespace
+}  // namespace dino::train
