@@ -1,8 +1,10 @@
-// The encoder as one autograd node on the CPU. Matrix products are Torch's (oneDNN, MKL), which run
-// near the machine's peak; everything between them is fused (dino/cpu): residual addition with the
-// next norm, GELU with its derivative and the bias gradient, the norm's backward with the scaling
-// for the preceding branch. Activations are stored once, in the precision's type; GELU is
-// recomputed.
+// The encoder as one autograd node on the CPU. Sequences do not see each other, so each thread
+// takes its share of them, in slabs whose activations fit its cache, through all blocks and back,
+// and the threads meet twice a step: after the forward pass, and to add up their parameter
+// gradients. Matrix products are Torch's (oneDNN, MKL), which reach the core's peak at a few
+// hundred rows; everything between them is fused (dino/cpu): residual addition with the next norm,
+// GELU with its derivative and the bias gradient, the norm's backward with the scaling for the
+// preceding branch. Activations are stored once, in the precision's type; GELU is recomputed.
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
@@ -20,6 +22,7 @@ namespace {
 using torch::Tensor;
 
 constexpr std::int64_t kRowGrain = 16;
+constexpr std::int64_t kSlabRows = 384;  // enough for the products' peak, few enough for the cache
 
 cpu::Type kernel_type(const Tensor& x) {
   return x.scalar_type() == torch::kBFloat16 ? cpu::Type::BF16 : cpu::Type::F32;
@@ -33,56 +36,135 @@ void* row(const Tensor& x, std::int64_t r) {
          r * x.size(1) * static_cast<std::int64_t>(x.element_size());
 }
 
+// ---- who computes what ----
+
+/** Some equally long sequences that follow each other in the packed tokens. */
+struct Slab {
+  std::int64_t sequences = 0, tokens = 0;
+  std::int64_t first_row = 0, first_sequence = 0;  ///< in the packed tokens
+  std::int64_t rows() const { return sequences * tokens; }
+};
+using Lane = std::vector<Slab>;  ///< one thread's share
+
+/** The layout in as many lanes as there are threads, of about equal work; in one lane (whose inner
+ * loops and products use all threads) if there are too few sequences to share out. */
+std::vector<Lane> share_out(const TokenLayout& layout, std::int64_t dim) {
+  const auto cost = [dim](const TokenLayout::Group& group) {  // of a sequence: products, attention
+    return static_cast<double>(group.tokens * (12 * dim + 2 * group.tokens));
+  };
+  const std::int64_t threads = at::get_num_threads();
+  const std::int64_t lane_count = layout.sequences() >= threads ? threads : 1;
+  double total = 0;
+  for (const auto& group : layout.groups)
+    total += static_cast<double>(group.sequences) * cost(group);
+
+  std::vector<Lane> lanes(static_cast<std::size_t>(lane_count));
+  double spent = 0;
+  std::int64_t first_sequence = 0;
+  for (const auto& group : layout.groups) {
+    const std::int64_t most = std::max<std::int64_t>(1, kSlabRows / group.tokens);
+    for (std::int64_t done = 0; done < group.sequences;) {
+      const auto lane =
+          std::min(static_cast<std::int64_t>(spent / total * static_cast<double>(lane_count)),
+                   lane_count - 1);
+      const double lane_end =
+          total * static_cast<double>(lane + 1) / static_cast<double>(lane_count);
+      const auto fit = std::max<std::int64_t>(1, std::llround((lane_end - spent) / cost(group)));
+      const std::int64_t take = std::min({most, fit, group.sequences - done});
+      lanes[static_cast<std::size_t>(lane)].push_back(
+          {take, group.tokens, group.first_row + done * group.tokens, first_sequence + done});
+      done += take;
+      spent += static_cast<double>(take) * cost(group);
+    }
+    first_sequence += group.sequences;
+  }
+  return lanes;
+}
+
+/** Runs body(lane index) for every lane, each on its own thread. */
+template <typename Body>
+void for_each_lane(const std::vector<Lane>& lanes, const Body& body) {
+  const auto run = [&](std::int64_t first, std::int64_t last) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;  // modes belong to a thread
+    for (std::int64_t i = first; i < last; ++i) body(static_cast<std::size_t>(i));
+  };
+  if (lanes.size() == 1) return run(0, 1);
+  at::parallel_for(0, static_cast<std::int64_t>(lanes.size()), 1, run);
+}
+
 /** Weights of one block in the compute type, biases and norms in fp32. */
 struct Weights {
   Tensor qkv, proj, fc1, fc2;                      ///< compute type
   Tensor qkv_bias, proj_bias, fc1_bias, fc2_bias;  ///< compute type
   Tensor gamma1, beta1, gamma2, beta2;             ///< fp32
 };
-constexpr std::size_t kPerBlock = 12;
 
-/** The block's parameters in the order of gradients(). */
+/** The block's parameters; their gradients stand in the same order. */
 std::vector<Tensor> parameters(const Block& b) {
   return {b.norm1->weight, b.norm1->bias, b.qkv->weight, b.qkv->bias, b.proj->weight, b.proj->bias,
           b.norm2->weight, b.norm2->bias, b.fc1->weight, b.fc1->bias, b.fc2->weight,  b.fc2->bias};
 }
+enum Parameter : std::size_t {
+  kGamma1,
+  kBeta1,
+  kQkv,
+  kQkvBias,
+  kProj,
+  kProjBias,
+  kGamma2,
+  kBeta2,
+  kFc1,
+  kFc1Bias,
+  kFc2,
+  kFc2Bias,
+  kPerBlock
+};
 
 Weights cast_weights(const Tensor* p, torch::Dtype type) {
-  return {.qkv = p[2].to(type),
-          .proj = p[4].to(type),
-          .fc1 = p[8].to(type),
-          .fc2 = p[10].to(type),
-          .qkv_bias = p[3].to(type),
-          .proj_bias = p[5].to(type),
-          .fc1_bias = p[9].to(type),
-          .fc2_bias = p[11].to(type),
-          .gamma1 = p[0],
-          .beta1 = p[1],
-          .gamma2 = p[6],
-          .beta2 = p[7]};
+  return {.qkv = p[kQkv].to(type),
+          .proj = p[kProj].to(type),
+          .fc1 = p[kFc1].to(type),
+          .fc2 = p[kFc2].to(type),
+          .qkv_bias = p[kQkvBias].to(type),
+          .proj_bias = p[kProjBias].to(type),
+          .fc1_bias = p[kFc1Bias].to(type),
+          .fc2_bias = p[kFc2Bias].to(type),
+          .gamma1 = p[kGamma1],
+          .beta1 = p[kBeta1],
+          .gamma2 = p[kGamma2],
+          .beta2 = p[kBeta2]};
 }
 
-/** What one block's backward needs. In a CLS-only block everything after attention has S rows
- * instead of T. */
+/** What the passes over one batch share. */
+struct Pass {
+  EncoderOptions options;
+  torch::Dtype type = torch::kFloat32;
+  bool cls_only = false;  ///< the last block computes nothing but the CLS rows
+  Tensor drop;            ///< [depth, 2, S] factors of the branches, or undefined
+  std::vector<Weights> weights;
+  std::vector<Lane> lanes;
+
+  bool only_cls(std::size_t block) const { return cls_only && block + 1 == weights.size(); }
+};
+
+/** What the backward of one block needs of a slab of T rows, S sequences. In a CLS-only block
+ * everything after attention has S rows instead of T. */
 struct BlockTape {
   Tensor x, mean1, rstd1, normed1;      ///< [T, D] fp32, [T], [T], [T, D]
   Tensor qkv;                           ///< [T, 3D]; CLS-only: [T, 2D] keys and values
   Tensor query;                         ///< CLS-only: [S, D]
-  Tensor logsumexp;                     ///< [T or S, heads] of the attention scores
+  Tensor logsumexp;                     ///< [heads, T or S] of the attention scores
   Tensor heads;                         ///< [T or S, D] concatenated attention outputs
   Tensor x_mid, mean2, rstd2, normed2;  ///< after the attention branch
   Tensor hidden;                        ///< [T or S, hidden] before GELU
   Tensor scale1, scale2;                ///< per row factors of the branches, or undefined
 };
+using SlabTape = std::vector<BlockTape>;  ///< by block
 
-struct Tape : torch::CustomClassHolder {
-  EncoderOptions options;
-  TokenLayout layout;
-  bool cls_only = false;
-  Tensor cls_rows;
-  std::vector<Weights> weights;
-  std::vector<BlockTape> blocks;
-};
+/** The CLS rows of a slab's x [T, D], as a view [S, D]. */
+Tensor cls_rows(const Tensor& x, const Slab& slab) {
+  return x.view({slab.sequences, slab.tokens, x.size(1)}).select(1, 0);
+}
 
 // ---- forward pieces ----
 
@@ -113,9 +195,8 @@ Tensor add_norm(const Tensor& x, const Tensor& y, const Tensor& scale, const Ten
   return out;
 }
 
-/** x + scale * y as a new fp32 tensor. */
-Tensor add(const Tensor& x, const Tensor& y, const Tensor& scale) {
-  Tensor out = torch::empty_like(x);
+/** out = x + scale * y. */
+void add(const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& out) {
   const cpu::LayerNormForward args{.dim = x.size(1),
                                    .x_in = floats(x),
                                    .x = floats(out),
@@ -125,7 +206,6 @@ Tensor add(const Tensor& x, const Tensor& y, const Tensor& scale) {
   at::parallel_for(0, x.size(0), kRowGrain, [&](std::int64_t first, std::int64_t last) {
     cpu::kernels().layer_norm_forward(args, first, last);
   });
-  return out;
 }
 
 Tensor gelu_forward(const Tensor& u) {
@@ -138,25 +218,18 @@ Tensor gelu_forward(const Tensor& u) {
   return out;
 }
 
-/** Visits every head of every sequence, in parallel: body(first query row, first key row, tokens,
- * head, scratch). */
+/** Visits every head of every sequence: body(first query row, first key row, head, scratch). */
 template <typename Body>
-void for_each_head(const TokenLayout& layout, bool only_cls, std::int64_t heads,
-                   std::int64_t head_dim, const Body& body) {
-  std::int64_t first_sequence = 0;
-  for (const auto& group : layout.groups) {
-    const std::int64_t words = cpu::attention_scratch_bytes(group.tokens, head_dim) / 8 + 16;
-    at::parallel_for(0, group.sequences * heads, 1, [&](std::int64_t first, std::int64_t last) {
-      const Tensor scratch = torch::empty({words}, torch::kFloat64);  // Torch aligns to 64 bytes
-      for (std::int64_t i = first; i < last; ++i) {
-        const std::int64_t sequence = i / heads;
-        const std::int64_t key_row = group.first_row + sequence * group.tokens;
-        body(only_cls ? first_sequence + sequence : key_row, key_row, group.tokens, i % heads,
-             scratch.data_ptr());
-      }
-    });
-    first_sequence += group.sequences;
-  }
+void for_each_head(const Slab& slab, bool only_cls, std::int64_t heads, std::int64_t head_dim,
+                   const Body& body) {
+  const std::int64_t words = cpu::attention_scratch_bytes(slab.tokens, head_dim) / 8 + 16;
+  at::parallel_for(0, slab.sequences * heads, 1, [&](std::int64_t first, std::int64_t last) {
+    const Tensor scratch = torch::empty({words}, torch::kFloat64);  // Torch aligns to 64 bytes
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t sequence = i / heads, key_row = sequence * slab.tokens;
+      body(only_cls ? sequence : key_row, key_row, i % heads, scratch.data_ptr());
+    }
+  });
 }
 
 /** Address of head `head`'s columns in row r of x [rows, kinds * D], column block `kind`. */
@@ -190,202 +263,241 @@ cpu::Attention head_view(const BlockTape& t, std::int64_t query_row, std::int64_
           .scratch = scratch};
 }
 
-void attention(BlockTape& t, const TokenLayout& layout, std::int64_t heads) {
+void attention(BlockTape& t, const Slab& slab, std::int64_t heads) {
   const bool only_cls = t.query.defined();
   const std::int64_t rows = only_cls ? t.query.size(0) : t.qkv.size(0);
   const std::int64_t dim = only_cls ? t.query.size(1) : t.qkv.size(1) / 3;
   t.heads = torch::empty({rows, dim}, t.qkv.scalar_type());
   t.logsumexp = torch::empty({heads, rows});
-  for_each_head(layout, only_cls, heads, dim / heads,
-                [&](std::int64_t query_row, std::int64_t key_row, std::int64_t tokens,
-                    std::int64_t head, void* scratch) {
-                  cpu::kernels().attention_forward(
-                      head_view(t, query_row, key_row, tokens, head, heads, scratch));
-                });
+  for_each_head(
+      slab, only_cls, heads, dim / heads,
+      [&](std::int64_t query_row, std::int64_t key_row, std::int64_t head, void* scratch) {
+        cpu::kernels().attention_forward(
+            head_view(t, query_row, key_row, slab.tokens, head, heads, scratch));
+      });
 }
 
-/** All blocks; fills `tape` (moves each block's activations into it) if it is given. */
-Tensor run(const std::vector<Weights>& weights, const EncoderOptions& options, const Tensor& input,
-           const TokenLayout& layout, const Tensor& drop, bool cls_only, const Tensor& cls_rows,
-           torch::Dtype type, std::vector<BlockTape>* tapes) {
-  const std::int64_t dim = options.dim;
-  Tensor x = input, branch, scale;  // the stream is x + scale * branch, added by the next norm
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const Weights& w = weights[i];
-    const bool only_cls = cls_only && i + 1 == weights.size();
+/** Factors of branch 0 or 1 of a block for every row the branch has; undefined without drop path.
+ */
+Tensor row_factors(const Pass& pass, std::size_t block, std::int64_t branch, const Slab& slab) {
+  if (!pass.drop.defined()) return {};
+  const Tensor factors = pass.drop[static_cast<std::int64_t>(block)][branch].narrow(
+      0, slab.first_sequence, slab.sequences);
+  return pass.only_cls(block) ? factors.contiguous() : factors.repeat_interleave(slab.tokens);
+}
+
+/** All blocks on x [T, D] into out [T or S, D]; moves the activations into `tape` if it is given.
+ */
+void slab_forward(const Pass& pass, const Slab& slab, Tensor x, const Tensor& out, SlabTape* tape) {
+  const std::int64_t dim = pass.options.dim;
+  Tensor branch, scale;  // the stream is x + scale * branch, added by the next norm
+  for (std::size_t i = 0; i < pass.weights.size(); ++i) {
+    const Weights& w = pass.weights[i];
     BlockTape t;
-    t.normed1 = add_norm(x, branch, scale, w.gamma1, w.beta1, type, t.x, t.mean1, t.rstd1);
+    t.normed1 = add_norm(x, branch, scale, w.gamma1, w.beta1, pass.type, t.x, t.mean1, t.rstd1);
     x = t.x;
-    if (only_cls) {
+    if (pass.only_cls(i)) {
       t.qkv =
           at::linear(t.normed1, w.qkv.narrow(0, dim, 2 * dim), w.qkv_bias.narrow(0, dim, 2 * dim));
-      t.query = at::linear(t.normed1.index_select(0, cls_rows), w.qkv.narrow(0, 0, dim),
+      t.query = at::linear(cls_rows(t.normed1, slab), w.qkv.narrow(0, 0, dim),
                            w.qkv_bias.narrow(0, 0, dim));
-      x = x.index_select(0, cls_rows);
+      x = cls_rows(x, slab).contiguous();
     } else {
       t.qkv = at::linear(t.normed1, w.qkv, w.qkv_bias);
     }
-    if (drop.defined()) {
-      const Tensor factors = drop[static_cast<std::int64_t>(i)];
-      t.scale1 = only_cls ? factors[0].contiguous() : factors_per_row(factors[0], layout);
-      t.scale2 = only_cls ? factors[1].contiguous() : factors_per_row(factors[1], layout);
-    }
-    attention(t, layout, options.heads);
+    t.scale1 = row_factors(pass, i, 0, slab);
+    t.scale2 = row_factors(pass, i, 1, slab);
+    attention(t, slab, pass.options.heads);
     branch = at::linear(t.heads, w.proj, w.proj_bias);
-    t.normed2 = add_norm(x, branch, t.scale1, w.gamma2, w.beta2, type, t.x_mid, t.mean2, t.rstd2);
+    t.normed2 =
+        add_norm(x, branch, t.scale1, w.gamma2, w.beta2, pass.type, t.x_mid, t.mean2, t.rstd2);
     x = t.x_mid;
     t.hidden = at::linear(t.normed2, w.fc1, w.fc1_bias);
     branch = at::linear(gelu_forward(t.hidden), w.fc2, w.fc2_bias);
     scale = t.scale2;
-    if (tapes != nullptr) tapes->push_back(std::move(t));
+    if (tape != nullptr) tape->push_back(std::move(t));
   }
-  return add(x, branch, scale);
+  add(x, branch, scale, out);
+}
+
+/** All slabs of tokens [T, D]; `tapes` (by lane and slab) receives the activations if it is given.
+ */
+Tensor forward(const Pass& pass, const Tensor& tokens, std::vector<std::vector<SlabTape>>* tapes) {
+  const auto& last = pass.lanes.back().back();
+  const Tensor out = torch::empty(
+      {pass.cls_only ? last.first_sequence + last.sequences : tokens.size(0), tokens.size(1)});
+  if (tapes != nullptr) tapes->resize(pass.lanes.size());
+  for_each_lane(pass.lanes, [&](std::size_t lane) {
+    for (const Slab& slab : pass.lanes[lane]) {
+      SlabTape* tape = tapes == nullptr ? nullptr : &(*tapes)[lane].emplace_back();
+      slab_forward(pass, slab, tokens.narrow(0, slab.first_row, slab.rows()),
+                   pass.cls_only ? out.narrow(0, slab.first_sequence, slab.sequences)
+                                 : out.narrow(0, slab.first_row, slab.rows()),
+                   tape);
+    }
+  });
+  return out;
 }
 
 // ---- backward pieces ----
 
-/** Sums that threads collect apart and merge in order: [count, n] -> n. */
-class PartialSums {
- public:
-  explicit PartialSums(std::int64_t n) : sums_(torch::zeros({at::get_num_threads(), n})) {}
-  float* mine() { return sums_.data_ptr<float>() + at::get_thread_num() * sums_.size(1); }
-  Tensor total() const { return sums_.sum(0); }
+/** Parameter gradients of all blocks that one lane adds up: views of one flat buffer. */
+struct Gradients {
+  Tensor flat;                ///< [n] fp32
+  std::vector<Tensor> views;  ///< kPerBlock a block
 
- private:
-  Tensor sums_;
+  explicit Gradients(const std::vector<std::vector<std::int64_t>>& shapes) {
+    std::int64_t total = 0;
+    for (const auto& shape : shapes) total += c10::multiply_integers(shape);
+    flat = torch::zeros({total});
+    std::int64_t offset = 0;
+    for (const auto& shape : shapes) {
+      const std::int64_t count = c10::multiply_integers(shape);
+      views.push_back(flat.narrow(0, offset, count).view(shape));
+      offset += count;
+    }
+  }
+  void add(const Gradients& other) const {
+    at::parallel_for(0, flat.numel(), 64 * 1024, [&](std::int64_t first, std::int64_t last) {
+      cpu::kernels().accumulate(floats(other.flat) + first, floats(flat) + first, last - first);
+    });
+  }
 };
 
-/** Gradient of one norm and of the residual stream it reads; see cpu::LayerNormBackward. */
-struct NormGradient {
-  Tensor dgamma, dbeta;
-  Tensor scaled, dbias;  ///< what the preceding branch receives, and its column sums
-};
-NormGradient norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean,
-                           const Tensor& rstd, const Tensor& gamma, Tensor& dx, bool want_scaled,
-                           const Tensor& scale) {
-  const std::int64_t rows = dy.size(0), dim = dy.size(1);
-  NormGradient out;
-  if (want_scaled) out.scaled = torch::empty_like(dy);
-  PartialSums sums(3 * dim);
-  const cpu::LayerNormBackward args{.dim = dim,
-                                    .dy = dy.data_ptr(),
-                                    .x = floats(x),
-                                    .mean = floats(mean),
-                                    .rstd = floats(rstd),
-                                    .gamma = floats(gamma),
-                                    .dx = floats(dx),
-                                    .scaled = want_scaled ? out.scaled.data_ptr() : nullptr,
-                                    .row_scale = floats(scale),
-                                    .type = kernel_type(dy)};
-  at::parallel_for(0, rows, kRowGrain, [&](std::int64_t first, std::int64_t last) {
-    auto mine = args;
-    mine.dgamma = sums.mine();
-    mine.dbeta = mine.dgamma + dim;
-    mine.dbias = mine.dgamma + 2 * dim;
-    cpu::kernels().layer_norm_backward(mine, first, last);
-  });
-  const Tensor total = sums.total();
-  out.dgamma = total.narrow(0, 0, dim);
-  out.dbeta = total.narrow(0, dim, dim);
-  out.dbias = total.narrow(0, 2 * dim, dim);
-  return out;
+/** sum += a^T b: the gradient of a weight from those of its outputs and its inputs. */
+void add_product(Tensor sum, const Tensor& a, const Tensor& b) {
+  if (a.scalar_type() == torch::kFloat32) {
+    sum.addmm_(a.t(), b);
+  } else {
+    const Tensor product = at::mm(a.t(), b);
+    cpu::kernels().add(kernel_type(product), product.data_ptr(), floats(sum), floats(sum),
+                       sum.numel());
+  }
 }
 
-Tensor column_sums(const Tensor& x) {
-  PartialSums sums(x.size(1));
-  at::parallel_for(0, x.size(0), kRowGrain, [&](std::int64_t first, std::int64_t last) {
-    cpu::kernels().column_sums(kernel_type(x), row(x, first), sums.mine(), last - first, x.size(1));
-  });
-  return sums.total();
+void add_column_sums(const Tensor& sums, const Tensor& x) {
+  cpu::kernels().column_sums(kernel_type(x), x.data_ptr(), floats(sums), x.size(0), x.size(1));
 }
 
-/** hidden becomes GELU(hidden), gradient becomes the gradient before GELU; returns its column sums.
- */
-Tensor gelu_backward(Tensor& hidden, Tensor& gradient) {
-  PartialSums sums(hidden.size(1));
-  at::parallel_for(0, hidden.size(0), kRowGrain, [&](std::int64_t first, std::int64_t last) {
-    cpu::kernels().gelu_backward(kernel_type(hidden), row(hidden, first), row(gradient, first),
-                                 sums.mine(), last - first, hidden.size(1));
-  });
-  return sums.total();
+/** hidden becomes GELU(hidden), gradient the gradient before GELU; bias gains its column sums. */
+void gelu_backward(const Tensor& hidden, const Tensor& gradient, const Tensor& bias) {
+  cpu::kernels().gelu_backward(kernel_type(hidden), hidden.data_ptr(), gradient.data_ptr(),
+                               floats(bias), hidden.size(0), hidden.size(1));
+}
+
+/** dx [rows, D], the gradient of the residual stream, gains the norm's. Returns scale * dx in dy's
+ * type, what the preceding branch receives, and adds its column sums to `branch_bias`; nothing of
+ * the two without `branch_bias`. */
+Tensor norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                     const Tensor& gamma, const Tensor& scale, const Tensor& dx,
+                     const Tensor& dgamma, const Tensor& dbeta, const Tensor& branch_bias) {
+  const Tensor scaled = branch_bias.defined() ? torch::empty_like(dy) : Tensor();
+  cpu::kernels().layer_norm_backward({.dim = dy.size(1),
+                                      .dy = dy.data_ptr(),
+                                      .x = floats(x),
+                                      .mean = floats(mean),
+                                      .rstd = floats(rstd),
+                                      .gamma = floats(gamma),
+                                      .dx = floats(dx),
+                                      .scaled = scaled.defined() ? scaled.data_ptr() : nullptr,
+                                      .row_scale = floats(scale),
+                                      .dgamma = floats(dgamma),
+                                      .dbeta = floats(dbeta),
+                                      .dbias = floats(branch_bias),
+                                      .type = kernel_type(dy)},
+                                     0, dy.size(0));
+  return scaled;
 }
 
 /** Gradient [T, 3D] of the packed projections (CLS-only: [T, 2D], and `dquery` [S, D]). */
-Tensor attention_backward(const BlockTape& t, const TokenLayout& layout, std::int64_t heads,
+Tensor attention_backward(const BlockTape& t, const Slab& slab, std::int64_t heads,
                           const Tensor& dheads, Tensor& dquery) {
   const bool only_cls = t.query.defined();
   const std::int64_t dim = t.heads.size(1), head_dim = dim / heads;
   const std::int64_t key_kind = only_cls ? 0 : 1;
   Tensor dqkv = torch::empty_like(t.qkv);
   if (only_cls) dquery = torch::empty_like(t.query);
-  for_each_head(layout, only_cls, heads, head_dim,
-                [&](std::int64_t query_row, std::int64_t key_row, std::int64_t tokens,
-                    std::int64_t head, void* scratch) {
-                  const std::int64_t column = head * head_dim;
-                  cpu::kernels().attention_backward(
-                      {.forward = head_view(t, query_row, key_row, tokens, head, heads, scratch),
-                       .dout = columns(dheads, query_row, 0, dim, column),
-                       .dq = columns(only_cls ? dquery : dqkv, query_row, 0, dim, column),
-                       .dk = columns(dqkv, key_row, key_kind, dim, column),
-                       .dv = columns(dqkv, key_row, key_kind + 1, dim, column)});
-                });
+  for_each_head(
+      slab, only_cls, heads, head_dim,
+      [&](std::int64_t query_row, std::int64_t key_row, std::int64_t head, void* scratch) {
+        const std::int64_t column = head * head_dim;
+        cpu::kernels().attention_backward(
+            {.forward = head_view(t, query_row, key_row, slab.tokens, head, heads, scratch),
+             .dout = columns(dheads, query_row, 0, dim, column),
+             .dq = columns(only_cls ? dquery : dqkv, query_row, 0, dim, column),
+             .dk = columns(dqkv, key_row, key_kind, dim, column),
+             .dv = columns(dqkv, key_row, key_kind + 1, dim, column)});
+      });
   return dqkv;
 }
 
-Tensor to_float(const Tensor& x) {
-  return x.to(torch::kFloat32);
+/** Backward of all blocks of one slab: dout [T or S, D] fp32 into dx [T, D] (the gradient of the
+ * tokens, overwritten) and sums. Frees the tape block by block. */
+void slab_backward(const Pass& pass, const Slab& slab, SlabTape& tape, const Tensor& dout,
+                   const Tensor& dtokens, const Gradients& sums) {
+  const std::int64_t dim = pass.options.dim;
+  Tensor dx = pass.cls_only ? dout.clone() : dtokens.copy_(dout);  // gradient of the stream
+  const Tensor& last_scale = tape.back().scale2;
+  Tensor dbranch =  // gradient of what the block's MLP added to the stream
+      (last_scale.defined() ? dx * last_scale.unsqueeze(1) : dx).to(pass.type);
+  add_column_sums(sums.views[(tape.size() - 1) * kPerBlock + kFc2Bias], dbranch);
+
+  for (std::size_t i = tape.size(); i-- > 0;) {
+    const Weights& w = pass.weights[i];
+    const Tensor* grads = &sums.views[i * kPerBlock];
+    const BlockTape t = std::move(tape[i]);
+
+    const Tensor dhidden = at::mm(dbranch, w.fc2);      // [rows, hidden]
+    gelu_backward(t.hidden, dhidden, grads[kFc1Bias]);  // t.hidden is now GELU's output
+    add_product(grads[kFc2], dbranch, t.hidden);
+    add_product(grads[kFc1], dhidden, t.normed2);
+    const Tensor dheads_out =
+        norm_backward(at::mm(dhidden, w.fc1), t.x_mid, t.mean2, t.rstd2, w.gamma2, t.scale1, dx,
+                      grads[kGamma2], grads[kBeta2], grads[kProjBias]);
+
+    add_product(grads[kProj], dheads_out, t.heads);
+    Tensor dquery;
+    const Tensor dqkv =
+        attention_backward(t, slab, pass.options.heads, at::mm(dheads_out, w.proj), dquery);
+    Tensor dnormed1;
+    if (pass.only_cls(i)) {
+      add_product(grads[kQkv].narrow(0, 0, dim), dquery, cls_rows(t.normed1, slab));
+      add_product(grads[kQkv].narrow(0, dim, 2 * dim), dqkv, t.normed1);
+      add_column_sums(grads[kQkvBias].narrow(0, 0, dim), dquery);
+      add_column_sums(grads[kQkvBias].narrow(0, dim, 2 * dim), dqkv);
+      dnormed1 = at::mm(dqkv, w.qkv.narrow(0, dim, 2 * dim));
+      cls_rows(dnormed1, slab).add_(at::mm(dquery, w.qkv.narrow(0, 0, dim)));
+      cls_rows(dtokens.zero_(), slab).copy_(dx);
+      dx = dtokens;
+    } else {
+      add_product(grads[kQkv], dqkv, t.normed1);
+      add_column_sums(grads[kQkvBias], dqkv);
+      dnormed1 = at::mm(dqkv, w.qkv);
+    }
+    const Tensor* before = i > 0 ? grads - kPerBlock : nullptr;  // the block whose MLP comes next
+    dbranch = norm_backward(dnormed1, t.x, t.mean1, t.rstd1, w.gamma1,
+                            i > 0 ? tape[i - 1].scale2 : Tensor(), dx, grads[kGamma1],
+                            grads[kBeta1], before != nullptr ? before[kFc2Bias] : Tensor());
+  }
 }
 
-/** Backward of block i. dx [rows, D] fp32 is the stream's gradient, dz = scale2 * dx in the compute
- * type, dz_sums its column sums; on return all three belong to the block before. */
-std::vector<Tensor> block_backward(Tape& tape, std::size_t i, Tensor& dx, Tensor& dz,
-                                   Tensor& dz_sums) {
-  const Weights& w = tape.weights[i];
-  BlockTape t = std::move(tape.blocks[i]);  // freed on return
-  const std::int64_t dim = tape.options.dim;
-  const bool only_cls = t.query.defined();
-  std::vector<Tensor> grads(kPerBlock);
+struct Tape : torch::CustomClassHolder {
+  Pass pass;
+  std::vector<std::vector<SlabTape>> slabs;       ///< by lane
+  std::vector<std::vector<std::int64_t>> shapes;  ///< of the parameters
+};
 
-  grads[11] = dz_sums;
-  Tensor dhidden = at::mm(dz, w.fc2);              // [rows, hidden]
-  grads[9] = gelu_backward(t.hidden, dhidden);     // t.hidden is now GELU's output
-  grads[10] = to_float(at::mm(dz.t(), t.hidden));  // [D, hidden]
-  grads[8] = to_float(at::mm(dhidden.t(), t.normed2));
-  const Tensor dnormed2 = at::mm(dhidden, w.fc1);
-  const NormGradient norm2 =
-      norm_backward(dnormed2, t.x_mid, t.mean2, t.rstd2, w.gamma2, dx, true, t.scale1);
-  grads[6] = norm2.dgamma;
-  grads[7] = norm2.dbeta;
-
-  grads[5] = norm2.dbias;
-  grads[4] = to_float(at::mm(norm2.scaled.t(), t.heads));
-  Tensor dquery;
-  const Tensor dqkv =
-      attention_backward(t, tape.layout, tape.options.heads, at::mm(norm2.scaled, w.proj), dquery);
-  Tensor dnormed1;
-  if (only_cls) {
-    const Tensor cls = t.normed1.index_select(0, tape.cls_rows);
-    grads[2] =
-        torch::cat({to_float(at::mm(dquery.t(), cls)), to_float(at::mm(dqkv.t(), t.normed1))});
-    grads[3] = torch::cat({column_sums(dquery), column_sums(dqkv)});
-    dnormed1 = at::mm(dqkv, w.qkv.narrow(0, dim, 2 * dim));
-    dnormed1.index_add_(0, tape.cls_rows, at::mm(dquery, w.qkv.narrow(0, 0, dim)));
-    Tensor all = torch::zeros_like(t.x);
-    all.index_copy_(0, tape.cls_rows, dx);
-    dx = all;
-  } else {
-    grads[2] = to_float(at::mm(dqkv.t(), t.normed1));
-    grads[3] = column_sums(dqkv);
-    dnormed1 = at::mm(dqkv, w.qkv);
-  }
-  const Tensor before = i > 0 ? tape.blocks[i - 1].scale2 : Tensor();
-  const NormGradient norm1 =
-      norm_backward(dnormed1, t.x, t.mean1, t.rstd1, w.gamma1, dx, i > 0, before);
-  grads[0] = norm1.dgamma;
-  grads[1] = norm1.dbeta;
-  dz = norm1.scaled;
-  dz_sums = norm1.dbias;
-  return grads;
+Pass make_pass(at::TensorList inputs, const EncoderOptions& options, const TokenLayout& layout,
+               const Tensor& drop, bool cls_only, torch::Dtype type) {
+  Pass pass{.options = options,
+            .type = type,
+            .cls_only = cls_only,
+            .drop = drop,
+            .weights = {},
+            .lanes = share_out(layout, options.dim)};
+  for (std::size_t i = 1; i < inputs.size(); i += kPerBlock)
+    pass.weights.push_back(cast_weights(&inputs[i], type));
+  return pass;
 }
 
 class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
@@ -393,39 +505,37 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
   // inputs: the tokens, then kPerBlock parameters per block.
   static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList inputs,
                         const EncoderOptions& options, const TokenLayout& layout,
-                        const std::optional<Tensor>& maybe_drop, bool cls_only, torch::Dtype type) {
-    const Tensor drop = maybe_drop.value_or(Tensor());
+                        const std::optional<Tensor>& drop, bool cls_only, torch::Dtype type) {
     auto tape = c10::make_intrusive<Tape>();
-    tape->options = options;
-    tape->layout = layout;
-    tape->cls_only = cls_only;
-    if (cls_only) tape->cls_rows = layout.cls_rows();
-    for (std::size_t i = 1; i < inputs.size(); i += kPerBlock) {
-      tape->weights.push_back(cast_weights(&inputs[i], type));
-    }
-    const Tensor out = run(tape->weights, options, inputs[0].contiguous(), layout, drop, cls_only,
-                           tape->cls_rows, type, &tape->blocks);
+    tape->pass = make_pass(inputs, options, layout, drop.value_or(Tensor()), cls_only, type);
+    for (std::size_t i = 1; i < inputs.size(); ++i) tape->shapes.push_back(inputs[i].sizes().vec());
     context->saved_data["tape"] = torch::IValue::make_capsule(tape);
-    return out;
+    return model::forward(tape->pass, inputs[0].contiguous(), &tape->slabs);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list output) {
     const auto capsule = context->saved_data["tape"].toCapsule();
     auto& tape = static_cast<Tape&>(*capsule);
-    const std::size_t depth = tape.blocks.size();
-    torch::autograd::variable_list grads(1 + depth * kPerBlock + 5);  // 5 non-tensor arguments
-    Tensor dx = output[0].contiguous().clone();
-    const Tensor& scale = tape.blocks.back().scale2;
-    Tensor dz =
-        (scale.defined() ? dx * scale.unsqueeze(1) : dx).to(tape.weights[0].qkv.scalar_type());
-    Tensor dz_sums = column_sums(dz);
-    for (std::size_t i = depth; i-- > 0;) {
-      auto block = block_backward(tape, i, dx, dz, dz_sums);
-      std::move(block.begin(), block.end(),
-                grads.begin() + static_cast<std::ptrdiff_t>(1 + i * kPerBlock));
-    }
-    grads[0] = dx;
+    const Pass& pass = tape.pass;
+    const Tensor dout = output[0].contiguous();
+    const auto& last = pass.lanes.back().back();
+    const Tensor dtokens = torch::empty({last.first_row + last.rows(), pass.options.dim});
+    std::vector<std::optional<Gradients>> sums(pass.lanes.size());
+    for_each_lane(pass.lanes, [&](std::size_t lane) {
+      sums[lane].emplace(tape.shapes);
+      for (std::size_t i = 0; i < pass.lanes[lane].size(); ++i) {
+        const Slab& slab = pass.lanes[lane][i];
+        slab_backward(pass, slab, tape.slabs[lane][i],
+                      pass.cls_only ? dout.narrow(0, slab.first_sequence, slab.sequences)
+                                    : dout.narrow(0, slab.first_row, slab.rows()),
+                      dtokens.narrow(0, slab.first_row, slab.rows()), *sums[lane]);
+      }
+    });
+    for (std::size_t lane = 1; lane < sums.size(); ++lane) sums[0]->add(*sums[lane]);
+    torch::autograd::variable_list grads = {dtokens};
+    grads.insert(grads.end(), sums[0]->views.begin(), sums[0]->views.end());
+    grads.resize(grads.size() + 5);  // the other arguments get none
     return grads;
   }
 };
@@ -445,12 +555,7 @@ Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
     const auto maybe_drop = drop.defined() ? std::optional(drop) : std::nullopt;
     return FusedEncoder::apply(at::TensorList(inputs), options, layout, maybe_drop, cls_only, type);
   }
-  std::vector<Weights> weights;
-  for (std::size_t i = 1; i < inputs.size(); i += kPerBlock) {
-    weights.push_back(cast_weights(&inputs[i], type));
-  }
-  const Tensor cls_rows = cls_only ? layout.cls_rows() : Tensor();
-  return run(weights, options, x.contiguous(), layout, drop, cls_only, cls_rows, type, nullptr);
+  return forward(make_pass(inputs, options, layout, drop, cls_only, type), x.contiguous(), nullptr);
 }
 
 }  // namespace dino::model
