@@ -59,7 +59,7 @@ static void keep_memory() {
   constexpr int kGiB = 1 << 30;
   mallopt(M_MMAP_THRESHOLD, kGiB);
   mallopt(M_TRIM_THRESHOLD, 2 * (kGiB - 1));
-  mallopt(M_ARENA_MAX, 1);  // the other threads' arenas would give theirs back all the same
+  mallopt(M_ARENA_MAX, 1);  // other threads' own arenas would give theirs back
 #endif
 }
 

@@ -24,5 +24,9 @@ add_library(dino::libtorch INTERFACE IMPORTED)
 target_include_directories(dino::libtorch INTERFACE
   "${DINO_FMT_FIRST}" "${DINO_LIBTORCH}/include" "${DINO_LIBTORCH}/include/torch/csrc/api/include")
 target_link_libraries(dino::libtorch INTERFACE "${DINO_LIBTORCH}/lib/libtorch_cpu.so" "${DINO_LIBTORCH}/lib/libc10.so")
+# at::parallel_for, a template, runs its body on one thread when it is compiled without OpenMP. At run time LibTorch's own
+# libgomp.so.1 serves both.
+target_compile_options(dino::libtorch INTERFACE -fopenmp)
+target_link_options(dino::libtorch INTERFACE -fopenmp)
 # libtorch_cpu.so finds the CUDA run-time libraries it names by its own run path; the linker need not.
 target_link_options(dino::libtorch INTERFACE LINKER:--allow-shlib-undefined)

@@ -151,7 +151,6 @@ nlohmann::json training_figures(const recipe::Recipe& recipe, const Trainer& tra
 TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                   const std::stop_token& stop) {
   const recipe::Recipe& recipe = request.recipe;
-  const model::Precision precision = resolve_precision(recipe.train.precision);
   std::optional<RunDir> run;
   std::optional<Checkpoint> checkpoint;
   if (request.resume) {
@@ -160,6 +159,10 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   } else {
     RunDir::check_free(request.directory, request.force);
   }
+  // "auto" is decided once a run: a resumed one goes on as it began, whatever this machine prefers.
+  const model::Precision precision =
+      resolve_precision(checkpoint && recipe.train.precision == "auto" ? checkpoint->info.precision
+                                                                       : recipe.train.precision);
 
   const TrainingData data(recipe);
   data::Loader loader(data.dataset(), recipe.crops,

@@ -1,6 +1,10 @@
 // The fused CPU node against the plain composition: values and every gradient.
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+
+#include <array>
+#include <thread>
 
 #include "dino/model/vit.h"
 
@@ -108,6 +112,50 @@ TEST(FusedEncoder, ClsOnlyEqualsClsOfAllTokens) {
   const auto all = vit.forward_groups({{images, {}}}, Tokens::ClsAndPatches)[0].cls;
   const auto cls = vit.forward_groups({{images, {}}}, Tokens::Cls)[0].cls;
   EXPECT_LT((all - cls).abs().max().item<double>(), 1e-5);
+}
+
+/** Compiled without OpenMP, at::parallel_for would run everything on one thread, and nothing else
+ * would tell. */
+TEST(FusedEncoder, LoopsUseTheThreads) {
+  at::set_num_threads(2);
+  std::array<std::thread::id, 2> ids;
+  at::parallel_for(0, 2, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i)
+      ids[static_cast<std::size_t>(i)] = std::this_thread::get_id();
+  });
+  EXPECT_NE(ids[0], ids[1]);
+}
+
+/** Slabs are how the work is cut, not what is computed: many sequences of several lengths, on any
+ * number of threads. */
+TEST(FusedEncoder, ThreadsAndSlabsChangeNothingButRounding) {
+  const VitOptions options{.encoder = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64},
+                           .patch_size = 4,
+                           .channels = 1,
+                           .image_size = 32};
+  auto data = generator(5);
+  const std::vector<CropGroup> groups = {{torch::empty({9, 1, 32, 32}).normal_(0, 1, data), {}},
+                                         {torch::empty({50, 1, 16, 20}).normal_(0, 1, data), {}},
+                                         {torch::empty({3, 1, 4, 4}).normal_(0, 1, data), {}}};
+  std::vector<torch::Tensor> outputs, gradients;
+  for (const int threads : {1, 2, 5}) {
+    at::set_num_threads(threads);
+    auto draws = generator(1);
+    VisionTransformer vit(options, draws);
+    const auto features = vit.forward_groups(groups, Tokens::ClsAndPatches);
+    weighed(features).backward();
+    outputs.push_back(features[1].patches.detach());
+    std::vector<torch::Tensor> flat;
+    for (const auto& p : vit.parameters()) flat.push_back(p.grad().flatten());
+    gradients.push_back(torch::cat(flat));
+  }
+  at::set_num_threads(2);
+  for (std::size_t i = 1; i < outputs.size(); ++i) {
+    EXPECT_LT((outputs[i] - outputs[0]).norm().item<double>(),
+              1e-5 * outputs[0].norm().item<double>());
+    EXPECT_LT((gradients[i] - gradients[0]).norm().item<double>(),
+              1e-5 * gradients[0].norm().item<double>());
+  }
 }
 
 }  // namespace
