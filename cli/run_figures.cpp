@@ -26,19 +26,23 @@ void add_knn_hooks(train::TrainHooks& hooks, const recipe::Recipe& recipe, Conso
   if (recipe.knn.train.empty()) return;
   const auto knn = std::make_shared<eval::RecipeKnn>(recipe, at::get_num_threads());
   hooks.knn = [knn, stop](model::Backbone& teacher) { return knn->held_out(teacher, stop); };
-  hooks.evaluate = [knn, &console](model::Backbone& teacher, model::Backbone& untrained) {
-    const auto say = [&](std::string_view what) {
+  hooks.evaluate = [knn, stop, &console](
+                       model::Backbone& teacher,
+                       model::Backbone& untrained) -> std::optional<nlohmann::json> {
+    nlohmann::json figures;
+    const auto measure = [&](std::string_view what, const std::string& key, const auto& evaluate) {
       console.end_progress();
       console.message(LogLevel::Info, fmt::format("k-NN of {} ...", what));
+      const std::optional<eval::KnnFigures> measured = evaluate();
+      if (measured) add_figures(figures, key, *measured);
+      return measured.has_value();
     };
-    nlohmann::json figures;
-    say("the trained network");
-    add_figures(figures, "knn", knn->final(teacher));
-    say("the untrained network");
-    add_figures(figures, "untrained", knn->final(untrained));
-    say("raw pixels");
-    add_figures(figures, "raw_pixels", knn->final_pixels());
-    return figures;
+    const bool complete =
+        measure("the trained network", "knn", [&] { return knn->final(teacher, stop); }) &&
+        measure("the untrained network", "untrained",
+                [&] { return knn->final(untrained, stop); }) &&
+        measure("raw pixels", "raw_pixels", [&] { return knn->final_pixels(stop); });
+    return complete ? std::optional(figures) : std::nullopt;
   };
 }
 

@@ -33,20 +33,26 @@ std::unique_ptr<data::Dataset> sorted_subset(const data::Dataset& base,
 
 }  // namespace
 
-KnnFigures knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
-                       const KnnProtocol& protocol, const FeatureMaker& to_features) {
+std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
+                                      const KnnProtocol& protocol,
+                                      const FeatureMaker& to_features) {
   const KnnOptions options{
       .k = {protocol.k}, .temperature = protocol.temperature, .center = protocol.center};
   const auto bank = to_features(gallery, {});
-  const auto top1 = [&](const embed::Augment& augment) {
-    return knn_classify(labelled(bank), labelled(to_features(queries, augment)), options)
-        .scores[0]
-        .top1;
+  if (bank.stopped) return std::nullopt;
+  const auto top1 = [&](const embed::Augment& augment) -> std::optional<double> {
+    const auto features = to_features(queries, augment);
+    if (features.stopped) return std::nullopt;
+    return knn_classify(labelled(bank), labelled(features), options).scores[0].top1;
   };
-  KnnFigures figures{.top1 = top1({})};
-  if (protocol.shift_px > 0)
+  const auto clean = top1({});
+  if (!clean) return std::nullopt;
+  KnnFigures figures{.top1 = *clean};
+  if (protocol.shift_px > 0) {
     figures.shifted_top1 =
         top1({.shift_px = protocol.shift_px, .mirror = true, .seed = protocol.seed});
+    if (!figures.shifted_top1) return std::nullopt;
+  }
   return figures;
 }
 
@@ -109,7 +115,7 @@ std::optional<double> RecipeKnn::held_out(model::Backbone& backbone,
       .top1;
 }
 
-KnnFigures RecipeKnn::measure(const FeatureMaker& to_features) const {
+std::optional<KnnFigures> RecipeKnn::measure(const FeatureMaker& to_features) const {
   return knn_figures(test_ ? *gallery_ : *rest_, queries(),
                      {.k = recipe_.knn.k,
                       .temperature = recipe_.knn.temperature,
@@ -119,16 +125,18 @@ KnnFigures RecipeKnn::measure(const FeatureMaker& to_features) const {
                      to_features);
 }
 
-KnnFigures RecipeKnn::final(model::Backbone& backbone) const {
+std::optional<KnnFigures> RecipeKnn::final(model::Backbone& backbone,
+                                           const std::stop_token& stop) const {
   return measure([&](const data::Dataset& dataset, const embed::Augment& augment) {
     return embed::extract_features(backbone, dataset, preprocess_, embed::FeatureKind::Cls,
-                                   {.threads = threads_, .augment = augment});
+                                   {.threads = threads_, .augment = augment, .stop = stop});
   });
 }
 
-KnnFigures RecipeKnn::final_pixels() const {
+std::optional<KnnFigures> RecipeKnn::final_pixels(const std::stop_token& stop) const {
   return measure([&](const data::Dataset& dataset, const embed::Augment& augment) {
-    return embed::extract_pixels(dataset, preprocess_, {.threads = threads_, .augment = augment});
+    return embed::extract_pixels(dataset, preprocess_,
+                                 {.threads = threads_, .augment = augment, .stop = stop});
   });
 }
 

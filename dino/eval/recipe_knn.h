@@ -31,11 +31,12 @@ struct KnnProtocol {
   std::uint64_t seed = 0;
 };
 
-/** Evaluates `to_features`, called once with the gallery and once or twice with the queries. */
+/** Evaluates `to_features`, called once with the gallery and once or twice with the queries; empty
+ * if one of the calls was stopped. */
 using FeatureMaker =
     std::function<embed::FeatureMatrix(const data::Dataset&, const embed::Augment&)>;
-KnnFigures knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
-                       const KnnProtocol& protocol, const FeatureMaker& to_features);
+std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
+                                      const KnnProtocol& protocol, const FeatureMaker& to_features);
 
 /** How a recipe feeds images to be evaluated: knn.image_size and knn.resize, else the global crops'
  * size. */
@@ -52,17 +53,18 @@ class RecipeKnn {
    * voting; empty if stopped. */
   std::optional<double> held_out(model::Backbone& backbone, const std::stop_token& stop = {}) const;
   /** The whole gallery against knn.test (without one: against the held-out slice), clean and
-   * shifted. */
-  KnnFigures final(model::Backbone& backbone) const;
+   * shifted; empty if stopped. */
+  std::optional<KnnFigures> final(model::Backbone& backbone,
+                                  const std::stop_token& stop = {}) const;
   /** The same for the pixels themselves. */
-  KnnFigures final_pixels() const;
+  std::optional<KnnFigures> final_pixels(const std::stop_token& stop = {}) const;
 
   const data::Dataset& gallery() const { return *gallery_; }
   /** knn.test, or the held-out slice. */
   const data::Dataset& queries() const;
 
  private:
-  KnnFigures measure(const FeatureMaker& to_features) const;
+  std::optional<KnnFigures> measure(const FeatureMaker& to_features) const;
 
   recipe::Recipe recipe_;
   int threads_;

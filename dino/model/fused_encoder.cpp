@@ -78,6 +78,7 @@ std::vector<Lane> share_out(const TokenLayout& layout, std::int64_t dim) {
     }
     first_sequence += group.sequences;
   }
+  std::erase_if(lanes, [](const Lane& lane) { return lane.empty(); });
   return lanes;
 }
 
@@ -138,6 +139,7 @@ Weights cast_weights(const Tensor* p, torch::Dtype type) {
 /** What the passes over one batch share. */
 struct Pass {
   EncoderOptions options;
+  TokenLayout layout;
   torch::Dtype type = torch::kFloat32;
   bool cls_only = false;  ///< the last block computes nothing but the CLS rows
   Tensor drop;            ///< [depth, 2, S] factors of the branches, or undefined
@@ -323,9 +325,8 @@ void slab_forward(const Pass& pass, const Slab& slab, Tensor x, const Tensor& ou
 /** All slabs of tokens [T, D]; `tapes` (by lane and slab) receives the activations if it is given.
  */
 Tensor forward(const Pass& pass, const Tensor& tokens, std::vector<std::vector<SlabTape>>* tapes) {
-  const auto& last = pass.lanes.back().back();
   const Tensor out = torch::empty(
-      {pass.cls_only ? last.first_sequence + last.sequences : tokens.size(0), tokens.size(1)});
+      {pass.cls_only ? pass.layout.sequences() : pass.layout.rows(), pass.options.dim});
   if (tapes != nullptr) tapes->resize(pass.lanes.size());
   for_each_lane(pass.lanes, [&](std::size_t lane) {
     for (const Slab& slab : pass.lanes[lane]) {
@@ -490,6 +491,7 @@ struct Tape : torch::CustomClassHolder {
 Pass make_pass(at::TensorList inputs, const EncoderOptions& options, const TokenLayout& layout,
                const Tensor& drop, bool cls_only, torch::Dtype type) {
   Pass pass{.options = options,
+            .layout = layout,
             .type = type,
             .cls_only = cls_only,
             .drop = drop,
@@ -519,8 +521,7 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
     auto& tape = static_cast<Tape&>(*capsule);
     const Pass& pass = tape.pass;
     const Tensor dout = output[0].contiguous();
-    const auto& last = pass.lanes.back().back();
-    const Tensor dtokens = torch::empty({last.first_row + last.rows(), pass.options.dim});
+    const Tensor dtokens = torch::empty({pass.layout.rows(), pass.options.dim});
     std::vector<std::optional<Gradients>> sums(pass.lanes.size());
     for_each_lane(pass.lanes, [&](std::size_t lane) {
       sums[lane].emplace(tape.shapes);

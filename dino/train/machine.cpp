@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -38,27 +39,31 @@ std::int64_t physical_memory_bytes() {
   return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }
 
-/** Seconds of the best of a few products of a network's size, in one type. */
-double product_seconds(torch::Dtype type) {
-  const torch::Tensor a = at::ones({512, 384}, type), b = at::ones({384, 768}, type);
-  double best = 1e9;
-  for (int i = 0; i < 6; ++i) {  // the first also prepares the kernel
-    const auto start = std::chrono::steady_clock::now();
-    at::mm(a, b);
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-    best = std::min(best, passed.count());
-  }
-  return best;
-}
-
 /** Whether bf16 products are clearly faster here. Having the instructions does not tell: with them
  * AMD's Zen 4 is twice as fast as in fp32, Intel's cores without AMX half as fast. Measured once,
- * in milliseconds. */
+ * in some milliseconds: the best of many short products on one thread, the types in turn, so that
+ * other programs running at the time do not decide. */
+bool measure_fast_bf16() {
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  std::array<double, 2> best = {1e9, 1e9};
+  const std::array types = {torch::kFloat32, torch::kBFloat16};
+  for (int round = 0; round < 40; ++round) {
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      const torch::Tensor a = at::ones({128, 192}, types[i]), b = at::ones({192, 384}, types[i]);
+      const auto start = std::chrono::steady_clock::now();
+      at::mm(a, b);
+      const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+      best[i] = std::min(best[i], passed.count());
+    }
+  }
+  at::set_num_threads(threads);
+  return 1.2 * best[1] < best[0];
+}
+
 bool has_fast_bf16() {
 #if defined(__x86_64__)
-  static const bool fast =
-      __builtin_cpu_supports("avx512bf16") != 0 &&
-      1.2 * product_seconds(torch::kBFloat16) < product_seconds(torch::kFloat32);
+  static const bool fast = __builtin_cpu_supports("avx512bf16") != 0 && measure_fast_bf16();
   return fast;
 #else
   return false;

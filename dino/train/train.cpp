@@ -202,7 +202,12 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   if (outcome == Outcome::Interrupted) return result;
   if (hooks.evaluate) {
     SslModel untrained(recipe, precision, start.iterations_per_epoch);
-    result.summary.update(hooks.evaluate(teacher, *untrained.teacher().backbone));
+    const auto figures = hooks.evaluate(teacher, *untrained.teacher().backbone);
+    if (!figures) {  // stopped: all is trained and saved, --resume evaluates again
+      result.outcome = Outcome::Interrupted;
+      return result;
+    }
+    result.summary.update(*figures);
   }
   write_json_file(layout.summary(), result.summary);
   if (hooks.report) hooks.report(layout);

@@ -34,8 +34,8 @@ struct TrainHooks {
   /** In-training k-NN of the teacher: top-1 in [0, 1]; nothing if it was stopped. */
   std::function<std::optional<double>(model::Backbone& teacher)> knn;
   /** Final figures (an object) for summary.json; `untrained` is the network as it was before the
-   * first step. */
-  std::function<nlohmann::json(model::Backbone& teacher, model::Backbone& untrained)> evaluate;
+   * first step. Nothing if they were stopped. */
+  std::function<std::optional<nlohmann::json>(model::Backbone& teacher, model::Backbone& untrained)> evaluate;
   /** Writes report.html; all other files of the run are there. */
   std::function<void(const RunLayout&)> report;
 };

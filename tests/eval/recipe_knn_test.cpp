@@ -67,12 +67,23 @@ recipe::Recipe recipe_for(const HalvesOnDisk& data) {
 TEST(RecipeKnn, PixelsSolveHalvesUntilTheyAreMirrored) {
   const HalvesOnDisk data;
   const RecipeKnn knn(recipe_for(data), 2);
-  const auto pixels = knn.final_pixels();
+  const KnnFigures pixels = knn.final_pixels().value();
   EXPECT_DOUBLE_EQ(pixels.top1, 1);
   ASSERT_TRUE(pixels.shifted_top1.has_value());
   EXPECT_LT(*pixels.shifted_top1, 0.9);  // a mirrored left half is a right half
   EXPECT_GT(*pixels.shifted_top1, 0.1);
-  EXPECT_EQ(knn.final_pixels().shifted_top1, pixels.shifted_top1);  // drawn from the seed
+  EXPECT_EQ(knn.final_pixels()->shifted_top1, pixels.shifted_top1);  // drawn from the seed
+}
+
+TEST(RecipeKnn, StopsWhenAsked) {
+  const HalvesOnDisk data;
+  const RecipeKnn knn(recipe_for(data), 2);
+  FakeBackbone backbone(4);
+  std::stop_source stop;
+  EXPECT_TRUE(knn.final(backbone, stop.get_token()).has_value());
+  stop.request_stop();
+  EXPECT_FALSE(knn.final(backbone, stop.get_token()).has_value());
+  EXPECT_FALSE(knn.final_pixels(stop.get_token()).has_value());
 }
 
 TEST(RecipeKnn, HeldOutImagesAreNotInTheGallery) {

@@ -46,6 +46,22 @@ class TrainTest : public ::testing::Test {
   std::stop_source stop_;
 };
 
+TEST_F(TrainTest, StoppedWhileEvaluatingIsInterruptedAndEvaluatesAgainOnResume) {
+  hooks_.evaluate = [](model::Backbone&, model::Backbone&) -> std::optional<nlohmann::json> {
+    return std::nullopt;
+  };
+  TrainResult result = train();
+  EXPECT_EQ(result.outcome, Outcome::Interrupted);
+  EXPECT_FALSE(std::filesystem::exists(result.layout.summary()));
+  hooks_.evaluate = [](model::Backbone&, model::Backbone&) {
+    return nlohmann::json{{"knn_top1", 0.5}};
+  };
+  request_.resume = true;
+  result = train();
+  EXPECT_EQ(result.outcome, Outcome::Finished);
+  EXPECT_TRUE(std::filesystem::exists(result.layout.summary()));
+}
+
 TEST_F(TrainTest, LeavesAllFilesOfARun) {
   hooks_.knn = [](model::Backbone&) { return 0.25; };
   hooks_.evaluate = [](model::Backbone& teacher, model::Backbone& untrained) {
