@@ -35,7 +35,8 @@ struct TrainHooks {
   std::function<std::optional<double>(model::Backbone& teacher)> knn;
   /** Final figures (an object) for summary.json; `untrained` is the network as it was before the
    * first step. Nothing if they were stopped. */
-  std::function<std::optional<nlohmann::json>(model::Backbone& teacher, model::Backbone& untrained)> evaluate;
+  std::function<std::optional<nlohmann::json>(model::Backbone& teacher, model::Backbone& untrained)>
+      evaluate;
   /** Writes report.html; all other files of the run are there. */
   std::function<void(const RunLayout&)> report;
 };
