@@ -11,15 +11,18 @@ setup:  ## Install the Debian packages and LibTorch
 	@scripts/setup
 
 build: setup  ## Build build/release/dino
+	@cmake --preset release --log-level=WARNING && cmake --build --preset release -j$(JOBS) --target dino_cli
+
+all: setup  ## Build it, the tests and the benchmark programs
 	@cmake --preset release --log-level=WARNING && cmake --build --preset release -j$(JOBS)
 
 demo: build  ## Pretrain DINO on Fashion-MNIST (about 10 minutes on 2 cores); continues an interrupted demo
 	build/release/dino train $(if $(wildcard $(DEMO)/checkpoints/*),--resume $(DEMO),--recipe recipes/fashion_mnist.toml --out $(DEMO) --force)
 
-test: build  ## Run the tests
+test: all  ## Run the tests
 	ctest --preset release -j$(JOBS)
 
-test-all: build  ## Run the tests and the slow tests
+test-all: all  ## Run the tests and the slow tests
 	ctest --preset release-all -j$(JOBS)
 
 bench:  ## Build and run the benchmark programs of bench/
@@ -43,4 +46,4 @@ install: build  ## Install the library, its headers and the program under PREFIX
 clean:  ## Remove what was built; keeps LibTorch and runs
 	rm -rf build
 
-.PHONY: help setup build demo test test-all bench sanitize fuzz format lint install clean
+.PHONY: help setup build all demo test test-all bench sanitize fuzz format lint install clean
