@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "dino/base/error.h"
@@ -45,93 +46,103 @@ Optimizer::Optimizer(const recipe::Optim& options, model::ParamArena& arena,
 double Optimizer::measure_gradients() {
   const auto& slices = arena_.slices();
   const float* gradients = arena_.gradients().data_ptr<float>();
-  const auto& kernels = cpu::kernels();
-  double total = 0;
+  // Fixed pieces, summed in order: the result does not depend on the number of threads.
+  struct Piece {
+    std::size_t slice;
+    std::int64_t begin, count;
+    double squares;
+  };
+  std::vector<Piece> pieces;
   for (std::size_t i = 0; i < slices.size(); ++i) {
     if (!groups_[i].trainable) continue;
-    // Fixed pieces, summed in order: the result does not depend on the number of threads.
-    const std::int64_t pieces = (slices[i].count + kGrain - 1) / kGrain;
-    std::vector<double> sums(static_cast<std::size_t>(pieces));
-    at::parallel_for(0, pieces, 1, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t p = first; p < last; ++p) {
-        const std::int64_t begin = p * kGrain;
-        sums[static_cast<std::size_t>(p)] = kernels.sum_of_squares(
-            gradients + slices[i].offset + begin, std::min(kGrain, slices[i].count - begin));
-      }
-    });
-    double squares = 0;
-    for (const double sum : sums) squares += sum;
-    norms_[i] = std::sqrt(squares);
-    total += squares;
+    for (std::int64_t begin = 0; begin < slices[i].count; begin += kGrain)
+      pieces.push_back({i, slices[i].offset + begin, std::min(kGrain, slices[i].count - begin), 0});
   }
+  const auto count = static_cast<std::int64_t>(pieces.size());
+  at::parallel_for(0, count, 1, [&](std::int64_t first, std::int64_t last) {
+    for (auto p = static_cast<std::size_t>(first); p < static_cast<std::size_t>(last); ++p)
+      pieces[p].squares =
+          cpu::kernels().sum_of_squares(gradients + pieces[p].begin, pieces[p].count);
+  });
+  std::ranges::fill(norms_, 0.0);
+  double total = 0;
+  for (const Piece& piece : pieces) {
+    norms_[piece.slice] += piece.squares;
+    total += piece.squares;
+  }
+  for (double& norm : norms_) norm = std::sqrt(norm);
   return std::sqrt(total);
 }
 
 void Optimizer::step(double lr, double weight_decay, bool last_layer_frozen) {
   const torch::NoGradGuard no_grad;
+  std::vector<Update> updates;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const Group& group = groups_[i];
     if (!group.trainable || (group.last_layer && last_layer_frozen)) continue;
     const double clip = options_.clip_grad / (norms_[i] + 1e-6);
-    const auto scale = static_cast<float>(options_.clip_grad > 0 && clip < 1.0 ? clip : 1.0);
-    const double decay = group.decayed ? weight_decay : 0.0;
-    if (options_.optimizer == "adamw") {
-      adamw(i, lr, decay, scale);
-    } else if (options_.optimizer == "sgd") {
-      sgd(i, lr, decay, scale);
-    } else {
-      lars(i, lr, decay, scale);
-    }
+    updates.push_back({.slice = i,
+                       .weight_decay = group.decayed ? weight_decay : 0.0,
+                       .scale = options_.clip_grad > 0 && clip < 1.0 ? clip : 1.0,
+                       .steps = ++steps_.data_ptr<std::int64_t>()[i]});
+  }
+  if (options_.optimizer == "adamw") {
+    adamw(updates, lr);
+  } else {
+    for (const Update& update : updates)
+      options_.optimizer == "sgd" ? sgd(update, lr) : lars(update, lr);
   }
 }
 
-void Optimizer::adamw(std::size_t slice, double lr, double weight_decay, float scale) {
-  const auto& s = arena_.slices()[slice];
-  const std::int64_t t = ++steps_.data_ptr<std::int64_t>()[slice];
-  const auto correction = [t](double beta) {
-    return static_cast<float>(1.0 - std::pow(beta, static_cast<double>(t)));
+// One loop over the arena: most slices are too small to be worth a second thread of their own.
+void Optimizer::adamw(const std::vector<Update>& updates, double lr) {
+  const auto correction = [](double beta, std::int64_t steps) {
+    return static_cast<float>(1.0 - std::pow(beta, static_cast<double>(steps)));
   };
-  at::parallel_for(0, s.count, kGrain, [&](std::int64_t first, std::int64_t last) {
-    const std::int64_t at = s.offset + first;
-    cpu::kernels().adamw({.value = arena_.values().data_ptr<float>() + at,
-                          .gradient = arena_.gradients().data_ptr<float>() + at,
-                          .first_moment = first_moment_.data_ptr<float>() + at,
-                          .second_moment = second_moment_.data_ptr<float>() + at,
-                          .gradient_scale = scale,
-                          .lr = static_cast<float>(lr),
-                          .beta1 = static_cast<float>(options_.betas[0]),
-                          .beta2 = static_cast<float>(options_.betas[1]),
-                          .eps = static_cast<float>(options_.eps),
-                          .weight_decay = static_cast<float>(weight_decay),
-                          .bias_correction1 = correction(options_.betas[0]),
-                          .bias_correction2 = correction(options_.betas[1])},
-                         last - first);
+  at::parallel_for(0, arena_.values().numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
+    for (const Update& update : updates) {
+      const auto& slice = arena_.slices()[update.slice];
+      const std::int64_t begin = std::max(first, slice.offset);
+      const std::int64_t end = std::min(last, slice.offset + slice.count);
+      if (begin >= end) continue;
+      cpu::kernels().adamw({.value = arena_.values().data_ptr<float>() + begin,
+                            .gradient = arena_.gradients().data_ptr<float>() + begin,
+                            .first_moment = first_moment_.data_ptr<float>() + begin,
+                            .second_moment = second_moment_.data_ptr<float>() + begin,
+                            .gradient_scale = static_cast<float>(update.scale),
+                            .lr = static_cast<float>(lr),
+                            .beta1 = static_cast<float>(options_.betas[0]),
+                            .beta2 = static_cast<float>(options_.betas[1]),
+                            .eps = static_cast<float>(options_.eps),
+                            .weight_decay = static_cast<float>(update.weight_decay),
+                            .bias_correction1 = correction(options_.betas[0], update.steps),
+                            .bias_correction2 = correction(options_.betas[1], update.steps)},
+                           end - begin);
+    }
   });
 }
 
-void Optimizer::sgd(std::size_t slice, double lr, double weight_decay, float scale) {
-  const auto& s = arena_.slices()[slice];
-  ++steps_.data_ptr<std::int64_t>()[slice];
+void Optimizer::sgd(const Update& update, double lr) {
+  const auto& s = arena_.slices()[update.slice];
   torch::Tensor value = arena_.values().narrow(0, s.offset, s.count);
   torch::Tensor velocity = first_moment_.narrow(0, s.offset, s.count);
-  velocity.mul_(kMomentum).add_(arena_.gradients().narrow(0, s.offset, s.count), scale);
-  velocity.add_(value, weight_decay);
+  velocity.mul_(kMomentum).add_(arena_.gradients().narrow(0, s.offset, s.count), update.scale);
+  velocity.add_(value, update.weight_decay);
   value.sub_(velocity, lr);
 }
 
-void Optimizer::lars(std::size_t slice, double lr, double weight_decay, float scale) {
-  const auto& s = arena_.slices()[slice];
-  ++steps_.data_ptr<std::int64_t>()[slice];
+void Optimizer::lars(const Update& update, double lr) {
+  const auto& s = arena_.slices()[update.slice];
   torch::Tensor value = arena_.values().narrow(0, s.offset, s.count);
-  torch::Tensor update = arena_.gradients().narrow(0, s.offset, s.count) * scale;
+  torch::Tensor change = arena_.gradients().narrow(0, s.offset, s.count) * update.scale;
   if (s.shape.size() != 1) {
-    update.add_(value, weight_decay);
-    const double weight_norm = value.norm().item<double>(),
-                 update_norm = update.norm().item<double>();
-    if (weight_norm > 0 && update_norm > 0) update.mul_(kTrust * weight_norm / update_norm);
+    change.add_(value, update.weight_decay);
+    const double value_norm = value.norm().item<double>(),
+                 change_norm = change.norm().item<double>();
+    if (value_norm > 0 && change_norm > 0) change.mul_(kTrust * value_norm / change_norm);
   }
   torch::Tensor velocity = first_moment_.narrow(0, s.offset, s.count);
-  velocity.mul_(kMomentum).add_(update);
+  velocity.mul_(kMomentum).add_(change);
   value.sub_(velocity, lr);
 }
 

@@ -33,9 +33,16 @@ class Optimizer {
   struct Group {
     bool trainable = true, decayed = true, last_layer = false;
   };
-  void adamw(std::size_t slice, double lr, double weight_decay, float scale);
-  void sgd(std::size_t slice, double lr, double weight_decay, float scale);
-  void lars(std::size_t slice, double lr, double weight_decay, float scale);
+  /** What one step does to one slice. */
+  struct Update {
+    std::size_t slice = 0;
+    double weight_decay = 0;
+    double scale = 1;        ///< of the gradient: clipping
+    std::int64_t steps = 0;  ///< updates the slice has had, this one included
+  };
+  void adamw(const std::vector<Update>& updates, double lr);
+  void sgd(const Update& update, double lr);
+  void lars(const Update& update, double lr);
 
   recipe::Optim options_;
   model::ParamArena& arena_;
