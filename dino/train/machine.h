@@ -16,7 +16,8 @@ std::string version_text();
 nlohmann::json describe_machine();
 
 /** The arithmetic of a recipe's train.precision: "fp32", "bf16", or "auto" (bf16 where matrix
- * products are clearly faster in it, which the first call measures in some milliseconds). Throws Error{Config} on another name. */
+ * products are clearly faster in it, which the first call measures in some milliseconds). Throws
+ * Error{Config} on another name. */
 model::Precision resolve_precision(const std::string& name);
 std::string precision_name(model::Precision precision);
 
