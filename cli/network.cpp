@@ -43,7 +43,7 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
   network.preprocess = embed::preprocess_for(network.info);
   if (flags.image_size > 0) network.preprocess.image_size = flags.image_size;
   network.preprocess.resize = flags.resize;
-  embed::validate(network.preprocess);
+  data::validate(network.preprocess);
   return network;
 }
 

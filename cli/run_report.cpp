@@ -29,7 +29,7 @@ std::vector<std::int64_t> evenly(std::int64_t size, std::int64_t count) {
 }
 
 image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_images,
-                       const data::Dataset& shown, const embed::Preprocess& preprocess,
+                       const data::Dataset& shown, const data::Preprocess& preprocess,
                        bool center) {
   const auto gallery = data::subset(gallery_images, evenly(gallery_images.size(), kGallery));
   const auto queries = data::subset(shown, embed::sample_indices(shown, kNeighborRows));

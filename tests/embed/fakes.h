@@ -13,7 +13,7 @@
 
 namespace dino::embed::testing {
 
-/** Pixels by integer arithmetic, the same as in tests/golden/embed/make.py. */
+/** Pixels by integer arithmetic, the same as in tests/golden/data/eval_crop.py. */
 inline image::Image picture(int width, int height, int channels, int salt = 0) {
   image::Image image(width, height, channels);
   for (int y = 0; y < height; ++y)

@@ -1,5 +1,5 @@
-// eval_crop.json comes from tests/golden/embed/make.py: torchvision on PIL images.
-#include "dino/embed/preprocess.h"
+// eval_crop.json comes from tests/golden/data/eval_crop.py: torchvision on PIL images.
+#include "dino/data/preprocess.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -9,12 +9,20 @@
 #include <set>
 
 #include "dino/base/error.h"
-#include "tests/embed/fakes.h"
 
-namespace dino::embed {
+namespace dino::data {
 namespace {
 
-using testing::picture;
+/** Pixels by integer arithmetic, the same as in tests/golden/data/eval_crop.py. */
+image::Image picture(int width, int height, int channels) {
+  image::Image image(width, height, channels);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < channels; ++c)
+        image.row(y)[x * channels + c] =
+            static_cast<std::uint8_t>((x * x * 3 + y * 7 + x * y * 5 + c * 85) % 256);
+  return image;
+}
 
 Preprocess grey(int size) {
   return {.image_size = size, .channels = 1, .mean = {0.5}, .std = {0.5}};
@@ -22,7 +30,7 @@ Preprocess grey(int size) {
 
 TEST(EvalCrop, EqualsTorchvision) {
   const auto cases =
-      nlohmann::json::parse(std::ifstream(DINO_SOURCE_DIR "/tests/golden/embed/eval_crop.json"));
+      nlohmann::json::parse(std::ifstream(DINO_SOURCE_DIR "/tests/golden/data/eval_crop.json"));
   ASSERT_FALSE(cases.empty());
   for (const auto& c : cases) {
     const auto source = picture(c.at("width"), c.at("height"), c.at("channels"));
@@ -85,4 +93,4 @@ TEST(ValidatePreprocess, NamesTheBadField) {
 }
 
 }  // namespace
-}  // namespace dino::embed
+}  // namespace dino::data

@@ -1,6 +1,6 @@
 // Geometry follows torchvision's Resize and CenterCrop to the pixel: floor for the long side,
 // round-half-to-even for the crop's offset.
-#include "dino/embed/preprocess.h"
+#include "dino/data/preprocess.h"
 
 #include <algorithm>
 #include <cstring>
@@ -9,7 +9,7 @@
 #include "dino/base/rng.h"
 #include "dino/image/resize.h"
 
-namespace dino::embed {
+namespace dino::data {
 namespace {
 
 // A 1 x 60,000 px strip would become 256 x 15,360,000: refuse before allocating.
@@ -94,4 +94,4 @@ image::Image augmented(const image::Image& source, const Augment& augment, std::
   return shifted(source, right, down, augment.mirror && mirrored);
 }
 
-}  // namespace dino::embed
+}  // namespace dino::data
