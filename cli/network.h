@@ -22,7 +22,7 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags);
 
 struct Network {
   std::shared_ptr<model::Backbone> backbone;
-  model::WeightsInfo info;
+  arch::Architecture architecture;
   data::Preprocess preprocess;
 };
 

@@ -73,7 +73,7 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
 void write_run_report(const train::RunLayout& layout, const recipe::Recipe& recipe,
                       const LogSink& log) {
   dino::log(log, LogLevel::Info, "pictures for the report ...");
-  const auto [teacher, info] = model::load_backbone(layout.teacher_weights().string());
+  const auto teacher = model::load_backbone(layout.teacher_weights()).backbone;
   train::write_report(layout.root,
                       {.sheets = pictures(*teacher, recipe),
                        .next_commands = next_commands(layout, recipe),

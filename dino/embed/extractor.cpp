@@ -149,12 +149,8 @@ EvalMode::~EvalMode() {
   module_.train(was_training_);
 }
 
-data::Preprocess preprocess_for(const model::WeightsInfo& info) {
-  return {
-      .image_size = info.image_size, .channels = info.channels, .mean = info.mean, .std = info.std};
-}
-
-torch::Tensor to_batch(const std::vector<image::Image>& squares, const data::Preprocess& preprocess) {
+torch::Tensor to_batch(const std::vector<image::Image>& squares,
+                       const data::Preprocess& preprocess) {
   data::validate(preprocess);
   if (squares.empty()) fail(ErrorKind::Usage, "[to_batch] no images");
   const auto options = normalization(preprocess);

@@ -147,8 +147,8 @@ image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<image::Image
 }
 
 image::Sheet neighbor_sheet(const FeatureSet& gallery, const FeatureSet& queries,
-                            const std::vector<std::int64_t>& rows, const data::Preprocess& preprocess,
-                            const NeighborOptions& options) {
+                            const std::vector<std::int64_t>& rows,
+                            const data::Preprocess& preprocess, const NeighborOptions& options) {
   if (rows.empty()) fail(ErrorKind::Usage, "[show] no query images");
   const auto ready =
       cosine_rows(queries.matrix.features.index_select(0, torch::tensor(rows, torch::kInt64)),

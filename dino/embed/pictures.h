@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "dino/data/dataset.h"
-#include "dino/embed/extractor.h"
 #include "dino/data/preprocess.h"
+#include "dino/embed/extractor.h"
 #include "dino/image/sheet.h"
 #include "dino/model/backbone.h"
 
@@ -55,7 +55,7 @@ struct NeighborOptions {
  * classes agree, if there are labels. A gallery image of the query's own name is the query itself
  * and left out. `rows` are rows of queries.matrix. */
 image::Sheet neighbor_sheet(const FeatureSet& gallery, const FeatureSet& queries,
-                            const std::vector<std::int64_t>& rows, const data::Preprocess& preprocess,
-                            const NeighborOptions& options);
+                            const std::vector<std::int64_t>& rows,
+                            const data::Preprocess& preprocess, const NeighborOptions& options);
 
 }  // namespace dino::embed

@@ -22,7 +22,7 @@ std::shared_ptr<Affine> make_convolution(std::int64_t in, std::int64_t out, std:
   auto conv = std::make_shared<Affine>(std::vector<std::int64_t>{out, in, kernel, kernel}, 0);
   const torch::NoGradGuard no_grad;
   const auto fan_out = static_cast<double>(out * kernel * kernel);
-  conv->weight.normal_(0.0, std::sqrt(2.0 / fan_out), generator);
+  init_normal(conv->weight, std::sqrt(2.0 / fan_out), generator);
   return conv;
 }
 
@@ -136,20 +136,23 @@ std::vector<GroupFeatures> ResNet50::forward_groups(const std::vector<CropGroup>
 Features ResNet50::forward_features(const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
   const torch::Tensor map = last_map(images, /*batch_statistics=*/false).to(torch::kFloat32);
-  return {map.mean({2, 3}), map.flatten(2).transpose(1, 2).contiguous(),
-          static_cast<int>(map.size(2)), static_cast<int>(map.size(3))};
+  Features features;
+  features.cls = map.mean({2, 3});                                 // [B, D]
+  features.patches = map.flatten(2).transpose(1, 2).contiguous();  // [B, P, D]
+  features.grid_height = static_cast<int>(map.size(2));
+  features.grid_width = static_cast<int>(map.size(3));
+  return features;
 }
 
-std::vector<torch::Tensor> ResNet50::last_layers(const torch::Tensor& images, int n,
-                                                 bool /*norm*/) {
-  if (n != 1)
-    fail(ErrorKind::Usage, "[last_layers] {} layers asked for: resnet50 has only its last", n);
-  const Features features = forward_features(images);
-  return {torch::cat({features.cls.unsqueeze(1), features.patches}, 1)};  // [B, 1 + P, D]
+std::vector<Features> ResNet50::layers(const torch::Tensor& images, const std::vector<int>& blocks,
+                                       bool /*norm*/) {
+  for (const int block : blocks) block_index(block, depth());
+  return std::vector<Features>(blocks.size(), forward_features(images));
 }
 
-torch::Tensor ResNet50::last_attention(const torch::Tensor& /*images*/) {
-  fail(ErrorKind::Usage, "[last_attention] resnet50 has no attention: use a ViT");
+torch::Tensor ResNet50::attention(const torch::Tensor& /*images*/, int /*block*/,
+                                  AttentionRows /*rows*/) {
+  fail(ErrorKind::Usage, "[attention] resnet50 has no attention: use a ViT");
 }
 
 std::shared_ptr<Backbone> make_resnet50(int channels, torch::Generator generator) {
