@@ -16,12 +16,13 @@ struct DTypeInfo {
 };
 
 constexpr std::array kDTypes = {
-    DTypeInfo{DType::F64, "F64", 8},   DTypeInfo{DType::F32, "F32", 4},
-    DTypeInfo{DType::F16, "F16", 2},   DTypeInfo{DType::BF16, "BF16", 2},
-    DTypeInfo{DType::I64, "I64", 8},   DTypeInfo{DType::I32, "I32", 4},
-    DTypeInfo{DType::I16, "I16", 2},   DTypeInfo{DType::I8, "I8", 1},
-    DTypeInfo{DType::U64, "U64", 8},   DTypeInfo{DType::U32, "U32", 4},
-    DTypeInfo{DType::U16, "U16", 2},   DTypeInfo{DType::U8, "U8", 1},
+    DTypeInfo{DType::F64, "F64", 8},         DTypeInfo{DType::F32, "F32", 4},
+    DTypeInfo{DType::F16, "F16", 2},         DTypeInfo{DType::BF16, "BF16", 2},
+    DTypeInfo{DType::I64, "I64", 8},         DTypeInfo{DType::I32, "I32", 4},
+    DTypeInfo{DType::I16, "I16", 2},         DTypeInfo{DType::I8, "I8", 1},
+    DTypeInfo{DType::U64, "U64", 8},         DTypeInfo{DType::U32, "U32", 4},
+    DTypeInfo{DType::U16, "U16", 2},         DTypeInfo{DType::U8, "U8", 1},
+    DTypeInfo{DType::F8_E4M3, "F8_E4M3", 1}, DTypeInfo{DType::F8_E5M2, "F8_E5M2", 1},
     DTypeInfo{DType::Bool, "BOOL", 1},
 };
 

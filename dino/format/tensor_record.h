@@ -11,7 +11,24 @@
 
 namespace dino::format {
 
-enum class DType { F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, Bool };
+/** The 8-bit floats are only carried: no reader of other formats knows them. */
+enum class DType {
+  F64,
+  F32,
+  F16,
+  BF16,
+  I64,
+  I32,
+  I16,
+  I8,
+  U64,
+  U32,
+  U16,
+  U8,
+  F8_E4M3,
+  F8_E5M2,
+  Bool
+};
 
 std::size_t item_bytes(DType dtype);
 /** The safetensors name: "F32", "BF16", ... */

@@ -231,7 +231,7 @@ TEST(SafetensorsHostile, MissingOrWrongProperties) {
   expect_refused_entry(R"("dtype":"F32","data_offsets":[0,8])", 8, "has no shape");
   expect_refused_entry(R"("shape":[2],"data_offsets":[0,8])", 8, "has no dtype");
   expect_refused_entry(R"("dtype":"F32","shape":[2])", 8, "has no data_offsets");
-  expect_refused_entry(R"("dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8])", 8, "F8_E4M3");
+  expect_refused_entry(R"("dtype":"F8_E8M0","shape":[8],"data_offsets":[0,8])", 8, "F8_E8M0");
   expect_refused_entry(R"("dtype":7,"shape":[2],"data_offsets":[0,8])", 8, "dtype 7");
   expect_refused_entry(R"("dtype":"F32","shape":2,"data_offsets":[0,8])", 8, "not a list");
   expect_refused_entry(R"("dtype":"F32","shape":[-2],"data_offsets":[0,8])", 8, "than a size");

@@ -18,7 +18,9 @@ TEST(DTypeNames, RoundTrip) {
   EXPECT_EQ(dtype_name(DType::Bool), "BOOL");
   EXPECT_EQ(item_bytes(DType::F16), 2u);
   EXPECT_EQ(item_bytes(DType::U64), 8u);
-  EXPECT_EQ(dtype_from_name("F8_E4M3"), std::nullopt);
+  EXPECT_EQ(item_bytes(DType::F8_E4M3), 1u);
+  EXPECT_EQ(dtype_from_name("F8_E5M2"), DType::F8_E5M2);
+  EXPECT_EQ(dtype_from_name("F8_E8M0"), std::nullopt);
   EXPECT_EQ(dtype_from_name("f32"), std::nullopt);
 }
 

@@ -1,0 +1,36 @@
+// The names a pickle may mention. Not one of them is ever imported or called: they only say what
+// the values around them mean.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "dino/format/tensor_record.h"
+
+namespace dino::format {
+
+/** What a name means to the reader. */
+enum class GlobalRole : std::uint8_t {
+  OrderedDict,
+  Tensor,              ///< storage, offset, size, stride -> a tensor
+  Parameter,           ///< tensor, requires_grad, hooks -> that tensor
+  ParameterWithState,  ///< the same with Python attributes
+  Storage,             ///< a storage class, only as part of a persistent id
+  Size,                ///< torch.Size
+  Record,              ///< kept as it stands: argparse.Namespace, NumPy's scalars
+};
+
+struct PickleGlobal {
+  std::string_view module, name;
+  std::string_view full;  ///< "module.name", under the name of today
+  GlobalRole role = GlobalRole::Record;
+  DType dtype = DType::F32;  ///< of a storage class
+};
+
+/** The entry of that name, or nullptr: whatever is not listed is refused. */
+const PickleGlobal* find_pickle_global(std::string_view module, std::string_view name);
+
+/** "FloatStorage" for F32; nothing for types that torch.save keeps in other ways. */
+std::optional<std::string_view> storage_class_name(DType dtype);
+
+}  // namespace dino::format

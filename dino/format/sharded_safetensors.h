@@ -1,0 +1,46 @@
+// One set of weights in several safetensors files, as Hugging Face stores large models: an index
+// (model.safetensors.index.json) says which file holds which tensor.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dino/format/tensor_record.h"
+
+namespace dino::format {
+
+struct SafetensorsIndex {
+  std::map<std::string, std::string> weight_map;  ///< tensor -> file, a plain name
+  std::map<std::string, std::string> metadata;    ///< what is not text is given as JSON
+};
+
+/** Throws Error{Format} naming `name` and the entry: not JSON, no weight_map, a file that is not a
+ * plain name within the index's folder, more than 10,000 files. */
+SafetensorsIndex parse_safetensors_index(std::string_view json, std::string_view name);
+
+/** The open files. Records live as long as any copy of this object. Thread-safe to read. */
+class ShardedSafetensors {
+ public:
+  /** Maps every file the index names, from the index's folder. Throws Error{Io} if the index cannot
+   * be read; Error{Format} if the index is bad, a file is missing or bad, or a file does not hold
+   * exactly the tensors that the index says. */
+  explicit ShardedSafetensors(const std::filesystem::path& index);
+
+  const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< file after file
+  /** Of the index; what is not text as JSON: {"total_size": "344000"}. */
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /** The record of that name, or nullptr. */
+  const TensorRecord* find(std::string_view name) const;
+  /** Keeps the mappings alive; for tensors that borrow the bytes. */
+  std::shared_ptr<const void> mapping() const { return mappings_; }
+
+ private:
+  std::shared_ptr<const void> mappings_;
+  std::vector<TensorRecord> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+}  // namespace dino::format

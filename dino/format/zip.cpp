@@ -1,0 +1,227 @@
+// The reading half, after PKWARE's APPNOTE. Leaves out: compression, encryption, several disks,
+// checksums.
+#include "dino/format/zip.h"
+
+#include <algorithm>
+#include <set>
+
+#include "dino/base/error.h"
+#include "dino/base/text.h"
+#include "dino/format/byte_order.h"
+
+namespace dino::format {
+namespace {
+
+constexpr std::uint64_t kLocalSignature = 0x04034b50, kCentralSignature = 0x02014b50,
+                        kEndSignature = 0x06054b50, kEnd64Signature = 0x06064b50,
+                        kLocator64Signature = 0x07064b50;
+constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56,
+                      kLocator64Bytes = 20;
+constexpr std::uint64_t kIn64 = 0xFFFFFFFF;       // stands for a number in a ZIP64 record
+constexpr std::uint64_t kHarmlessFlags = 0x080E;  // deflate level, sizes behind data, UTF-8 names
+constexpr std::uint64_t kSizesFollow = 0x0008;
+constexpr std::size_t kMaxMembers = 1'000'000;
+
+class ZipReader {
+ public:
+  ZipReader(std::span<const std::byte> file, std::string_view name)
+      : file_(file), name_(printable(name)) {}
+
+  std::vector<ZipMember> read() {
+    find_directory();
+    std::vector<Entry> entries;
+    std::set<std::string_view> names;
+    std::uint64_t position = directory_begin_;
+    for (std::uint64_t i = 0; i < count_; ++i) {
+      entries.push_back(read_central(position));
+      if (!names.insert(entries.back().name).second) {
+        refuse("has two members '{}'", shown(entries.back().name));
+      }
+    }
+    if (position != directory_end_) refuse("the directory holds more than it says");
+    std::vector<ZipMember> members;
+    for (Entry& entry : entries) members.push_back({entry.name, data_of(entry)});
+    check_apart(entries);
+    return members;
+  }
+
+ private:
+  struct Entry {
+    std::string_view name;
+    std::uint64_t flags = 0, size = 0, begin = 0, end = 0;  // from local header to end of data
+  };
+
+  template <typename... Args>
+  [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
+    fail(ErrorKind::Format, "[read zip] {}: {}", name_,
+         fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  static std::string shown(std::string_view member) { return printable(member.substr(0, 100)); }
+
+  std::span<const std::byte> part(std::uint64_t offset, std::uint64_t count) const {
+    if (offset > file_.size() || count > file_.size() - offset) {
+      refuse("a record of {} bytes at {} leaves the file; is it cut short?", count, offset);
+    }
+    return file_.subspan(offset, count);
+  }
+
+  static std::uint64_t number(std::span<const std::byte> record, std::size_t at,
+                              std::size_t bytes) {
+    return load_little_endian(record.subspan(at, bytes));
+  }
+
+  std::span<const std::byte> record(std::uint64_t offset, std::size_t bytes,
+                                    std::uint64_t signature, std::string_view what) const {
+    const auto found = part(offset, bytes);
+    if (number(found, 0, 4) != signature) refuse("no {} at byte {}", what, offset);
+    return found;
+  }
+
+  /** The end record: the last one whose comment reaches exactly to the end of the file. */
+  std::size_t find_end() const {
+    const std::size_t reach = std::min(file_.size(), kEndBytes + 0xFFFF);
+    for (std::size_t back = kEndBytes; back <= reach; ++back) {
+      const auto candidate = file_.subspan(file_.size() - back, kEndBytes);
+      if (number(candidate, 0, 4) == kEndSignature &&
+          number(candidate, 20, 2) == back - kEndBytes) {
+        return file_.size() - back;
+      }
+    }
+    refuse("a zip file without its end; is it cut short?");
+  }
+
+  void find_directory() {
+    const std::size_t end_at = find_end();
+    const auto end = part(end_at, kEndBytes);
+    count_ = number(end, 10, 2);
+    std::uint64_t bytes = number(end, 12, 4);
+    directory_begin_ = number(end, 16, 4);
+    directory_end_ = end_at;
+    bool one_disk = number(end, 4, 4) == 0 && number(end, 8, 2) == count_;
+    if (end_at >= kLocator64Bytes &&
+        number(part(end_at - kLocator64Bytes, 4), 0, 4) == kLocator64Signature) {
+      directory_end_ = number(part(end_at - kLocator64Bytes, kLocator64Bytes), 8, 8);
+      const auto end64 = record(directory_end_, kEnd64Bytes, kEnd64Signature, "ZIP64 end record");
+      one_disk = number(end64, 16, 8) == 0 && number(end64, 24, 8) == number(end64, 32, 8);
+      count_ = number(end64, 32, 8);
+      bytes = number(end64, 40, 8);
+      directory_begin_ = number(end64, 48, 8);
+    }
+    if (!one_disk) refuse("is one of several disks, which is not supported");
+    if (directory_begin_ > directory_end_ || directory_end_ - directory_begin_ != bytes) {
+      refuse("the directory is not where the end record says");
+    }
+    if (count_ > kMaxMembers || count_ * kCentralBytes > bytes) {
+      refuse("claims {} members in a directory of {} bytes", count_, bytes);
+    }
+  }
+
+  Entry read_central(std::uint64_t& position) const {
+    const auto fixed = record(position, kCentralBytes, kCentralSignature, "directory entry");
+    const std::uint64_t name_bytes = number(fixed, 28, 2), extra_bytes = number(fixed, 30, 2);
+    const std::uint64_t comment_bytes = number(fixed, 32, 2);
+    const auto tail = part(position + kCentralBytes, name_bytes + extra_bytes + comment_bytes);
+    position += kCentralBytes + tail.size();
+    if (position > directory_end_) refuse("the directory ends within an entry");
+
+    Entry entry;
+    entry.name = {reinterpret_cast<const char*>(tail.data()), name_bytes};
+    check_name(entry.name);
+    entry.flags = number(fixed, 8, 2);
+    if ((entry.flags & ~kHarmlessFlags) != 0) {
+      refuse("member '{}' is encrypted or patched", shown(entry.name));
+    }
+    std::uint64_t compressed = number(fixed, 20, 4);
+    entry.size = number(fixed, 24, 4);
+    entry.begin = number(fixed, 42, 4);
+    read_zip64(entry.name, tail.subspan(name_bytes, extra_bytes),
+               {&entry.size, &compressed, &entry.begin});
+    if (const auto method = number(fixed, 10, 2); method != 0) {
+      refuse(
+          "member '{}' is compressed (method {}), which torch.save never does but TorchScript does",
+          shown(entry.name), method);
+    }
+    if (compressed != entry.size) refuse("member '{}' has two sizes", shown(entry.name));
+    return entry;
+  }
+
+  /** Replaces the numbers that did not fit in 32 bits, in the order the format lists them. */
+  void read_zip64(std::string_view member, std::span<const std::byte> extra,
+                  std::initializer_list<std::uint64_t*> numbers) const {
+    const bool wanted =
+        std::any_of(numbers.begin(), numbers.end(), [](const auto* n) { return *n == kIn64; });
+    while (wanted && extra.size() >= 4) {
+      const std::uint64_t id = number(extra, 0, 2), bytes = number(extra, 2, 2);
+      if (bytes > extra.size() - 4) break;
+      auto body = extra.subspan(4, bytes);
+      extra = extra.subspan(4 + bytes);
+      if (id != 1) continue;
+      for (std::uint64_t* const value : numbers) {
+        if (*value != kIn64) continue;
+        if (body.size() < 8) refuse("member '{}' lacks its ZIP64 size", shown(member));
+        *value = number(body, 0, 8);
+        body = body.subspan(8);
+      }
+      return;
+    }
+    if (wanted) refuse("member '{}' lacks its ZIP64 size", shown(member));
+  }
+
+  /** Relative, and within the folder it is unpacked to. */
+  void check_name(std::string_view member) const {
+    std::string_view rest = member;
+    for (bool more = true; more;) {
+      const std::size_t slash = rest.find('/');
+      more = slash != rest.npos;
+      const std::string_view component = rest.substr(0, slash);
+      const bool plain = !component.empty() && component != "." && component != ".." &&
+                         component.find_first_of(std::string_view("\\\0", 2)) == component.npos;
+      if (!plain) refuse("'{}' cannot name a member", shown(member));
+      if (more) rest.remove_prefix(slash + 1);
+    }
+  }
+
+  /** Through the local header, which must say the same as the directory. */
+  std::span<const std::byte> data_of(Entry& entry) const {
+    const auto fixed = record(entry.begin, kLocalBytes, kLocalSignature, "member");
+    const std::uint64_t name_bytes = number(fixed, 26, 2), extra_bytes = number(fixed, 28, 2);
+    const auto name = part(entry.begin + kLocalBytes, name_bytes);
+    const std::string_view local_name(reinterpret_cast<const char*>(name.data()), name.size());
+    if (local_name != entry.name || number(fixed, 8, 2) != 0) {
+      refuse("member '{}' differs from its directory entry", shown(entry.name));
+    }
+    const std::uint64_t size = number(fixed, 22, 4);
+    if ((number(fixed, 6, 2) & kSizesFollow) == 0 && size != kIn64 && size != entry.size) {
+      refuse("member '{}' has two sizes", shown(entry.name));
+    }
+    const std::uint64_t data = entry.begin + kLocalBytes + name_bytes + extra_bytes;
+    if (data > directory_begin_ || entry.size > directory_begin_ - data) {
+      refuse("member '{}' of {} bytes runs into the directory", shown(entry.name), entry.size);
+    }
+    entry.end = data + entry.size;
+    return file_.subspan(data, entry.size);
+  }
+
+  void check_apart(std::vector<Entry>& entries) const {
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return a.begin < b.begin; });
+    for (std::size_t i = 1; i < entries.size(); ++i) {
+      if (entries[i].begin < entries[i - 1].end) {
+        refuse("member '{}' overlaps '{}'", shown(entries[i].name), shown(entries[i - 1].name));
+      }
+    }
+  }
+
+  std::span<const std::byte> file_;
+  std::string name_;
+  std::uint64_t count_ = 0, directory_begin_ = 0, directory_end_ = 0;
+};
+
+}  // namespace
+
+std::vector<ZipMember> read_stored_zip(std::span<const std::byte> file, std::string_view name) {
+  return ZipReader(file, name).read();
+}
+
+}  // namespace dino::format

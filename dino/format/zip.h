@@ -1,0 +1,51 @@
+// ZIP archives whose members are stored, not compressed: the container of torch.save. Members are
+// views into the file.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dino::format {
+
+struct ZipMember {
+  std::string_view name;
+  std::span<const std::byte> bytes;
+};
+
+/** The members in the order of the central directory, as views into `file`. ZIP64 is understood.
+ * Throws Error{Format} naming `name` and the member: compressed or encrypted members, names that
+ * repeat or that lead out of a folder, records that contradict each other, members that overlap or
+ * leave the file. Checksums are not verified (torch.save can be told to write none). */
+std::vector<ZipMember> read_stored_zip(std::span<const std::byte> file, std::string_view name);
+
+/** Writes such an archive front to back; turns to ZIP64 where sizes or counts need it. */
+class ZipWriter {
+ public:
+  using Sink = std::function<void(std::span<const std::byte>)>;
+
+  /** `sink` receives the file's bytes in order; it must outlive the writer. */
+  explicit ZipWriter(const Sink& sink) : sink_(sink) {}
+
+  /** A member whose bytes begin at a multiple of 64 of the file. Reads `bytes` twice. */
+  void add(std::string_view name, std::span<const std::byte> bytes);
+  /** The directory; nothing may follow. */
+  void finish();
+
+ private:
+  struct Entry {
+    std::string name;
+    std::uint64_t size = 0, offset = 0;
+    std::uint32_t crc = 0;
+  };
+  void write(std::string_view text);
+
+  const Sink& sink_;
+  std::uint64_t position_ = 0;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace dino::format
