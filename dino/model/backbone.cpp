@@ -5,8 +5,10 @@
 #include <array>
 
 #include "dino/base/error.h"
+#include "dino/model/convnext.h"
 #include "dino/model/resnet.h"
 #include "dino/model/vit.h"
+#include "dino/model/xcit.h"
 
 namespace dino::model {
 
@@ -43,6 +45,22 @@ std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int cha
   fail(ErrorKind::Config,
        "[backbone] arch \"{}\" is unknown: use vit_tiny, vit_small, vit_base, vit or resnet50",
        options.arch);
+}
+
+std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture,
+                                        torch::Generator generator) {
+  arch::validate(architecture);
+  switch (architecture.family) {
+    case arch::Family::Vit:
+      fail(ErrorKind::Internal, "[backbone] this function does not build ViTs yet");
+    case arch::Family::ConvNext:
+      return std::make_shared<ConvNext>(architecture.convnext, architecture.channels, generator);
+    case arch::Family::ResNet50:
+      return make_resnet50(architecture.channels, generator);
+    case arch::Family::Xcit:
+      return std::make_shared<Xcit>(architecture.xcit, architecture.channels, generator);
+  }
+  DINO_ASSERT(false);
 }
 
 }  // namespace dino::model

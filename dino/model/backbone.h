@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "dino/arch/architecture.h"
 #include "dino/recipe/recipe.h"
 
 namespace dino::model {
@@ -69,6 +70,12 @@ class Backbone : public torch::nn::Module {
  * `generator`. Throws Error{Config} on an unknown arch or sizes that do not fit. */
 std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int channels,
                                         int image_size, double drop_path,
+                                        torch::Generator generator);
+
+/** Builds any architecture with its reference's initialisation; parameters and buffers are
+ * arch::tensors(architecture), by name and shape. Draws from `generator`. Throws Error{Config} if
+ * arch::validate() does. */
+std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture,
                                         torch::Generator generator);
 
 }  // namespace dino::model

@@ -37,9 +37,8 @@ torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const 
   return at::linear(x.to(type), weight.to(type), bias.defined() ? bias.to(type) : bias);
 }
 
-torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm) {
-  return at::layer_norm(x.to(torch::kFloat32), {norm.weight.size(0)}, norm.weight, norm.bias,
-                        kNormEps);
+torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm, double eps) {
+  return at::layer_norm(x.to(torch::kFloat32), {norm.weight.size(0)}, norm.weight, norm.bias, eps);
 }
 
 }  // namespace dino::model

@@ -26,13 +26,13 @@ void init_uniform(torch::Tensor& tensor, std::int64_t fan_in, torch::Generator g
  */
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                      Precision precision);
-/** LayerNorm over the last axis in fp32, eps 1e-6; fp32 result. */
-torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm);
+inline constexpr double kNormEps = 1e-6;
+
+/** LayerNorm over the last axis in fp32; fp32 result. */
+torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm, double eps = kNormEps);
 
 inline torch::Dtype dtype_of(Precision precision) {
   return precision == Precision::Bf16 ? torch::kBFloat16 : torch::kFloat32;
 }
-
-inline constexpr double kNormEps = 1e-6;
 
 }  // namespace dino::model
