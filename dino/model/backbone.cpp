@@ -5,8 +5,10 @@
 #include <array>
 
 #include "dino/base/error.h"
+#include "dino/model/convnext.h"
 #include "dino/model/resnet.h"
 #include "dino/model/vit.h"
+#include "dino/model/xcit.h"
 
 namespace dino::model {
 
@@ -41,10 +43,11 @@ std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture, 
     case arch::Family::ResNet50:
       return make_resnet50(architecture.channels, generator);
     case arch::Family::ConvNext:
+      return std::make_shared<ConvNext>(architecture.convnext, architecture.channels, generator);
     case arch::Family::Xcit:
-      break;
+      return std::make_shared<Xcit>(architecture.xcit, architecture.channels, generator);
   }
-  fail(ErrorKind::Config, "[backbone] {} cannot be built yet", arch::name_of(architecture.family));
+  DINO_ASSERT(false);
 }
 
 arch::Architecture architecture_of(const recipe::Backbone& options, int channels, int image_size) {

@@ -15,8 +15,8 @@ struct Affine;
 struct Bottleneck;
 struct BatchNorm;
 
-/** Parameter and buffer names are torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...) but
- * for num_batches_tracked, which nothing reads. forward_groups() in training mode normalises by
+/** Parameter and buffer names are torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...).
+ * forward_groups() in training mode normalises by
  * each group's own batch and updates the running statistics; the features for use always normalise
  * by the running statistics, so that they do not depend on the batch. A DINO teacher stays in
  * training mode. */
