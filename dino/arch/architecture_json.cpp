@@ -29,17 +29,6 @@ constexpr Words<Positions, 4> kPositions = {{{Positions::LearnedOffset, "learned
 constexpr Words<RopeCoordinates, 3> kRopeCoordinates = {{{RopeCoordinates::Separate, "separate"},
                                                          {RopeCoordinates::Max, "max"},
                                                          {RopeCoordinates::Min, "min"}}};
-constexpr Words<data::Fit, 6> kFits = {{{data::Fit::CenterCrop, "center_crop"},
-                                        {data::Fit::Stretch, "stretch"},
-                                        {data::Fit::ShortSide, "short_side"},
-                                        {data::Fit::LongSide, "long_side"},
-                                        {data::Fit::Pad, "pad"},
-                                        {data::Fit::Native, "native"}}};
-constexpr Words<data::Remainder, 5> kRemainders = {{{data::Remainder::Error, "error"},
-                                                    {data::Remainder::Floor, "floor"},
-                                                    {data::Remainder::Pad, "pad"},
-                                                    {data::Remainder::Stretch, "stretch"},
-                                                    {data::Remainder::Round, "round"}}};
 constexpr Words<image::Filter, 4> kFilters = {{{image::Filter::Nearest, "nearest"},
                                                {image::Filter::Bilinear, "bilinear"},
                                                {image::Filter::Bicubic, "bicubic"},
@@ -58,10 +47,10 @@ const auto& words_of(RopeCoordinates) {
   return kRopeCoordinates;
 }
 const auto& words_of(data::Fit) {
-  return kFits;
+  return data::kFitWords;
 }
 const auto& words_of(data::Remainder) {
-  return kRemainders;
+  return data::kRemainderWords;
 }
 const auto& words_of(image::Filter) {
   return kFilters;
