@@ -1,5 +1,7 @@
-// dino bench train: speed and memory of the training step alone, on synthetic crops (the loader has
-// its own benchmark).
+// dino bench: speed and memory of the training step alone, on synthetic crops (the loader has its
+// own benchmark), and of features.
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -8,7 +10,9 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/network.h"
 #include "cli/recipe_flags.h"
+#include "dino/arch/zoo.h"
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
 #include "dino/train/machine.h"
@@ -101,6 +105,75 @@ int run_bench_train(const BenchFlags& flags, Context& context) {
   return kOk;
 }
 
+struct InferFlags {
+  std::string model = "dinov2_vits14", precision = "fp32";
+  int size = 224, batch = 1, runs = 20, warmup = 3;
+};
+
+/** Features of noise with random weights: speed depends on neither. */
+int run_bench_infer(const InferFlags& flags, Context& context) {
+  arch::Architecture architecture = arch::zoo_entry(flags.model).network.architecture;
+  auto backbone =
+      model::make_backbone(architecture, 0.0, at::make_generator<at::CPUGeneratorImpl>(0));
+  backbone->set_precision(precision_of(flags.precision));
+  backbone->freeze();
+  const torch::Tensor images =
+      torch::randn({flags.batch, architecture.channels, flags.size, flags.size});
+  std::vector<double> milliseconds;
+  for (int i = 0; i < flags.warmup + flags.runs; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto features = backbone->forward_features(images);
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - start;
+    if (i >= flags.warmup) milliseconds.push_back(elapsed.count());
+  }
+  std::ranges::sort(milliseconds);
+  const double median =
+      (milliseconds[(milliseconds.size() - 1) / 2] + milliseconds[milliseconds.size() / 2]) / 2;
+  const nlohmann::json machine = train::describe_machine();
+  print_result(
+      context,
+      {{"model", flags.model},
+       {"precision", flags.precision},
+       {"size", flags.size},
+       {"batch", flags.batch},
+       {"milliseconds", median},
+       {"milliseconds_min", milliseconds.front()},
+       {"milliseconds_max", milliseconds.back()},
+       {"images_per_second", 1e3 * flags.batch / median},
+       {"peak_rss_mb", static_cast<double>(train::peak_resident_bytes()) / 1e6},
+       {"machine", machine}},
+      fmt::format("{} at {} px, {}, batch {}, {} threads: {:.2f} ms (median of {}; {:.2f} to "
+                  "{:.2f}), {:.1f} images/s",
+                  flags.model, flags.size, flags.precision, flags.batch,
+                  machine["threads"].get<int>(), median, flags.runs, milliseconds.front(),
+                  milliseconds.back(), 1e3 * flags.batch / median));
+  return kOk;
+}
+
+void add_bench_infer(CLI::App& group, Context& context) {
+  auto flags = std::make_shared<InferFlags>();
+  CLI::App* command =
+      add_command(group, context, "infer", "Features of a published backbone, random weights",
+                  [flags, &context] { return run_bench_infer(*flags, context); });
+  command->add_option("--model", flags->model, "Name of the backbone")->capture_default_str();
+  command->add_option("--size", flags->size, "Side of the images, px")
+      ->check(CLI::Range(1, 16384))
+      ->capture_default_str();
+  command->add_option("--batch", flags->batch, "Images per call")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command->add_option("--precision", flags->precision, "fp32, bf16 or int8")
+      ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
+      ->capture_default_str();
+  command->add_option("--runs", flags->runs, "Calls to time")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--warmup", flags->warmup, "Calls before them")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_bench(CLI::App& parent, Context& context) {
@@ -115,6 +188,7 @@ void add_bench(CLI::App& parent, Context& context) {
   command->add_option("--warmup", flags->warmup, "Steps before them")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
+  add_bench_infer(*group, context);
 }
 
 }  // namespace dino::cli

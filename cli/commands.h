@@ -9,6 +9,7 @@ void add_eval(CLI::App& parent, Context& context);
 void add_embed(CLI::App& parent, Context& context);
 void add_show(CLI::App& parent, Context& context);
 void add_inspect(CLI::App& parent, Context& context);
+void add_convert(CLI::App& parent, Context& context);
 void add_bench(CLI::App& parent, Context& context);
 
 }  // namespace dino::cli

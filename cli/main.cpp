@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   dino::cli::add_eval(app, context);
   dino::cli::add_embed(app, context);
   dino::cli::add_show(app, context);
+  dino::cli::add_convert(app, context);
   dino::cli::add_inspect(app, context);
   dino::cli::add_bench(app, context);
 

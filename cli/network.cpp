@@ -13,7 +13,8 @@ namespace dino::cli {
 
 void add_network_flags(CLI::App& command, NetworkFlags& flags) {
   command.add_option("--weights", flags.weights,
-                     "Backbone weights: a file, or the directory of a run");
+                     "Backbone weights: .pth, .safetensors, a Hugging Face folder, or a run");
+  add_read_flags(command, flags.read);
   command
       .add_option("--image-size", flags.image_size,
                   "Side of the square fed to the network, px (default: as trained)")
@@ -23,24 +24,37 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags) {
                   "Short side before the centre crop, px (default: image size * 256 / 224, "
                   "or none for images that fit)")
       ->check(CLI::PositiveNumber);
-  command.add_option("--precision", flags.precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
+  command.add_option("--precision", flags.precision, "fp32, bf16 or int8 (ViT)")
+      ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
       ->capture_default_str();
+}
+
+void add_read_flags(CLI::App& command, weights::ReadOptions& options) {
+  command.add_option(
+      "--arch", options.arch,
+      "Which published backbone it is (dinov2_vitl14_reg, ...), if the file does not tell");
+  command.add_option("--network", options.network, "Which network of a training checkpoint")
+      ->check(CLI::IsMember({"teacher", "student"}))
+      ->capture_default_str();
+}
+
+model::Precision precision_of(const std::string& name) {
+  if (name == "bf16") return model::Precision::Bf16;
+  return name == "int8" ? model::Precision::Int8 : model::Precision::Fp32;
 }
 
 Network load_network(const NetworkFlags& flags, bool untrained) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file or the directory of a run");
   Network network;
-  auto loaded = model::load_backbone(flags.weights);
+  auto loaded = model::load_backbone(flags.weights, flags.read);
   network.backbone = std::move(loaded.backbone);
   network.architecture = std::move(loaded.network.architecture);
   if (untrained)
     network.backbone = model::make_backbone(network.architecture, 0.0,
                                             at::make_generator<at::CPUGeneratorImpl>(0));
-  network.backbone->eval();
-  network.backbone->set_precision(flags.precision == "bf16" ? model::Precision::Bf16
-                                                            : model::Precision::Fp32);
+  network.backbone->freeze();
+  network.backbone->set_precision(precision_of(flags.precision));
   network.preprocess = std::move(loaded.network.preprocess);
   if (flags.image_size > 0) network.preprocess.image_size = flags.image_size;
   network.preprocess.resize = flags.resize;

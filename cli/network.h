@@ -11,11 +11,18 @@
 namespace dino::cli {
 
 struct NetworkFlags {
-  std::string weights;             ///< file, or a run directory
-  std::string precision = "fp32";  ///< fp32 or bf16
+  std::string weights;  ///< file, folder, or a run directory
+  weights::ReadOptions read;
+  std::string precision = "fp32";  ///< fp32, bf16 or int8
   int image_size = 0;              ///< px; 0 = as trained
   int resize = 0;                  ///< px, short side; 0 = see data::Preprocess
 };
+
+/** --arch, --network. */
+void add_read_flags(CLI::App& command, weights::ReadOptions& options);
+
+/** "fp32", "bf16" or "int8". */
+model::Precision precision_of(const std::string& name);
 
 /** --weights, --image-size, --resize, --precision. */
 void add_network_flags(CLI::App& command, NetworkFlags& flags);

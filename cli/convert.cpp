@@ -1,0 +1,144 @@
+// dino convert: weights from any published form to any other, checked by reading them back.
+#include <filesystem>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/network.h"
+#include "dino/base/error.h"
+#include "dino/base/text.h"
+#include "dino/model/weights.h"
+#include "dino/weights/read.h"
+#include "dino/weights/write.h"
+
+namespace dino::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ConvertFlags {
+  std::string weights, out;
+  std::string to = "dino";
+  weights::ReadOptions read;
+  bool allow_loss = false, force = false, dry_run = false;
+};
+
+/** A picture with colour, edges and noise, as a network takes it: [1, C, H, W]. */
+torch::Tensor probe_image(const arch::Network& network) {
+  const std::int64_t p = network.architecture.patch_size();
+  const std::int64_t side = std::max<std::int64_t>(p, network.preprocess.image_size / p * p);
+  const torch::Tensor axis = torch::linspace(-1.0, 1.0, side);
+  const auto grid = torch::meshgrid({axis, axis}, "ij");
+  std::vector<torch::Tensor> channels;
+  for (int c = 0; c < network.architecture.channels; ++c)
+    channels.push_back((grid[0] * (3.0 + c)).sin() * (grid[1] * (7.0 - c)).cos() +
+                       (grid[0] * grid[0] + grid[1] * grid[1]).lt(0.3));
+  return torch::stack(channels).unsqueeze(0);
+}
+
+/** Largest difference between two networks' features of the probe image, over their norm. */
+double feature_difference(const weights::Weights& a, const weights::Weights& b) {
+  const torch::Tensor image = probe_image(a.network);
+  const auto one = model::make_backbone(a)->forward_features(image);
+  const auto other = model::make_backbone(b)->forward_features(image);
+  const auto distance = [](const torch::Tensor& x, const torch::Tensor& y) {
+    return ((x - y).abs().max() / x.norm(2, -1).mean()).item<double>();
+  };
+  return std::max(distance(one.cls, other.cls), distance(one.patches, other.patches));
+}
+
+/** Tensors whose bytes differ. */
+std::vector<std::string> changed_tensors(const weights::Weights& a, const weights::Weights& b) {
+  std::vector<std::string> changed;
+  std::map<std::string, const format::TensorRecord*> others;
+  for (const auto& tensor : b.tensors) others[tensor.name] = &tensor;
+  for (const auto& tensor : a.tensors) {
+    const auto found = others.find(tensor.name);
+    if (found == others.end() || found->second->dtype != tensor.dtype ||
+        !std::ranges::equal(found->second->bytes, tensor.bytes))
+      changed.push_back(tensor.name);
+  }
+  return changed;
+}
+
+nlohmann::json describe(const weights::Weights& w) {
+  std::int64_t parameters = 0;
+  for (const auto& tensor : w.tensors) parameters += format::element_count(tensor.shape);
+  return {{"source", w.source},
+          {"architecture", w.network.architecture.name.empty()
+                               ? std::string(arch::name_of(w.network.architecture.family))
+                               : w.network.architecture.name},
+          {"tensors", w.tensors.size()},
+          {"parameters", parameters},
+          {"ignored", w.ignored},
+          {"notes", w.notes}};
+}
+
+std::string text_of(const nlohmann::json& json) {
+  std::string text = fmt::format(
+      "{}: {}, {} tensors, {:.2f} million parameters\n", json["architecture"].get<std::string>(),
+      json["source"].get<std::string>(), json["tensors"].get<std::int64_t>(),
+      static_cast<double>(json["parameters"].get<std::int64_t>()) / 1e6);
+  if (!json["ignored"].empty())
+    text += fmt::format("  not needed, left out: {}\n", json["ignored"].size());
+  for (const auto& note : json["notes"])
+    text += fmt::format("  note: {}\n", note.get<std::string>());
+  return text;
+}
+
+int run_convert(const ConvertFlags& flags, Context& context) {
+  if (flags.weights.empty())
+    fail(ErrorKind::Usage, "--weights is missing: name a weights file, a folder or a run");
+  const weights::Layout layout = weights::layout_from_name(flags.to);
+  const weights::Weights source = weights::read(flags.weights, flags.read);
+  nlohmann::json result = describe(source);
+  std::string text = text_of(result);
+  const auto lost = weights::losses(source, layout);
+  result["lost"] = lost;
+  if (!lost.empty())
+    text += fmt::format("  {} names cannot hold: {}\n", flags.to, fmt::join(lost, ", "));
+  if (!flags.dry_run) {
+    check_output_free(flags.out, flags.force);
+    weights::write(flags.out, source, {.layout = layout, .allow_loss = flags.allow_loss});
+    const weights::Weights back = weights::read(flags.out);
+    const auto changed = changed_tensors(source, back);
+    const double difference = feature_difference(source, back);
+    result["out"] = printable(flags.out);
+    result["changed"] = changed;
+    result["feature_difference"] = difference;
+    text += fmt::format(
+        "{}: read back, {}; features of a probe image differ by {:.2g} of their norm\n",
+        printable(flags.out),
+        changed.empty()
+            ? "every tensor equal bit for bit"
+            : fmt::format("{} tensors changed: {}", changed.size(), fmt::join(changed, ", ")),
+        difference);
+    if (lost.empty() && !(difference <= 1e-5))
+      fail(ErrorKind::Internal, "[convert] {}: the features changed by {:.2g}; do not use the file",
+           printable(flags.out), difference);
+  }
+  print_result(context, result, text);
+  return kOk;
+}
+
+}  // namespace
+
+void add_convert(CLI::App& parent, Context& context) {
+  auto flags = std::make_shared<ConvertFlags>();
+  CLI::App* command =
+      add_command(parent, context, "convert", "Convert weights between their published forms",
+                  [flags, &context] { return run_convert(*flags, context); });
+  command->add_option("--weights", flags->weights,
+                      "Weights of any form: .pth, .safetensors, a Hugging Face folder, a run");
+  command
+      ->add_option("--to", flags->to,
+                   "dino (ours), official (the papers' names), hf (a transformers folder), timm")
+      ->check(CLI::IsMember({"dino", "official", "hf", "timm"}))
+      ->capture_default_str();
+  command->add_option("--out", flags->out, "File, or folder for hf");
+  add_read_flags(*command, flags->read);
+  command->add_flag("--allow-loss", flags->allow_loss, "Leave out what the form cannot hold");
+  command->add_flag("--dry-run", flags->dry_run, "Say what would be converted, write nothing");
+  command->add_flag("--force", flags->force, "Replace a file that is there");
+}
+
+}  // namespace dino::cli
