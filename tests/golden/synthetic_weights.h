@@ -50,6 +50,8 @@ inline torch::Tensor parameter(std::string_view name, torch::IntArrayRef shape, 
   float scale = 0;
   if (name.ends_with("weight_g")) {
     offset = 1;
+  } else if (name.ends_with("temperature")) {
+    offset = 4, scale = 2;
   } else if (ends_with_any(name, {"cls_token", "pos_embed", "position_embeddings",
                                   "register_tokens", "reg_token", "storage_tokens"})) {
     scale = 0.5f;
@@ -66,6 +68,18 @@ inline torch::Tensor parameter(std::string_view name, torch::IntArrayRef shape, 
   }
   for (float& value : values) value = offset + value * scale;
   return tensor_of(values, shape);
+}
+
+/** Overwrites the running mean and variance of every batch norm by their names. */
+inline void fill_statistics(torch::nn::Module& module) {
+  const torch::NoGradGuard no_grad;
+  for (auto& item : module.named_buffers()) {
+    const bool mean = item.key().ends_with("running_mean");
+    if (!mean && !item.key().ends_with("running_var")) continue;
+    std::vector<float> values = uniform(item.key(), item.value().numel());
+    for (float& value : values) value = mean ? value * 0.3f : 1.0f + value * 0.5f;
+    item.value().copy_(tensor_of(values, item.value().sizes()));
+  }
 }
 
 /** Overwrites every parameter of a network by its name. */
