@@ -1,7 +1,6 @@
-// ConvNeXt (Liu et al. 2022) as DINOv3 distils it (section 6.2 of its paper): four stages of 7x7
-// depthwise convolutions and pointwise layers, 32 px between the cells of the last map. CLS is that
-// map's mean; one final norm serves CLS and patches. Without stochastic depth, which the released
-// nets were not trained with.
+// ConvNeXt (Liu et al. 2022) as DINOv3 distils it: four stages of 7x7 depthwise convolutions and
+// pointwise layers, 32 px between the cells of the last map. CLS is that map's mean; one final norm
+// serves CLS and patches. Without stochastic depth, which the released nets were not trained with.
 #pragma once
 #include <torch/nn/module.h>
 #include <torch/types.h>

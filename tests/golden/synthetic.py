@@ -29,22 +29,37 @@ def image(name, shape):
     return torch.from_numpy(uniform(name, math.prod(shape)).reshape(shape) * np.float32(2))
 
 
+TOKENS = ("cls_token", "pos_embed", "position_embeddings", "register_tokens", "reg_token", "storage_tokens")
+ATTENTION = ("qkv.weight", "query.weight", "key.weight", "value.weight", "q_proj.weight", "k_proj.weight", "v_proj.weight")
+
+
 def parameter(name, shape, gain):
-    """Positions and CLS within 0.5; biases within 0.1; norm weights 1 +- 0.2; the weight-norm gain 1; every matrix or
-    filter within gain / sqrt(fan in), so that signals keep their size at any width; queries, keys and values three times
-    that, so that attention is far from uniform."""
+    """Positions and CLS within 0.5; biases within 0.1; norm weights 1 +- 0.2; the weight-norm gain 1; temperatures of
+    XCiT 4 +- 2; every matrix or filter within gain / sqrt(fan in), so that signals keep their size at any width; queries,
+    keys and values three times that, so that attention is far from uniform."""
     values = uniform(name, math.prod(shape))
     if name.endswith("weight_g"):
         values = np.ones_like(values)
-    elif name.endswith(("cls_token", "pos_embed")):
+    elif name.endswith("temperature"):
+        values = np.float32(4) + values * np.float32(2)
+    elif name.endswith(TOKENS):
         values = values * np.float32(0.5)
     elif name.endswith(".bias"):
         values = values * np.float32(0.1)
     elif len(shape) == 1:
         values = np.float32(1) + values * np.float32(0.2)
     else:
-        gain *= 3 if name.endswith("qkv.weight") else 1
+        gain *= 3 if name.endswith(ATTENTION) else 1
         values = values * np.float32(gain / math.sqrt(math.prod(shape[1:])))
+    return torch.from_numpy(values.reshape(tuple(shape)))
+
+
+def statistic(name, shape):
+    """A batch norm's running mean within 0.3, running variance 1 +- 0.5, counter 0."""
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros(tuple(shape), dtype=torch.int64)
+    values = uniform(name, math.prod(shape))
+    values = values * np.float32(0.3) if name.endswith("mean") else np.float32(1) + values * np.float32(0.5)
     return torch.from_numpy(values.reshape(tuple(shape)))
 
 

@@ -38,13 +38,22 @@ inline torch::Tensor image(std::string_view name, torch::IntArrayRef shape) {
   return tensor_of(values, shape) * 2;
 }
 
+inline bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> ends) {
+  for (const auto end : ends)
+    if (name.ends_with(end)) return true;
+  return false;
+}
+
 inline torch::Tensor parameter(std::string_view name, torch::IntArrayRef shape, double gain = 0.7) {
   std::vector<float> values = uniform(name, c10::multiply_integers(shape));
   float offset = 0;
   float scale = 0;
   if (name.ends_with("weight_g")) {
     offset = 1;
-  } else if (name.ends_with("cls_token") || name.ends_with("pos_embed")) {
+  } else if (name.ends_with("temperature")) {
+    offset = 4, scale = 2;
+  } else if (ends_with_any(name, {"cls_token", "pos_embed", "position_embeddings",
+                                  "register_tokens", "reg_token", "storage_tokens"})) {
     scale = 0.5f;
   } else if (name.ends_with(".bias")) {
     scale = 0.1f;
@@ -52,11 +61,25 @@ inline torch::Tensor parameter(std::string_view name, torch::IntArrayRef shape, 
     offset = 1, scale = 0.2f;
   } else {
     const auto fan_in = static_cast<double>(c10::multiply_integers(shape.slice(1)));
-    if (name.ends_with("qkv.weight")) gain *= 3;
+    if (ends_with_any(name, {"qkv.weight", "query.weight", "key.weight", "value.weight",
+                             "q_proj.weight", "k_proj.weight", "v_proj.weight"}))
+      gain *= 3;
     scale = static_cast<float>(gain / std::sqrt(fan_in));
   }
   for (float& value : values) value = offset + value * scale;
   return tensor_of(values, shape);
+}
+
+/** Overwrites the running mean and variance of every batch norm by their names. */
+inline void fill_statistics(torch::nn::Module& module) {
+  const torch::NoGradGuard no_grad;
+  for (auto& item : module.named_buffers()) {
+    const bool mean = item.key().ends_with("running_mean");
+    if (!mean && !item.key().ends_with("running_var")) continue;
+    std::vector<float> values = uniform(item.key(), item.value().numel());
+    for (float& value : values) value = mean ? value * 0.3f : 1.0f + value * 0.5f;
+    item.value().copy_(tensor_of(values, item.value().sizes()));
+  }
 }
 
 /** Overwrites every parameter of a network by its name. */

@@ -21,10 +21,10 @@ import synthetic  # noqa: E402
 GAIN = 1.5
 TINY = dict(depths=[3, 3, 9, 3], widths=[96, 192, 384, 768])
 DEEP = dict(depths=[3, 3, 27, 3], widths=[8, 16, 24, 40])
-# name: (net, batch, [(height, width)]): native sizes, an odd multiple of 32, not square, not a multiple of 32.
+# name: (net, batch, (steps kept of CLS channels, tokens, channels), [(height, width)]): native sizes, an odd multiple of 32, not square, not a multiple of 32.
 CASES = {
-    "convnext_tiny": (TINY, 1, [(256, 256), (224, 224), (96, 160)]),
-    "convnext_deep": (DEEP, 2, [(64, 64), (96, 32), (75, 101)]),
+    "convnext_tiny": (TINY, 1, (4, 7, 32), [(256, 256), (224, 224), (96, 160)]),
+    "convnext_deep": (DEEP, 2, (1, 3, 4), [(64, 64), (96, 32), (75, 101)]),
 }
 GRADIENTS = {  # canonical name: elements kept
     "downsample_layers.0.0.weight": 24, "stages.1.2.dwconv.weight": 24, "stages.2.26.gamma": 24,
@@ -62,8 +62,9 @@ def networks(net):
     return fill(model, canonical_of_hf), fill(peer, canonical_of_timm)
 
 
-def golden(case, net, batch, sizes):
+def golden(case, net, batch, steps, sizes):
     model, peer = networks(net)
+    cls, tokens, channels = steps
     tensors = {}
     for height, width in sizes:
         images = synthetic.image("image", (batch, 3, height, width)).double()
@@ -72,14 +73,14 @@ def golden(case, net, batch, sizes):
             pooled = peer(images)
         assert (pooled - out.pooler_output).abs().max() < 1e-12 * pooled.abs().max(), case
         key = f"{height}x{width}"
-        tensors[key + ".cls"] = out.pooler_output[:, ::2]
-        tensors[key + ".patches"] = out.last_hidden_state[:, 1:][:, ::5, ::8]
+        tensors[key + ".cls"] = out.pooler_output[:, ::cls]
+        tensors[key + ".patches"] = out.last_hidden_state[:, 1:][:, ::tokens, ::channels]
         stages = out.hidden_states[-4:]
         assert [x.shape[1] for x in stages] == net["widths"]
-        for s, stage in enumerate(stages[:3]):
-            tensors[f"{key}.stage{s}.cls"] = stage.mean((2, 3))[:, ::8]
-            tensors[f"{key}.stage{s}.patches"] = stage.flatten(2).transpose(1, 2)[:, ::97, ::8]
-        tensors[key + ".stage3.unnormed"] = stages[3].flatten(2).transpose(1, 2)[:, ::5, ::8]
+        for s, stage in enumerate(stages):
+            tensors[f"{key}.stage{s}.cls"] = stage.mean((2, 3))[:, ::cls]
+            step = tokens * 4 ** (3 - s)
+            tensors[f"{key}.stage{s}.patches"] = stage.flatten(2).transpose(1, 2)[:, ::step, ::channels]
     if case == "convnext_deep":
         images = synthetic.image("image", (batch, 3, *sizes[0])).double()
         weights = synthetic.image("loss", (batch, net["widths"][-1])).double()

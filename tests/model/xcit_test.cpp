@@ -1,0 +1,205 @@
+// XCiT against timm: same weights, running statistics and images by formula, goldens from
+// tests/golden/model/xcit.py (float64).
+#include "dino/model/xcit.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "dino/arch/zoo.h"
+#include "dino/base/error.h"
+#include "tests/golden/golden_file.h"
+#include "tests/golden/synthetic_weights.h"
+#include "tests/model/closeness.h"
+
+namespace dino::model {
+namespace {
+
+using torch::indexing::None;
+using torch::indexing::Slice;
+
+constexpr double kTolerance = 1e-5;  // fp32 rounding over up to 26 blocks; measured 6e-6
+
+struct Case {
+  std::string file;
+  arch::Xcit net;
+  int batch;
+  int cls_step, token_step, channel_step;  // of the stored slices
+};
+
+Case little(int patch) {
+  return {"xcit_little_p" + std::to_string(patch),
+          {.dim = 48, .depth = 3, .heads = 4, .patch_size = patch},
+          2,
+          1,
+          patch == 16 ? 3 : 5,
+          4};
+}
+Case published(const std::string& name, int token_step) {
+  return {"xcit_" + name,
+          arch::zoo_entry("dino_xcit_" + name).network.architecture.xcit,
+          1,
+          2,
+          token_step,
+          32};
+}
+
+std::shared_ptr<Xcit> synthetic_xcit(const arch::Xcit& net) {
+  auto backbone = std::make_shared<Xcit>(net, 3, at::detail::createCPUGenerator(1));
+  golden::fill_parameters(*backbone, 1.5);
+  golden::fill_statistics(*backbone);
+  return backbone;
+}
+
+torch::Tensor cls_slice(const Case& c, const torch::Tensor& cls) {
+  return cls.index({Slice(), Slice(0, None, c.cls_step)});
+}
+torch::Tensor patch_slice(const Case& c, const torch::Tensor& patches) {
+  return patches.index({Slice(), Slice(0, None, c.token_step), Slice(0, None, c.channel_step)});
+}
+
+void check(const Case& c, std::initializer_list<std::pair<int, int>> sizes) {
+  const auto backbone = synthetic_xcit(c.net);  // in training mode: features for use must not care
+  const golden::GoldenFile golden("model/" + c.file + ".safetensors");
+  for (const auto& [height, width] : sizes) {
+    const std::string key = fmt::format("{}x{}", height, width);
+    SCOPED_TRACE(c.file + " " + key);
+    const auto images = golden::image("image", {c.batch, 3, height, width});
+
+    const auto features = backbone->forward_features(images);
+    const auto p = static_cast<int>(c.net.patch_size);
+    EXPECT_EQ(features.grid_height, (height + p - 1) / p);
+    EXPECT_EQ(features.grid_width, (width + p - 1) / p);
+    EXPECT_EQ(features.patches.size(1), features.grid_height * features.grid_width);
+    EXPECT_LE(relative_error(cls_slice(c, features.cls), golden[key + ".cls"]), kTolerance);
+    EXPECT_LE(relative_error(patch_slice(c, features.patches), golden[key + ".patches"]),
+              kTolerance);
+
+    const auto layers = backbone->layers(images, {-3, -2, -1}, /*norm=*/false);
+    ASSERT_EQ(layers.size(), 3u);
+    EXPECT_LE(relative_error(patch_slice(c, layers[0].patches), golden[key + ".last_block"]),
+              kTolerance);
+    EXPECT_LE(relative_error(cls_slice(c, layers[1].cls), golden[key + ".class_block.cls"]),
+              kTolerance);
+    EXPECT_LE(
+        relative_error(patch_slice(c, layers[1].patches), golden[key + ".class_block.patches"]),
+        kTolerance);
+
+    const auto attention = backbone->attention(images);
+    EXPECT_EQ(attention.size(3), 1 + features.patches.size(1));
+    // Probabilities: near one-hot here, so the small ones are compared with 1, not with each other.
+    EXPECT_LE(
+        largest_difference(attention.index({Slice(), Slice(), 0, Slice(0, None, c.token_step)}),
+                           golden[key + ".cls_attention"]),
+        kTolerance);
+  }
+}
+
+TEST(Xcit, LittleOnesMatchTimm) {
+  check(little(16), {{64, 64}, {48, 112}, {50, 71}});
+  check(little(8), {{32, 32}, {56, 24}, {43, 29}});
+}
+TEST(Xcit, SmallPatch16MatchesTimm) {
+  check(published("small_12_p16", 29), {{96, 96}, {64, 160}});
+}
+TEST(XcitSlow, PublishedSizesMatchTimm) {
+  check(published("small_12_p16", 29), {{224, 224}});
+  check(published("small_12_p8", 113), {{56, 72}, {224, 224}});
+  check(published("medium_24_p16", 29), {{96, 160}, {224, 224}});
+}
+
+TEST(Xcit, TheLastLayerIsTheFeatures) {
+  const auto backbone = synthetic_xcit(little(16).net);
+  const auto images = golden::image("image", {2, 3, 64, 48});
+  const auto features = backbone->forward_features(images);
+  const auto layers = backbone->layers(images, {0, 1, 2, 3, 4}, /*norm=*/true);
+  ASSERT_EQ(layers.size(), 5u);
+  EXPECT_TRUE(torch::equal(layers[4].cls, features.cls));
+  EXPECT_TRUE(torch::equal(layers[4].patches, features.patches));
+  EXPECT_EQ(layers[0].patches.sizes(), (std::vector<std::int64_t>{2, 4 * 3, 48}));
+  EXPECT_FALSE(layers[0].cls.defined());
+  EXPECT_EQ(layers[3].cls.sizes(), (std::vector<std::int64_t>{2, 48}));
+}
+
+// A forward by batch statistics, the gradients of a weighted sum of CLS, and the running statistics
+// left.
+TEST(Xcit, TrainingMatchesTimm) {
+  const Case c = little(16);
+  const auto backbone = synthetic_xcit(c.net);
+  const golden::GoldenFile golden("model/" + c.file + ".safetensors");
+  backbone->train();
+  const auto groups = backbone->forward_groups({{golden::image("image", {2, 3, 64, 64}), {}}},
+                                               Tokens::ClsAndPatches);
+  EXPECT_LE(relative_error(groups[0].cls.detach(), golden["train.cls"]), kTolerance);
+  EXPECT_LE(relative_error(patch_slice(c, groups[0].patches.detach()), golden["train.patches"]),
+            kTolerance);
+  (groups[0].cls * golden::image("loss", {2, 48})).sum().backward();
+  const auto parameters = backbone->named_parameters();
+  for (const auto& item : parameters) {
+    ASSERT_TRUE(item.value().grad().defined()) << item.key();
+    EXPECT_GT(item.value().grad().abs().max().item<double>(), 0) << item.key();
+  }
+  for (const char* name : {"cls_token", "patch_embed.proj.0.0.weight", "blocks.0.attn.temperature",
+                           "blocks.1.attn.qkv.weight", "blocks.2.local_mp.bn.weight",
+                           "blocks.2.gamma3", "pos_embeder.token_projection.weight"}) {
+    const auto gradient = parameters[name].grad().flatten().slice(0, 0, 24);
+    EXPECT_LE(relative_error(gradient, golden[std::string("gradient.") + name]), 1e-4) << name;
+  }
+  const auto buffers = backbone->named_buffers();
+  const std::string norm = "blocks.2.local_mp.bn.";
+  for (const std::string statistic : {"running_mean", "running_var"})
+    EXPECT_LE(relative_error(buffers[norm + statistic], golden["after." + statistic]), kTolerance);
+  EXPECT_EQ(buffers[norm + "num_batches_tracked"].item<std::int64_t>(), 1);
+}
+
+TEST(Xcit, GroupsAreIndependentInEvalMode) {
+  const auto backbone = synthetic_xcit(little(8).net);
+  backbone->eval();
+  const torch::NoGradGuard no_grad;
+  const auto large = golden::image("large", {2, 3, 32, 32});
+  const auto small = golden::image("small", {3, 3, 16, 24});
+  const auto groups = backbone->forward_groups({{large, {}}, {small, {}}}, Tokens::Cls);
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_FALSE(groups[1].patches.defined());
+  EXPECT_TRUE(torch::allclose(groups[0].cls, backbone->forward_features(large).cls, 1e-6, 1e-6));
+  EXPECT_TRUE(torch::allclose(groups[1].cls, backbone->forward_features(small).cls, 1e-6, 1e-6));
+}
+
+TEST(Xcit, Bf16StaysNearFp32) {
+  const auto backbone = synthetic_xcit(little(16).net);
+  const auto images = golden::image("image", {2, 3, 64, 96});
+  const auto expected = backbone->forward_features(images);
+  backbone->set_precision(Precision::Bf16);
+  const auto actual = backbone->forward_features(images);
+  EXPECT_EQ(actual.cls.scalar_type(), torch::kFloat32);
+  EXPECT_GE(lowest_cosine(actual.cls, expected.cls), 0.999);
+  EXPECT_GE(lowest_cosine(actual.patches, expected.patches), 0.999);
+  EXPECT_GT(relative_error(actual.cls, expected.cls), 1e-5);  // it did change something
+}
+
+TEST(Xcit, RefusesWhatItCannotDo) {
+  const auto backbone = synthetic_xcit(little(16).net);
+  const auto images = golden::image("image", {1, 3, 16, 16});
+  EXPECT_THROW(backbone->layers(images, {5}, true), Error);
+  EXPECT_THROW(backbone->layers(images, {-6}, true), Error);
+  EXPECT_THROW(backbone->forward_features(golden::image("image", {1, 4, 32, 32})), Error);
+  EXPECT_THROW(backbone->forward_features(golden::image("image", {1, 3, 15, 64})), Error);
+  const auto mask = torch::ones({1, 1}, torch::kBool);
+  EXPECT_THROW(backbone->forward_groups({{images, mask}}, Tokens::Cls), Error);
+  // One value per channel in the last norm of the stem: there is no batch to normalise by.
+  EXPECT_THROW(backbone->forward_groups({{images, {}}}, Tokens::Cls), Error);
+}
+
+TEST(Xcit, StartsAsTheReferenceDoes) {
+  const Xcit backbone({.dim = 64, .depth = 1, .heads = 4, .layer_scale_init = 1e-5}, 3,
+                      at::detail::createCPUGenerator(1));
+  const auto parameters = backbone.named_parameters();
+  const auto& gamma = parameters["cls_attn_blocks.1.gamma2"];
+  EXPECT_TRUE(torch::equal(gamma, torch::full_like(gamma, 1e-5)));
+  EXPECT_EQ(parameters["blocks.0.attn.temperature"].sum().item<double>(), 4);
+  EXPECT_NEAR(parameters["blocks.0.attn.qkv.weight"].std().item<double>(), 0.02, 0.001);
+  const auto& stem = parameters["patch_embed.proj.6.0.weight"];  // uniform in +-1 / sqrt(9 * 32)
+  EXPECT_NEAR(stem.abs().max().item<double>(), 1 / std::sqrt(9.0 * 32), 1e-4);
+}
+
+}  // namespace
+}  // namespace dino::model
