@@ -27,7 +27,10 @@ Value GraphBuilder::input(const std::string& name, std::vector<Dimension> shape)
 
 void GraphBuilder::output(const Value& value, const std::string& name,
                           std::vector<Dimension> shape) {
-  graph_.nodes.push_back({"Identity", {value}, {name}, {}});
+  for (Node& made : graph_.nodes) {
+    std::ranges::replace(made.inputs, value, name);
+    std::ranges::replace(made.outputs, value, name);
+  }
   graph_.outputs.push_back({name, std::move(shape)});
 }
 

@@ -37,6 +37,7 @@ class GraphBuilder {
   void scope(std::string name) { scope_ = std::move(name); }
 
   Value input(const std::string& name, std::vector<Dimension> shape);
+  /** The value gets that name; its old one is gone. */
   void output(const Value& value, const std::string& name, std::vector<Dimension> shape);
 
   Value node(const std::string& op, std::vector<Value> inputs, Attributes attributes = {});

@@ -28,7 +28,6 @@ Graph make_graph(const weights::Weights& weights, Storage storage) {
   const Dimension batch = "batch";
   const Value images = g.input("images", {batch, std::int64_t{a.channels}, "height", "width"});
   const NetworkOutputs outputs = add_network(g, images);
-  g.scope("outputs");
   g.output(outputs.cls, "cls", {batch, a.dim()});
   g.output(outputs.patches, "patches", {batch, "patches", a.dim()});
   if (!outputs.registers.empty())
