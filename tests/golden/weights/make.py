@@ -120,7 +120,7 @@ def timm_cases():
     yield "timm_v3", lambda n: timm_vit(n, "vit_small_patch16_dinov3", three, [(256, 256), (224, 224), (176, 240)],
                                         registers=4, batch=1)
     yield "timm_v3_plus_qkvb", lambda n: timm_vit(n, "vit_small_plus_patch16_dinov3_qkvb", dict(
-        depth=2, embed_dim=64, num_heads=2), [(256, 256), (64, 96)], registers=4)
+        depth=2, embed_dim=128, num_heads=2), [(256, 256), (64, 96)], registers=4)
 
 
 # ---- the package dinov2: the papers' own code ----
