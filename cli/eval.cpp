@@ -34,7 +34,7 @@ class FeatureSource {
       // No network, no statistics of its own: pixels in [0, 1].
       preprocess_.mean.assign(static_cast<std::size_t>(preprocess_.channels), 0.0);
       preprocess_.std.assign(static_cast<std::size_t>(preprocess_.channels), 1.0);
-      embed::validate(preprocess_);
+      data::validate(preprocess_);
     } else {
       network_ = load_network(flags.network, flags.features == "untrained");
       preprocess_ = network_.preprocess;
@@ -44,7 +44,7 @@ class FeatureSource {
   int channels() const { return preprocess_.channels; }
 
   embed::FeatureMatrix operator()(const data::Dataset& dataset, const std::string& source,
-                                  const embed::Augment& augment) const {
+                                  const data::Augment& augment) const {
     auto options = extract_options(context_, source);
     options.augment = augment;
     const auto kind = flags_.features == "cls+mean" ? embed::FeatureKind::ClsAndMeanPatch
@@ -60,7 +60,7 @@ class FeatureSource {
   const KnnFlags& flags_;
   Context& context_;
   Network network_;
-  embed::Preprocess preprocess_;
+  data::Preprocess preprocess_;
 };
 
 std::unique_ptr<data::Dataset> open_labelled(const std::string& source, int channels,
@@ -105,7 +105,7 @@ int run_knn(const KnnFlags& flags, Context& context) {
   const eval::KnnOptions options{
       .k = flags.k, .temperature = flags.temperature, .center = flags.center};
   const auto gallery = features(*train, flags.train, {});
-  const auto classify = [&](const embed::Augment& augment) {
+  const auto classify = [&](const data::Augment& augment) {
     const auto queries = features(*test, flags.test, augment);
     return eval::knn_classify({gallery.features, gallery.labels},
                               {queries.features, queries.labels}, options);

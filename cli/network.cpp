@@ -32,18 +32,19 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file or the directory of a run");
   Network network;
-  std::tie(network.backbone, network.info) = model::load_backbone(flags.weights);
+  auto loaded = model::load_backbone(flags.weights);
+  network.backbone = std::move(loaded.backbone);
+  network.architecture = std::move(loaded.network.architecture);
   if (untrained)
-    network.backbone =
-        model::make_backbone(network.info.backbone, network.info.channels, network.info.image_size,
-                             0.0, at::make_generator<at::CPUGeneratorImpl>(0));
+    network.backbone = model::make_backbone(network.architecture, 0.0,
+                                            at::make_generator<at::CPUGeneratorImpl>(0));
   network.backbone->eval();
   network.backbone->set_precision(flags.precision == "bf16" ? model::Precision::Bf16
                                                             : model::Precision::Fp32);
-  network.preprocess = embed::preprocess_for(network.info);
+  network.preprocess = std::move(loaded.network.preprocess);
   if (flags.image_size > 0) network.preprocess.image_size = flags.image_size;
   network.preprocess.resize = flags.resize;
-  embed::validate(network.preprocess);
+  data::validate(network.preprocess);
   return network;
 }
 

@@ -14,7 +14,7 @@ struct NetworkFlags {
   std::string weights;             ///< file, or a run directory
   std::string precision = "fp32";  ///< fp32 or bf16
   int image_size = 0;              ///< px; 0 = as trained
-  int resize = 0;                  ///< px, short side; 0 = see embed::Preprocess
+  int resize = 0;                  ///< px, short side; 0 = see data::Preprocess
 };
 
 /** --weights, --image-size, --resize, --precision. */
@@ -22,8 +22,8 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags);
 
 struct Network {
   std::shared_ptr<model::Backbone> backbone;
-  model::WeightsInfo info;
-  embed::Preprocess preprocess;
+  arch::Architecture architecture;
+  data::Preprocess preprocess;
 };
 
 /** Reads the weights. With `untrained`, the same architecture with fresh weights drawn from seed 0.

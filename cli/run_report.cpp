@@ -29,7 +29,7 @@ std::vector<std::int64_t> evenly(std::int64_t size, std::int64_t count) {
 }
 
 image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_images,
-                       const data::Dataset& shown, const embed::Preprocess& preprocess,
+                       const data::Dataset& shown, const data::Preprocess& preprocess,
                        bool center) {
   const auto gallery = data::subset(gallery_images, evenly(gallery_images.size(), kGallery));
   const auto queries = data::subset(shown, embed::sample_indices(shown, kNeighborRows));
@@ -73,7 +73,7 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
 void write_run_report(const train::RunLayout& layout, const recipe::Recipe& recipe,
                       const LogSink& log) {
   dino::log(log, LogLevel::Info, "pictures for the report ...");
-  const auto [teacher, info] = model::load_backbone(layout.teacher_weights().string());
+  const auto teacher = model::load_backbone(layout.teacher_weights()).backbone;
   train::write_report(layout.root,
                       {.sheets = pictures(*teacher, recipe),
                        .next_commands = next_commands(layout, recipe),

@@ -50,7 +50,7 @@ image::Sheet map_sheet(const ShowFlags& flags, F make) {
   if (squares.empty()) fail(ErrorKind::Data, "[show] none of the chosen images can be read");
   return make(*network.backbone, squares,
               {.preprocess = network.preprocess,
-               .patch_size = network.info.backbone.patch_size,
+               .patch_size = static_cast<int>(network.architecture.patch_size()),
                .stride = flags.stride});
 }
 

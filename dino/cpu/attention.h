@@ -18,7 +18,7 @@ struct Attention {
   std::int64_t q_stride = 0, kv_stride = 0;
   void* out = nullptr;
   std::int64_t out_stride = 0;
-  float* logsumexp = nullptr;  ///< [queries]
+  float* logsumexp = nullptr;  ///< [queries], for backward; null = not wanted
   void* scratch = nullptr;     ///< attention_scratch_bytes(), 64-byte aligned; one per thread
 };
 

@@ -1,65 +1,17 @@
-// Attention on register tiles. An operand is a matrix of 32-bit words: one float, or (where the
-// processor multiplies bf16 pairs) two neighbouring bf16 along the summed dimension. Compiled once
-// per instruction set like kernels_isa.cpp.
+// Attention on register tiles of words (dino/cpu/words.h). Compiled once per instruction set like
+// kernels_isa.cpp.
 #include "dino/cpu/attention.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "dino/cpu/isa_kernels.h"
-#include "dino/cpu/vec.h"
+#include "dino/cpu/words.h"
 
 namespace dino::cpu::DINO_ISA {
 namespace {
 
 constexpr std::int64_t kQueryBlock = 48;  // queries whose scores are in cache at once; even
-
-#if defined(__AVX512F__)
-constexpr int kTileRows = 6, kTileVectors = 4;  // 24 of 32 registers accumulate
-#else
-constexpr int kTileRows = 6, kTileVectors = 1;  // two 256-bit registers a vector: 12 of 16
-#endif
-
-std::int64_t round_up(std::int64_t n, std::int64_t step) {
-  return (n + step - 1) / step * step;
-}
-
-// ---- operand words ----
-
-/** One float per word. */
-struct FloatWord {
-  static constexpr int kPerWord = 1;
-  float value;
-  static vf multiply_add(vf sum, const FloatWord* a, const FloatWord* b) {
-    vf x;
-    std::memcpy(&x, b, sizeof(x));
-    return sum + a->value * x;
-  }
-};
-
-#if defined(__AVX512BF16__)
-/** Two bf16 per word. */
-struct PairWord {
-  static constexpr int kPerWord = 2;
-  std::uint32_t value;
-  static vf multiply_add(vf sum, const PairWord* a, const PairWord* b) {
-    __m512i x;
-    std::memcpy(&x, b, sizeof(x));
-    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
-    return bits<vf>(_mm512_dpbf16_ps(bits<__m512>(sum), bits<__m512bh>(y), bits<__m512bh>(x)));
-  }
-};
-inline PairWord make_pair(bf16 low, bf16 high) {
-  return {static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16};
-}
-#endif
-
-inline float to_float(float x) {
-  return x;
-}
-inline float to_float(bf16 x) {
-  return bits<float>(static_cast<std::uint32_t>(x) << 16);
-}
 
 // ---- products: C [m, n] (+)= A [m, k] B [k, n], k counted in words ----
 
@@ -67,14 +19,7 @@ template <int rows, int vectors, typename Word>
 void tile(const Word* a, std::int64_t a_row, std::int64_t a_k, const Word* b, std::int64_t b_row,
           std::int64_t depth, float* c, std::int64_t c_row, bool accumulate) {
   vf sums[rows][vectors] = {};
-  for (std::int64_t k = 0; k < depth; ++k) {
-    for (int r = 0; r < rows; ++r) {
-      for (int v = 0; v < vectors; ++v) {
-        sums[r][v] =
-            Word::multiply_add(sums[r][v], a + r * a_row + k * a_k, b + k * b_row + v * kLanes);
-      }
-    }
-  }
+  multiply_tile<rows, vectors>(a, a_row, a_k, b, b_row, depth, sums);
   for (int r = 0; r < rows; ++r) {
     for (int v = 0; v < vectors; ++v) {
       float* to = c + r * c_row + v * kLanes;
@@ -156,12 +101,12 @@ void transpose_block(const Word* from, std::int64_t from_row, Word* to, std::int
   vu rows[kLanes], next[kLanes];
   for (int i = 0; i < kLanes; ++i) std::memcpy(&rows[i], from + i * from_row, sizeof(vu));
   // Four rounds of interleaving rows i and i + 8 send element (i, j) to (j, i).
-  constexpr vu kLow = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-  constexpr vu kHigh = {8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   for (int round = 0; round < 4; ++round) {
     for (int i = 0; i < kLanes / 2; ++i) {
-      next[2 * i] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], kLow);
-      next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], kHigh);
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + kLanes / 2], 0, 16, 1, 17, 2, 18, 3,
+                                            19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + kLanes / 2], 8, 24, 9, 25, 10, 26,
+                                                11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     }
     std::memcpy(rows, next, sizeof(rows));
   }
@@ -328,7 +273,7 @@ void forward(const Attention& a) {
       for_lanes(keys, [&](int, auto get, auto) { total += get(row); });
       const float normalizer = sum(total), inverse = 1.0F / normalizer;
       for_lanes(keys, [&](int, auto get, auto put) { put(row, get(row) * inverse); });
-      a.logsumexp[first + r] = top + std::log(normalizer);
+      if (a.logsumexp != nullptr) a.logsumexp[first + r] = top + std::log(normalizer);
       pack_score_row(row, keys, weights + r * (keys / per_word));
     }
     product(count, dim, key_words, weights, keys / per_word, 1, v, dim, out, dim, false);
@@ -414,12 +359,6 @@ void backward(const AttentionBackward& b) {
     store_row(dv + t * dim, a.head_dim, static_cast<T*>(b.dv) + t * a.kv_stride);
   }
 }
-
-#if defined(__AVX512BF16__)
-using Bf16Word = PairWord;
-#else
-using Bf16Word = FloatWord;                     // bf16 is widened while packing
-#endif
 
 }  // namespace
 

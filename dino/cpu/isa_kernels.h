@@ -1,10 +1,15 @@
 // What one instruction set's files show each other; see kernels_isa.cpp, which builds the table.
 #pragma once
 #include "dino/cpu/attention.h"
+#include "dino/cpu/gemm.h"
 
 namespace dino::cpu::DINO_ISA {
 
 void attention_forward(const Attention&);
 void attention_backward(const AttentionBackward&);
+void gemm(const Gemm&);
+void quantize_rows(const Quantize&);
+void pack_panel(GemmType type, const float* rows, std::int64_t count, std::int64_t inputs,
+                void* out, float* scales, std::int32_t* sums);
 
 }  // namespace dino::cpu::DINO_ISA

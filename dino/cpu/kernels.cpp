@@ -25,7 +25,8 @@ const Kernels& kernels() {
     const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                     __builtin_cpu_supports("avx512cd");
-    if (v4 && __builtin_cpu_supports("avx512bf16")) return avx512_bf16::kKernels;
+    if (v4 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+      return avx512_bf16::kKernels;
     if (v4) return avx512::kKernels;
     return baseline::kKernels;
   }();

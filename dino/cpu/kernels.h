@@ -77,6 +77,9 @@ struct CrossEntropyRow {
 
 struct Attention;
 struct AttentionBackward;
+struct Gemm;
+struct Quantize;
+enum class GemmType;
 
 struct Kernels {
   const char* name;  ///< of the instruction set
@@ -110,6 +113,19 @@ struct Kernels {
   void (*attention_backward)(const AttentionBackward&);
   double (*sum_of_squares)(const float* x, std::int64_t n);
   void (*adamw)(const AdamW&, std::int64_t n);
+  /** Products of packed weights; see dino/cpu/gemm.h. */
+  void (*gemm)(const Gemm&);
+  void (*quantize_rows)(const Quantize&);
+  /** Up to `panel` rows [count, inputs] of a weight into one panel; scales and sums [panel] for I8.
+   */
+  void (*pack_panel)(GemmType, const float* rows, std::int64_t count, std::int64_t inputs,
+                     void* out, float* scales, std::int32_t* sums);
+  std::int64_t panel;          ///< outputs per panel
+  std::int64_t bf16_per_word;  ///< 2 where the processor multiplies pairs of bf16, else 1
+  /** Rotary positions: turns `heads` vectors of head_dim, one after another at x, by the angles
+   * whose cosines and sines [head_dim] are given (both halves alike). */
+  void (*rotate)(Type, void* x, std::int64_t heads, std::int64_t head_dim, const float* cosines,
+                 const float* sines);
   /** teacher = momentum * teacher + (1 - momentum) * student. */
   void (*ema)(float* teacher, const float* student, float momentum, std::int64_t n);
 };

@@ -4,7 +4,7 @@
 
 #include "dino/cpu/isa_kernels.h"
 #include "dino/cpu/kernels.h"
-#include "dino/cpu/vec.h"
+#include "dino/cpu/words.h"
 
 namespace dino::cpu::DINO_ISA {
 namespace {
@@ -246,6 +246,20 @@ void ema(float* teacher, const float* student, float momentum, std::int64_t n) {
   });
 }
 
+template <typename T>
+void rotate(T* x, std::int64_t heads, std::int64_t head_dim, const float* cosines,
+            const float* sines) {
+  const std::int64_t half = head_dim / 2;
+  for (std::int64_t h = 0; h < heads; ++h, x += head_dim) {
+    T* second = x + half;
+    for_lanes(half, [&](int, auto get, auto put) {
+      const vf u = get(x), v = get(second), c = get(cosines), s = get(sines);
+      put(x, u * c - v * s);
+      put(second, v * c + u * s);
+    });
+  }
+}
+
 // ---- the table: one entry per kernel, dispatching on the element type ----
 
 template <typename F>
@@ -319,6 +333,18 @@ const Kernels kKernels = {
     .attention_backward = attention_backward,
     .sum_of_squares = sum_of_squares,
     .adamw = adamw,
+    .gemm = gemm,
+    .quantize_rows = quantize_rows,
+    .pack_panel = pack_panel,
+    .panel = kPanel,
+    .bf16_per_word = Bf16Word::kPerWord,
+    .rotate =
+        [](Type type, void* x, std::int64_t heads, std::int64_t head_dim, const float* cosines,
+           const float* sines) {
+          with_type(type, [&](auto t) {
+            rotate(static_cast<decltype(t)*>(x), heads, head_dim, cosines, sines);
+          });
+        },
     .ema = ema,
 };
 

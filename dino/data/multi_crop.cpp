@@ -124,13 +124,12 @@ image::Image crop_view(const image::Image& source, int view, const MultiCropOpti
   return apply_crop(source, drawn);
 }
 
-Normalizer::Normalizer(const MultiCropOptions& options) {
-  DINO_ASSERT(options.mean.size() == options.std.size());
-  for (std::size_t c = 0; c < options.mean.size(); ++c) {
+Normalizer::Normalizer(const std::vector<double>& mean, const std::vector<double>& std) {
+  DINO_ASSERT(mean.size() == std.size());
+  for (std::size_t c = 0; c < mean.size(); ++c) {
     auto& table = tables_.emplace_back();
     for (std::size_t value = 0; value < table.size(); ++value)
-      table[value] =
-          static_cast<float>((static_cast<double>(value) / 255 - options.mean[c]) / options.std[c]);
+      table[value] = static_cast<float>((static_cast<double>(value) / 255 - mean[c]) / std[c]);
   }
 }
 

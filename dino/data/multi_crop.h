@@ -67,9 +67,12 @@ image::Image crop_view(const image::Image& source, int view, const MultiCropOpti
  * channel. Thread-safe. */
 class Normalizer {
  public:
-  explicit Normalizer(const MultiCropOptions& options);
-  /** Writes C*H*W floats. The image must have as many channels as options.mean has entries. */
+  explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
+  Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
+  /** Writes C*H*W floats. The image must have as many channels as `mean` has entries. */
   void operator()(const image::Image& source, float* out) const;
+  /** What the 256 values of a channel become. */
+  const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
 
  private:
   std::vector<std::array<float, 256>> tables_;  // [C]

@@ -65,10 +65,13 @@ torch::Tensor patch_map(model::Backbone& backbone, const torch::Tensor& images) 
 torch::Tensor attention_map(model::Backbone& backbone, const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
   const EvalMode eval_mode(backbone);
-  const auto attention = backbone.last_attention(images);    // [B, h, N, N]
-  const auto from_cls = attention.select(2, 0).slice(2, 1);  // [B, h, P]
+  const auto attention =
+      backbone.attention(images, -1, model::AttentionRows::Prefix);  // [B, h, 1 + R, N]
   const auto grid = backbone.forward_features(images.narrow(0, 0, 1));
-  return from_cls.unflatten(2, {grid.grid_height, grid.grid_width});  // [B, h, gh, gw]
+  const std::int64_t patches = std::int64_t{grid.grid_height} * grid.grid_width;
+  return attention.select(2, 0)
+      .slice(2, attention.size(3) - patches)               // [B, h, P]
+      .unflatten(2, {grid.grid_height, grid.grid_width});  // [B, h, gh, gw]
 }
 
 }  // namespace dino::embed

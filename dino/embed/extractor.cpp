@@ -24,7 +24,7 @@ struct Batch {
   std::vector<std::string> bad;       // "name: reason"
 };
 
-data::MultiCropOptions normalization(const Preprocess& preprocess) {
+data::MultiCropOptions normalization(const data::Preprocess& preprocess) {
   data::MultiCropOptions options;
   options.mean = preprocess.mean;
   options.std = preprocess.std;
@@ -33,7 +33,7 @@ data::MultiCropOptions normalization(const Preprocess& preprocess) {
 
 class BatchReader {
  public:
-  BatchReader(const data::Dataset& dataset, const Preprocess& preprocess,
+  BatchReader(const data::Dataset& dataset, const data::Preprocess& preprocess,
               const ExtractOptions& options)
       : dataset_(dataset),
         preprocess_(preprocess),
@@ -78,8 +78,8 @@ class BatchReader {
   /** Empty, or why the image cannot be used. */
   std::string load_into(std::int64_t index, float* out) const {
     try {
-      image::Image square = eval_crop(dataset_.load(index), preprocess_);
-      if (options_.augment.any()) square = augmented(square, options_.augment, index);
+      image::Image square = data::eval_crop(dataset_.load(index), preprocess_);
+      if (options_.augment.any()) square = data::augmented(square, options_.augment, index);
       data::normalize(square, normalization_, out);
       return {};
     } catch (const Error& error) {
@@ -89,18 +89,18 @@ class BatchReader {
   }
 
   const data::Dataset& dataset_;
-  const Preprocess& preprocess_;
+  const data::Preprocess& preprocess_;
   const ExtractOptions& options_;
   data::MultiCropOptions normalization_;
   ThreadPool pool_;  // last: its threads use the members above
 };
 
 /** Runs `to_rows` ([B, C, H, W] -> [B, D]) over the whole data set. */
-FeatureMatrix extract(const data::Dataset& dataset, const Preprocess& preprocess,
+FeatureMatrix extract(const data::Dataset& dataset, const data::Preprocess& preprocess,
                       const ExtractOptions& options,
                       const std::function<torch::Tensor(const torch::Tensor&)>& to_rows) {
   const torch::NoGradGuard no_grad;
-  validate(preprocess);
+  data::validate(preprocess);
   if (options.batch_size < 1)
     fail(ErrorKind::Usage, "[extract] batch size must be at least 1: {}", options.batch_size);
   const std::int64_t total = dataset.size();
@@ -149,13 +149,9 @@ EvalMode::~EvalMode() {
   module_.train(was_training_);
 }
 
-Preprocess preprocess_for(const model::WeightsInfo& info) {
-  return {
-      .image_size = info.image_size, .channels = info.channels, .mean = info.mean, .std = info.std};
-}
-
-torch::Tensor to_batch(const std::vector<image::Image>& squares, const Preprocess& preprocess) {
-  validate(preprocess);
+torch::Tensor to_batch(const std::vector<image::Image>& squares,
+                       const data::Preprocess& preprocess) {
+  data::validate(preprocess);
   if (squares.empty()) fail(ErrorKind::Usage, "[to_batch] no images");
   const auto options = normalization(preprocess);
   const std::int64_t height = squares.front().height, width = squares.front().width;
@@ -174,7 +170,7 @@ torch::Tensor to_batch(const std::vector<image::Image>& squares, const Preproces
 }
 
 FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& dataset,
-                               const Preprocess& preprocess, FeatureKind kind,
+                               const data::Preprocess& preprocess, FeatureKind kind,
                                const ExtractOptions& options) {
   const EvalMode eval_mode(backbone);
   return extract(dataset, preprocess, options, [&](const torch::Tensor& images) {
@@ -186,7 +182,7 @@ FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& d
   });
 }
 
-FeatureMatrix extract_pixels(const data::Dataset& dataset, const Preprocess& preprocess,
+FeatureMatrix extract_pixels(const data::Dataset& dataset, const data::Preprocess& preprocess,
                              const ExtractOptions& options) {
   return extract(dataset, preprocess, options,
                  [](const torch::Tensor& images) { return images.flatten(1); });  // [B, C*H*W]

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "dino/data/dataset.h"
-#include "dino/embed/preprocess.h"
+#include "dino/data/preprocess.h"
 #include "dino/model/backbone.h"
 #include "dino/model/weights.h"
 
@@ -25,7 +25,7 @@ enum class FeatureKind {
 struct ExtractOptions {
   int batch_size = 256;  ///< images per forward pass; no influence on the result beyond rounding
   int threads = 2;       ///< decoding threads
-  Augment augment = {};  ///< none by default
+  data::Augment augment = {};  ///< none by default
   std::function<void(std::int64_t done, std::int64_t total)> progress =
       {};  ///< after each batch, from the calling thread
   std::stop_token stop =
@@ -46,18 +46,16 @@ struct FeatureMatrix {
  * back as it was. Images that cannot be read are left out and counted; throws Error{Data} if none
  * is left, Error{Config} on a bad preprocess. Not thread-safe per backbone. */
 FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& dataset,
-                               const Preprocess& preprocess, FeatureKind kind,
+                               const data::Preprocess& preprocess, FeatureKind kind,
                                const ExtractOptions& options);
 
 /** The baseline any network has to beat: the normalised pixels themselves, flattened [n, C*H*W]. */
-FeatureMatrix extract_pixels(const data::Dataset& dataset, const Preprocess& preprocess,
+FeatureMatrix extract_pixels(const data::Dataset& dataset, const data::Preprocess& preprocess,
                              const ExtractOptions& options);
 
-/** How a network of these weights is fed: its training's crop size, channels and statistics. */
-Preprocess preprocess_for(const model::WeightsInfo& info);
-
 /** Normalised network input [n, C, H, W] fp32 of 8-bit squares of equal size (see eval_crop). */
-torch::Tensor to_batch(const std::vector<image::Image>& squares, const Preprocess& preprocess);
+torch::Tensor to_batch(const std::vector<image::Image>& squares,
+                       const data::Preprocess& preprocess);
 
 /** Puts a module into eval mode and its former mode back when it goes. */
 class EvalMode {

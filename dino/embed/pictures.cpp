@@ -47,8 +47,8 @@ std::string class_name(const data::Dataset& dataset, std::int64_t label) {
 }
 
 image::Tile tile_of(const FeatureSet& set, std::size_t row, std::string caption,
-                    const Preprocess& preprocess) {
-  return {.image = eval_crop(set.dataset.load(set.matrix.indices[row]), preprocess),
+                    const data::Preprocess& preprocess) {
+  return {.image = data::eval_crop(set.dataset.load(set.matrix.indices[row]), preprocess),
           .caption = std::move(caption)};
 }
 
@@ -56,12 +56,12 @@ image::Tile tile_of(const FeatureSet& set, std::size_t row, std::string caption,
 
 std::vector<image::Image> load_squares(const data::Dataset& dataset,
                                        const std::vector<std::int64_t>& indices,
-                                       const Preprocess& preprocess) {
-  validate(preprocess);
+                                       const data::Preprocess& preprocess) {
+  data::validate(preprocess);
   std::vector<image::Image> squares;
   for (const auto index : indices) {
     try {
-      squares.push_back(eval_crop(dataset.load(index), preprocess));
+      squares.push_back(data::eval_crop(dataset.load(index), preprocess));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
     }
@@ -147,8 +147,8 @@ image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<image::Image
 }
 
 image::Sheet neighbor_sheet(const FeatureSet& gallery, const FeatureSet& queries,
-                            const std::vector<std::int64_t>& rows, const Preprocess& preprocess,
-                            const NeighborOptions& options) {
+                            const std::vector<std::int64_t>& rows,
+                            const data::Preprocess& preprocess, const NeighborOptions& options) {
   if (rows.empty()) fail(ErrorKind::Usage, "[show] no query images");
   const auto ready =
       cosine_rows(queries.matrix.features.index_select(0, torch::tensor(rows, torch::kInt64)),

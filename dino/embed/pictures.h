@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "dino/data/dataset.h"
+#include "dino/data/preprocess.h"
 #include "dino/embed/extractor.h"
-#include "dino/embed/preprocess.h"
 #include "dino/image/sheet.h"
 #include "dino/model/backbone.h"
 
@@ -14,7 +14,7 @@ namespace dino::embed {
 
 /** How images are fed for maps. */
 struct MapOptions {
-  Preprocess preprocess;
+  data::Preprocess preprocess;
   int patch_size = 16;  ///< px, of the backbone
   int stride = 0;  ///< px between cells of the map, a divisor of patch_size (see dense_map); 0 =
                    ///< suggested_stride
@@ -23,7 +23,7 @@ struct MapOptions {
 /** The images at `indices` as the network gets them; those that cannot be read are left out. */
 std::vector<image::Image> load_squares(const data::Dataset& dataset,
                                        const std::vector<std::int64_t>& indices,
-                                       const Preprocess& preprocess);
+                                       const data::Preprocess& preprocess);
 
 /** `count` indices spread over the data set, or over its classes in turn if there are labels.
  * Deterministic. */
@@ -55,7 +55,7 @@ struct NeighborOptions {
  * classes agree, if there are labels. A gallery image of the query's own name is the query itself
  * and left out. `rows` are rows of queries.matrix. */
 image::Sheet neighbor_sheet(const FeatureSet& gallery, const FeatureSet& queries,
-                            const std::vector<std::int64_t>& rows, const Preprocess& preprocess,
-                            const NeighborOptions& options);
+                            const std::vector<std::int64_t>& rows,
+                            const data::Preprocess& preprocess, const NeighborOptions& options);
 
 }  // namespace dino::embed

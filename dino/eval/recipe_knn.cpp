@@ -40,7 +40,7 @@ std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::
       .k = {protocol.k}, .temperature = protocol.temperature, .center = protocol.center};
   const auto bank = to_features(gallery, {});
   if (bank.stopped) return std::nullopt;
-  const auto top1 = [&](const embed::Augment& augment) -> std::optional<double> {
+  const auto top1 = [&](const data::Augment& augment) -> std::optional<double> {
     const auto features = to_features(queries, augment);
     if (features.stopped) return std::nullopt;
     return knn_classify(labelled(bank), labelled(features), options).scores[0].top1;
@@ -56,7 +56,7 @@ std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::
   return figures;
 }
 
-embed::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
+data::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
   return {
       .image_size = recipe.knn.image_size > 0 ? recipe.knn.image_size : recipe.crops.global_size,
       .resize = recipe.knn.resize,
@@ -68,7 +68,7 @@ embed::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
 RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)
     : recipe_(recipe), threads_(threads), preprocess_(knn_preprocess(recipe)) {
   if (recipe.knn.train.empty()) fail(ErrorKind::Config, "[knn] the recipe names no knn.train");
-  embed::validate(preprocess_);
+  data::validate(preprocess_);
   gallery_ = open_labelled(recipe.knn.train, recipe.data.channels, "knn.train");
   if (!recipe.knn.test.empty()) {
     test_ = open_labelled(recipe.knn.test, recipe.data.channels, "knn.test");
@@ -127,14 +127,14 @@ std::optional<KnnFigures> RecipeKnn::measure(const FeatureMaker& to_features) co
 
 std::optional<KnnFigures> RecipeKnn::final(model::Backbone& backbone,
                                            const std::stop_token& stop) const {
-  return measure([&](const data::Dataset& dataset, const embed::Augment& augment) {
+  return measure([&](const data::Dataset& dataset, const data::Augment& augment) {
     return embed::extract_features(backbone, dataset, preprocess_, embed::FeatureKind::Cls,
                                    {.threads = threads_, .augment = augment, .stop = stop});
   });
 }
 
 std::optional<KnnFigures> RecipeKnn::final_pixels(const std::stop_token& stop) const {
-  return measure([&](const data::Dataset& dataset, const embed::Augment& augment) {
+  return measure([&](const data::Dataset& dataset, const data::Augment& augment) {
     return embed::extract_pixels(dataset, preprocess_,
                                  {.threads = threads_, .augment = augment, .stop = stop});
   });

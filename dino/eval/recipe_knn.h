@@ -34,13 +34,13 @@ struct KnnProtocol {
 /** Evaluates `to_features`, called once with the gallery and once or twice with the queries; empty
  * if one of the calls was stopped. */
 using FeatureMaker =
-    std::function<embed::FeatureMatrix(const data::Dataset&, const embed::Augment&)>;
+    std::function<embed::FeatureMatrix(const data::Dataset&, const data::Augment&)>;
 std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
                                       const KnnProtocol& protocol, const FeatureMaker& to_features);
 
 /** How a recipe feeds images to be evaluated: knn.image_size and knn.resize, else the global crops'
  * size. */
-embed::Preprocess knn_preprocess(const recipe::Recipe& recipe);
+data::Preprocess knn_preprocess(const recipe::Recipe& recipe);
 
 /** Opens a recipe's k-NN sources once and measures networks on them. Not thread-safe. */
 class RecipeKnn {
@@ -68,7 +68,7 @@ class RecipeKnn {
 
   recipe::Recipe recipe_;
   int threads_;
-  embed::Preprocess preprocess_;
+  data::Preprocess preprocess_;
   std::unique_ptr<data::Dataset> gallery_, test_;
   std::unique_ptr<data::Dataset> slice_, rest_,
       sample_;  // of gallery_: held out; all others; those that vote in training

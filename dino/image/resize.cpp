@@ -4,112 +4,23 @@
 #include "dino/image/resize.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
 #include <memory>
-#include <numbers>
 #include <vector>
 
 #include "dino/base/error.h"
 #include "dino/image/byte_rows.h"
+#include "dino/image/taps.h"
 
 namespace dino::image {
 namespace {
 
 constexpr int kBlock = static_cast<int>(kBlockRows);
 
-/** One axis of the resampling: output position i is the weighted sum of `count[i]` inputs from
- * `first[i]` on. */
-struct Taps {
-  int stride = 0;  ///< weights reserved per output position
-  std::vector<int> first;
-  std::vector<int> count;
-  std::vector<std::int32_t> weights;  // [positions, stride], fixed point
-
-  const std::int32_t* weights_of(int i) const {
-    return weights.data() + static_cast<std::ptrdiff_t>(i) * stride;
-  }
-  int begin() const { return first.front(); }
-  int end() const { return first.back() + count.back(); }
-};
-
-double bilinear(double x) {
-  x = std::abs(x);
-  return x < 1.0 ? 1.0 - x : 0.0;
-}
-
-/** Keys' cubic with a = -0.5, factored so that it rounds as Pillow's does. */
-double bicubic(double x) {
-  constexpr double a = -0.5;
-  x = std::abs(x);
-  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
-  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
-  return 0.0;
-}
-
-double sinc(double x) {
-  if (x == 0.0) return 1.0;
-  x *= std::numbers::pi;
-  return std::sin(x) / x;
-}
-
-double lanczos(double x) {
-  return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
-}
+using FixedTaps = Taps<std::int32_t>;
 
 std::int32_t to_fixed_point(double weight) {
   return static_cast<std::int32_t>(weight * (1 << kWeightBits) + (weight < 0 ? -0.5 : 0.5));
-}
-
-/** Taps that map [from, to) of `in_size` inputs to `out_size` outputs; the filter reaches `radius`
- * output pixels. */
-template <typename Kernel>
-Taps make_taps(int in_size, float from, float to, int out_size, double radius, Kernel kernel) {
-  const double scale = static_cast<double>(to - from) / out_size;
-  const double stretch = std::max(scale, 1.0);  // widen when shrinking, never sharpen when growing
-  const double inverse_stretch = 1.0 / stretch;
-  const double support = radius * stretch;
-
-  Taps taps;
-  taps.stride = static_cast<int>(std::ceil(support)) * 2 + 1;
-  const auto positions = static_cast<std::size_t>(out_size);
-  taps.first.resize(positions);
-  taps.count.resize(positions);
-  taps.weights.resize(positions * static_cast<std::size_t>(taps.stride));
-  std::vector<double> values(static_cast<std::size_t>(taps.stride));
-  for (int i = 0; i < out_size; ++i) {
-    const double center = from + (i + 0.5) * scale;
-    const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
-    const int end = std::min(static_cast<int>(center + support + 0.5), in_size);
-    const int count = end - begin;
-    double sum = 0.0;
-    for (int k = 0; k < count; ++k) {
-      const double value = kernel((k + begin - center + 0.5) * inverse_stretch);
-      values[static_cast<std::size_t>(k)] = value;
-      sum += value;
-    }
-    std::int32_t* weights =
-        taps.weights.data() + static_cast<std::size_t>(i) * static_cast<std::size_t>(taps.stride);
-    for (int k = 0; k < count; ++k) {
-      const double value = values[static_cast<std::size_t>(k)];
-      weights[k] = to_fixed_point(sum != 0.0 ? value / sum : value);
-    }
-    taps.first[static_cast<std::size_t>(i)] = begin;
-    taps.count[static_cast<std::size_t>(i)] = count;
-  }
-  return taps;
-}
-
-Taps make_taps(int in_size, float from, float to, int out_size, Filter filter) {
-  switch (filter) {
-    case Filter::Bilinear:
-      return make_taps(in_size, from, to, out_size, 1.0, bilinear);
-    case Filter::Lanczos:
-      return make_taps(in_size, from, to, out_size, 3.0, lanczos);
-    default:
-      return make_taps(in_size, from, to, out_size, 2.0, bicubic);
-  }
 }
 
 Image crop(const Image& source, int left, int top, int width, int height) {
@@ -146,7 +57,7 @@ Image resize_nearest(const Image& source, const Box& box, int width, int height)
 /** Scales up to kBlock rows at once along x. */
 class HorizontalPass {
  public:
-  HorizontalPass(const Taps& taps, int channels)
+  HorizontalPass(const FixedTaps& taps, int channels)
       : taps_(taps),
         lanes_(kBlockRows * static_cast<std::size_t>(channels)),
         begin_byte_(static_cast<std::size_t>(taps.begin() * channels)),
@@ -175,7 +86,7 @@ class HorizontalPass {
   }
 
  private:
-  const Taps& taps_;
+  const FixedTaps& taps_;
   std::size_t lanes_;  // bytes of one pixel column of a block
   std::size_t begin_byte_;
   std::size_t in_bytes_;
@@ -186,27 +97,28 @@ class HorizontalPass {
 
 /** One output row of the vertical pass. */
 template <typename RowAt>
-void weigh_rows(const Taps& down, int y, const RowAt& row_at, std::size_t bytes,
+void weigh_rows(const FixedTaps& down, int y, const RowAt& row_at, std::size_t bytes,
                 std::uint8_t* out) {
   const int first = down.first[static_cast<std::size_t>(y)];
   add_weighted_rows([&](int k) { return row_at(first + k); }, down.weights_of(y),
                     down.count[static_cast<std::size_t>(y)], bytes, out);
 }
 
-void scale_x(const Image& source, const Taps& across, Image& out) {
+void scale_x(const Image& source, const FixedTaps& across, Image& out) {
   HorizontalPass pass(across, source.channels);
   const auto row_at = [&](int y) { return source.row(y); };
   for (int y = 0; y < out.height; y += kBlock) pass.run(y, out.height, row_at, out.row(y));
 }
 
-void scale_y(const Image& source, const Taps& down, Image& out) {
+void scale_y(const Image& source, const FixedTaps& down, Image& out) {
   const auto row_at = [&](int y) { return source.row(y); };
   for (int y = 0; y < out.height; ++y) weigh_rows(down, y, row_at, source.row_bytes(), out.row(y));
 }
 
 /** Rows scaled along x wait in a ring just large enough for one output row, so that they stay in
  * the cache. */
-void scale_x_then_y(const Image& source, const Taps& across, const Taps& down, Image& out) {
+void scale_x_then_y(const Image& source, const FixedTaps& across, const FixedTaps& down,
+                    Image& out) {
   HorizontalPass pass(across, source.channels);
   const int most_taps = *std::max_element(down.count.begin(), down.count.end());
   const int ring_rows = (most_taps + 2 * kBlock - 1) / kBlock * kBlock;
@@ -226,7 +138,8 @@ void scale_x_then_y(const Image& source, const Taps& across, const Taps& down, I
   }
 }
 
-void scale_y_then_x(const Image& source, const Taps& across, const Taps& down, Image& out) {
+void scale_y_then_x(const Image& source, const FixedTaps& across, const FixedTaps& down,
+                    Image& out) {
   HorizontalPass pass(across, source.channels);
   Image block(source.width, kBlock, source.channels);
   const auto row_at = [&](int y) { return source.row(y); };
@@ -278,8 +191,14 @@ Image resize_crop(const Image& source, Box box, int width, int height, Filter fi
   const bool vertical_first = lost_rows > 0 && lost_rows > 2 * lost_columns;
 
   Image out(width, height, source.channels);
-  const auto across = [&] { return make_taps(source.width, box.left, box.right, width, filter); };
-  const auto down = [&] { return make_taps(source.height, box.top, box.bottom, height, filter); };
+  const auto across = [&] {
+    return make_taps<std::int32_t>(source.width, box.left, box.right, width, filter,
+                                   to_fixed_point);
+  };
+  const auto down = [&] {
+    return make_taps<std::int32_t>(source.height, box.top, box.bottom, height, filter,
+                                   to_fixed_point);
+  };
   if (!scales_y)
     scale_x(source, across(), out);
   else if (!scales_x)

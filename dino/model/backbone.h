@@ -9,13 +9,18 @@
 #include <optional>
 #include <vector>
 
+#include "dino/arch/architecture.h"
 #include "dino/recipe/recipe.h"
 
 namespace dino::model {
 
 /** Arithmetic of matrix products and stored activations; parameters, norms, softmax and losses stay
  * fp32. */
-enum class Precision { Fp32, Bf16 };
+enum class Precision {
+  Fp32,
+  Bf16,
+  Int8,  ///< frozen ViTs on the CPU: linear layers of the blocks in 8 bits; fp32 elsewhere
+};
 
 /** One batch of equally sized crops. */
 struct CropGroup {
@@ -34,10 +39,17 @@ struct GroupFeatures {
 
 /** Features for use. Patch index = y * grid_width + x. */
 struct Features {
-  torch::Tensor cls;      ///< [B, D] fp32, final-normed
-  torch::Tensor patches;  ///< [B, P, D] fp32, final-normed
-  int grid_height = 0;    ///< H / patch
-  int grid_width = 0;     ///< W / patch
+  torch::Tensor cls;        ///< [B, D] fp32
+  torch::Tensor patches;    ///< [B, P, D] fp32
+  int grid_height = 0;      ///< H / patch
+  int grid_width = 0;       ///< W / patch
+  torch::Tensor registers;  ///< [B, R, D] fp32; undefined without registers
+};
+
+/** Which queries an attention map is wanted for. */
+enum class AttentionRows {
+  Prefix,  ///< CLS and registers: what pictures need
+  All,
 };
 
 /** A module whose named_parameters() carry the official DINO names. Not thread-safe while training;
@@ -50,23 +62,44 @@ class Backbone : public torch::nn::Module {
    * crops). Keeps the graph if gradients are on. */
   virtual std::vector<GroupFeatures> forward_groups(const std::vector<CropGroup>& groups,
                                                     Tokens tokens) = 0;
-  /** Features of images [B, C, H, W] fp32, normalised; H and W at least one patch (the remainder
-   * right and below is dropped, as the reference does). */
+  /** L: what layers() can be asked for. */
+  virtual int depth() const = 0;
+  /** Final-normed features of images [B, C, H, W] fp32, normalised; H and W at least one patch (the
+   * remainder right and below is dropped, as the reference does). */
   virtual Features forward_features(const torch::Tensor& images) = 0;
-  /** Output tokens [B, N, D] of the last n blocks, oldest first, each through the final norm if
-   * `norm` (get_intermediate_layers of the reference). */
-  virtual std::vector<torch::Tensor> last_layers(const torch::Tensor& images, int n,
-                                                 bool norm = true) = 0;
-  /** Softmax attention of the last block: [B, h, N, N] fp32. Throws Error{Usage} where the
-   * architecture has none. */
-  virtual torch::Tensor last_attention(const torch::Tensor& images) = 0;
+  /** Outputs of the given blocks (0 to depth() - 1, any order, -1 = the last; returned in the order
+   * asked for), each through the network's final norm if `norm` (get_intermediate_layers of the
+   * reference). Throws Error{Usage} on a block that is not there. */
+  virtual std::vector<Features> layers(const torch::Tensor& images, const std::vector<int>& blocks,
+                                       bool norm = true) = 0;
+  /** Softmax attention of a block (-1 = the last): [B, h, N, N] fp32, or [B, h, 1 + R, N] for the
+   * prefix rows. The normal path does not pay for it. Throws Error{Usage} where the architecture
+   * has none. */
+  virtual torch::Tensor attention(const torch::Tensor& images, int block = -1,
+                                  AttentionRows rows = AttentionRows::All) = 0;
   /** Precision of the matrix products. Default fp32. */
   virtual void set_precision(Precision precision) = 0;
+  /** Promises that the parameters will not change any more, and puts the module into eval mode:
+   * features for use may then run on weights repacked for this machine. */
+  virtual void freeze();
 };
 
-/** Builds the recipe's architecture with the reference's initialisation. `image_size` px is the
- * global crop size (the position table's grid); `drop_path` is 0 for a teacher. Draws from
- * `generator`. Throws Error{Config} on an unknown arch or sizes that do not fit. */
+/** The n last blocks of a network of `depth`, oldest first: what layers() takes. Throws
+ * Error{Usage} if there are not so many. */
+std::vector<int> last_blocks(int n, int depth);
+/** `block` with -1, -2, ... counted from the last of `depth`. Throws Error{Usage} outside. */
+int block_index(int block, int depth);
+
+/** Builds the architecture with the reference's initialisation. `drop_path` is the rate of the last
+ * block (0 for a teacher and for use). Draws from `generator`; without one, matrices hold whatever
+ * memory held. */
+std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture, double drop_path,
+                                        torch::Generator generator);
+
+/** The architecture a recipe's [backbone] asks for; `image_size` px is the global crop size (the
+ * position table's grid). Throws Error{Config} on an unknown arch or sizes that do not fit. */
+arch::Architecture architecture_of(const recipe::Backbone& options, int channels, int image_size);
+/** The backbone of a recipe. */
 std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int channels,
                                         int image_size, double drop_path,
                                         torch::Generator generator);

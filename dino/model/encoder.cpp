@@ -3,6 +3,8 @@
 
 #include <torch/torch.h>
 
+#include "dino/model/rope.h"
+
 namespace dino::model {
 
 void TokenLayout::add(std::int64_t sequences, std::int64_t tokens) {
@@ -28,26 +30,46 @@ torch::Tensor TokenLayout::cls_rows() const {
   return torch::cat(parts);
 }
 
-Block::Block(const EncoderOptions& options, torch::Generator generator) {
-  const auto dim = options.dim;
+Block::Block(const arch::Vit& vit, torch::Generator generator) {
+  constexpr double kLayerScaleInit = 1e-5;
+  const auto dim = vit.dim;
+  const auto add_layer_scale = [&](const char* name) {
+    if (!vit.layer_scale) return torch::Tensor();
+    return register_module(name, std::make_shared<torch::nn::Module>())
+        ->register_parameter("gamma", torch::full({dim}, kLayerScaleInit));
+  };
   norm1 = register_module("norm1", make_norm(dim));
   auto attn = register_module("attn", std::make_shared<torch::nn::Module>());
-  qkv = attn->register_module("qkv", make_linear(dim, 3 * dim, generator));
+  qkv = attn->register_module("qkv", make_linear(dim, 3 * dim, generator, vit.qkv_bias));
   proj = attn->register_module("proj", make_linear(dim, dim, generator));
+  ls1 = add_layer_scale("ls1");
   norm2 = register_module("norm2", make_norm(dim));
   auto mlp = register_module("mlp", std::make_shared<torch::nn::Module>());
-  fc1 = mlp->register_module("fc1", make_linear(dim, options.hidden, generator));
-  fc2 = mlp->register_module("fc2", make_linear(options.hidden, dim, generator));
+  if (vit.ffn == arch::Ffn::Mlp) {
+    fc1 = mlp->register_module("fc1", make_linear(dim, vit.hidden, generator));
+    fc2 = mlp->register_module("fc2", make_linear(vit.hidden, dim, generator));
+  } else {
+    fc1 = mlp->register_module("w12", make_linear(dim, 2 * vit.hidden, generator));
+    fc2 = mlp->register_module("w3", make_linear(vit.hidden, dim, generator));
+  }
+  ls2 = add_layer_scale("ls2");
+  if (vit.mask_key_bias && vit.qkv_bias) {
+    key_mask = torch::ones({3 * dim});
+    key_mask.narrow(0, dim, dim).zero_();
+  }
 }
 
-torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequences,
+torch::Tensor Block::qkv_bias() const {
+  return key_mask.defined() ? qkv->bias * key_mask.to(qkv->bias.device()) : qkv->bias;
+}
+
+torch::Tensor draw_drop_path(double drop_path, std::int64_t depth, std::int64_t sequences,
                              torch::Generator generator) {
-  if (options.drop_path <= 0) return {};
+  if (drop_path <= 0) return {};
   const torch::NoGradGuard no_grad;
-  torch::Tensor factors = torch::ones({options.depth, 2, sequences});
-  for (std::int64_t i = 1; i < options.depth; ++i) {  // block 0 never drops
-    const double keep =
-        1.0 - options.drop_path * static_cast<double>(i) / static_cast<double>(options.depth - 1);
+  torch::Tensor factors = torch::ones({depth, 2, sequences});
+  for (std::int64_t i = 1; i < depth; ++i) {  // block 0 never drops
+    const double keep = 1.0 - drop_path * static_cast<double>(i) / static_cast<double>(depth - 1);
     factors[i].bernoulli_(keep, generator).div_(keep);
   }
   return factors;
@@ -63,35 +85,60 @@ torch::Tensor factors_per_row(const torch::Tensor& factors, const TokenLayout& l
   return torch::cat(parts);
 }
 
-torch::Tensor block_forward(const Block& block, const EncoderOptions& options,
-                            const torch::Tensor& x, const TokenLayout& layout,
-                            const torch::Tensor& drop, bool cls_only, Precision precision) {
-  const std::int64_t dim = options.dim, heads = options.heads, head_dim = dim / heads;
-  const torch::Tensor normed = layer_norm(x, *block.norm1);
-  const torch::Tensor cls_rows = cls_only ? layout.cls_rows().to(x.device()) : torch::Tensor();
-  const torch::Tensor qkv =
-      linear(normed, block.qkv->weight, block.qkv->bias, precision);  // [T, 3D]
+torch::Tensor split_heads(const torch::Tensor& qkv, const arch::Vit& vit, const BlockPass& pass,
+                          std::size_t group) {
+  const auto& g = pass.layout.groups[group];
+  const torch::Tensor parts = qkv.narrow(0, g.first_row, g.sequences * g.tokens)
+                                  .view({g.sequences, g.tokens, 3, vit.heads, vit.dim / vit.heads})
+                                  .permute({2, 0, 3, 1, 4});  // [3, B, h, N, d]
+  if (pass.rope.empty()) return parts;
+  const std::int64_t prefix = 1 + vit.registers;
+  return torch::stack({apply_rope(parts[0], pass.rope[group], prefix),
+                       apply_rope(parts[1], pass.rope[group], prefix), parts[2]});
+}
 
+torch::Tensor block_forward(const Block& block, const arch::Vit& vit, const torch::Tensor& x,
+                            const BlockPass& pass) {
+  const TokenLayout& layout = pass.layout;
+  const auto norm = [&](const torch::Tensor& tokens, const Affine& affine) {
+    return layer_norm(tokens, affine, vit.norm_eps);
+  };
+  const torch::Tensor qkv = linear(norm(x, *block.norm1), block.qkv->weight, block.qkv_bias(),
+                                   pass.precision);  // [T, 3D]
   std::vector<torch::Tensor> outputs;
-  for (const auto& group : layout.groups) {
-    const auto parts = qkv.narrow(0, group.first_row, group.sequences * group.tokens)
-                           .view({group.sequences, group.tokens, 3, heads, head_dim})
-                           .permute({2, 0, 3, 1, 4});  // [3, B, H, N, d]
-    const torch::Tensor query = cls_only ? parts[0].narrow(2, 0, 1) : parts[0];
+  for (std::size_t g = 0; g < layout.groups.size(); ++g) {
+    const torch::Tensor parts = split_heads(qkv, vit, pass, g);
+    const torch::Tensor query = pass.cls_only ? parts[0].narrow(2, 0, 1) : parts[0];
     outputs.push_back(at::scaled_dot_product_attention(query, parts[1], parts[2])
                           .transpose(1, 2)
-                          .reshape({-1, dim}));
+                          .reshape({-1, vit.dim}));
   }
-  const auto scaled = [&](const torch::Tensor& branch, std::int64_t which) {
-    if (!drop.defined()) return branch;
-    return branch * (cls_only ? drop[which] : factors_per_row(drop[which], layout)).unsqueeze(1);
+  const auto scaled = [&](torch::Tensor branch, const torch::Tensor& gain, std::int64_t which) {
+    if (gain.defined()) branch = branch * gain;
+    if (!pass.drop.defined()) return branch;
+    const torch::Tensor factors = pass.drop[which];
+    return branch * (pass.cls_only ? factors : factors_per_row(factors, layout)).unsqueeze(1);
   };
-  torch::Tensor out = cls_only ? x.index_select(0, cls_rows) : x;
-  out =
-      out + scaled(linear(torch::cat(outputs), block.proj->weight, block.proj->bias, precision), 0);
-  const torch::Tensor hidden = at::gelu(
-      linear(layer_norm(out, *block.norm2), block.fc1->weight, block.fc1->bias, precision));
-  return out + scaled(linear(hidden, block.fc2->weight, block.fc2->bias, precision), 1);
+  torch::Tensor out = pass.cls_only ? x.index_select(0, layout.cls_rows().to(x.device())) : x;
+  out = out +
+        scaled(linear(torch::cat(outputs), block.proj->weight, block.proj->bias, pass.precision),
+               block.ls1, 0);
+  torch::Tensor hidden =
+      linear(norm(out, *block.norm2), block.fc1->weight, block.fc1->bias, pass.precision);
+  if (vit.ffn == arch::Ffn::Mlp) {
+    hidden = at::gelu(hidden);
+  } else {
+    const auto halves = hidden.chunk(2, 1);
+    hidden = at::silu(halves[0]) * halves[1];  // [T, 2 hidden] -> [T, hidden]
+  }
+  return out +
+         scaled(linear(hidden, block.fc2->weight, block.fc2->bias, pass.precision), block.ls2, 1);
+}
+
+bool can_fuse(const arch::Vit& vit) {
+  return vit.ffn == arch::Ffn::Mlp && !vit.layer_scale && vit.qkv_bias && !vit.mask_key_bias &&
+         vit.positions != arch::Positions::Rope && vit.norm_eps == kNormEps &&
+         vit.dim / vit.heads % 2 == 0;
 }
 
 }  // namespace dino::model

@@ -1,14 +1,16 @@
 // The stack of pre-norm transformer blocks (Dosovitskiy et al. 2021; DINO's vision_transformer.py)
 // over packed tokens:
-//   x += Attention(LN1 x);  x += MLP(LN2 x).
-// The tokens of all crops lie one after another in one [T, D] matrix, so every linear layer runs
-// once whatever the crop sizes; only attention looks at the layout.
+//   x += ls1 * Attention(LN1 x);  x += ls2 * FFN(LN2 x),
+// with the options of the later generations: layer scale, SwiGLU, rotary positions, masked key
+// bias. The tokens of all crops lie one after another in one [T, D] matrix, so every linear layer
+// runs once whatever the crop sizes; only attention looks at the layout.
 #pragma once
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include <vector>
 
+#include "dino/arch/architecture.h"
 #include "dino/model/backbone.h"
 #include "dino/model/layers.h"
 
@@ -19,7 +21,7 @@ namespace dino::model {
 struct TokenLayout {
   struct Group {
     std::int64_t sequences = 0;  ///< B
-    std::int64_t tokens = 0;     ///< N of each, CLS included
+    std::int64_t tokens = 0;     ///< N of each, CLS and registers included
     std::int64_t first_row = 0;
   };
   std::vector<Group> groups;
@@ -30,36 +32,54 @@ struct TokenLayout {
   torch::Tensor cls_rows() const;  ///< [S] int64: the row of each sequence's CLS token
 };
 
-struct EncoderOptions {
-  std::int64_t dim = 384, depth = 12, heads = 6, hidden = 1536;
-  double drop_path = 0;  ///< of the last block; block i has drop_path * i / (depth - 1)
-};
-
-/** Parameters of one block under the official names (norm1, attn.qkv, attn.proj, norm2, mlp.fc1,
- * mlp.fc2). */
+/** Parameters of one block under the canonical names (norm1, attn.qkv, attn.proj, ls1.gamma, norm2,
+ * mlp.fc1, mlp.fc2 or mlp.w12, mlp.w3, ls2.gamma). */
 struct Block : torch::nn::Module {
-  Block(const EncoderOptions& options, torch::Generator generator);
-  std::shared_ptr<Affine> norm1, qkv, proj, norm2, fc1, fc2;
+  Block(const arch::Vit& vit, torch::Generator generator);
+  /** Of queries, keys and values, with the key third at zero if the architecture masks it. */
+  torch::Tensor qkv_bias() const;
+
+  std::shared_ptr<Affine> norm1, qkv, proj, norm2;
+  std::shared_ptr<Affine> fc1, fc2;  ///< SwiGLU: w12 and w3
+  torch::Tensor ls1, ls2;            ///< [D]; undefined without layer scale
+  torch::Tensor key_mask;            ///< [3D] constant; undefined unless the key bias is masked
 };
 
 /** Factors of the two residual branches of each block, per sequence: [depth, 2, S]; 0 drops the
- * branch, else 1/keep. Undefined = no dropping. */
-torch::Tensor draw_drop_path(const EncoderOptions& options, std::int64_t sequences,
+ * branch, else 1/keep; block i drops with drop_path * i / (depth - 1). Undefined = no dropping. */
+torch::Tensor draw_drop_path(double drop_path, std::int64_t depth, std::int64_t sequences,
                              torch::Generator generator);
 
 /** Factors of one branch, [S], repeated for every token of their sequence: [T]. */
 torch::Tensor factors_per_row(const torch::Tensor& factors, const TokenLayout& layout);
 
+/** What a pass through a block needs besides its input. */
+struct BlockPass {
+  const TokenLayout& layout;
+  const std::vector<torch::Tensor>& rope;  ///< per group [2, P, d]; empty without RoPE
+  torch::Tensor drop = {};                 ///< [2, S] or undefined
+  bool cls_only = false;                   ///< compute nothing but the CLS rows
+  Precision precision = Precision::Fp32;
+};
+
+/** Queries, keys and values of a group, rotated: [3, B, h, N, d]. `qkv` [T, 3D] are the packed
+ * projections. */
+torch::Tensor split_heads(const torch::Tensor& qkv, const arch::Vit& vit, const BlockPass& pass,
+                          std::size_t group);
+
 /** Plain composition of one block; differentiable on any device. x [T, D] fp32 -> [T, D], or [S, D]
- * (CLS rows only) if cls_only. drop [2, S] or undefined. */
-torch::Tensor block_forward(const Block& block, const EncoderOptions& options,
-                            const torch::Tensor& x, const TokenLayout& layout,
-                            const torch::Tensor& drop, bool cls_only, Precision precision);
+ * (CLS rows only). */
+torch::Tensor block_forward(const Block& block, const arch::Vit& vit, const torch::Tensor& x,
+                            const BlockPass& pass);
+
+/** True if fused_encoder() covers this architecture: DINO's own blocks, with heads of even width.
+ */
+bool can_fuse(const arch::Vit& vit);
 
 /** All blocks in one autograd node with hand-written forward and backward on the CPU; same results
  * as the plain composition up to rounding. */
 torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
-                            const EncoderOptions& options, const torch::Tensor& x,
+                            const arch::Vit& options, const torch::Tensor& x,
                             const TokenLayout& layout, const torch::Tensor& drop, bool cls_only,
                             Precision precision);
 

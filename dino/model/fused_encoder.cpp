@@ -138,7 +138,7 @@ Weights cast_weights(const Tensor* p, torch::Dtype type) {
 
 /** What the passes over one batch share. */
 struct Pass {
-  EncoderOptions options;
+  arch::Vit options;
   TokenLayout layout;
   torch::Dtype type = torch::kFloat32;
   bool cls_only = false;  ///< the last block computes nothing but the CLS rows
@@ -488,7 +488,7 @@ struct Tape : torch::CustomClassHolder {
   std::vector<std::vector<std::int64_t>> shapes;  ///< of the parameters
 };
 
-Pass make_pass(at::TensorList inputs, const EncoderOptions& options, const TokenLayout& layout,
+Pass make_pass(at::TensorList inputs, const arch::Vit& options, const TokenLayout& layout,
                const Tensor& drop, bool cls_only, torch::Dtype type) {
   Pass pass{.options = options,
             .layout = layout,
@@ -506,7 +506,7 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
  public:
   // inputs: the tokens, then kPerBlock parameters per block.
   static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList inputs,
-                        const EncoderOptions& options, const TokenLayout& layout,
+                        const arch::Vit& options, const TokenLayout& layout,
                         const std::optional<Tensor>& drop, bool cls_only, torch::Dtype type) {
     auto tape = c10::make_intrusive<Tape>();
     tape->pass = make_pass(inputs, options, layout, drop.value_or(Tensor()), cls_only, type);
@@ -543,11 +543,11 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
 
 }  // namespace
 
-Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
-                     const EncoderOptions& options, const Tensor& x, const TokenLayout& layout,
-                     const Tensor& drop, bool cls_only, Precision precision) {
+Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks, const arch::Vit& options,
+                     const Tensor& x, const TokenLayout& layout, const Tensor& drop, bool cls_only,
+                     Precision precision) {
   const torch::Dtype type = dtype_of(precision);
-  DINO_ASSERT(options.dim / options.heads % 2 == 0);
+  DINO_ASSERT(can_fuse(options));
   std::vector<Tensor> inputs = {x};
   for (const auto& block : blocks) {
     for (auto& parameter : parameters(*block)) inputs.push_back(std::move(parameter));

@@ -11,10 +11,10 @@ Affine::Affine(std::vector<std::int64_t> weight_shape, std::int64_t bias_count) 
   if (bias_count > 0) bias = register_parameter("bias", torch::zeros({bias_count}));
 }
 
-std::shared_ptr<Affine> make_linear(std::int64_t in, std::int64_t out, torch::Generator generator) {
-  auto layer = std::make_shared<Affine>(std::vector<std::int64_t>{out, in}, out);
-  const torch::NoGradGuard no_grad;
-  layer->weight.normal_(0.0, 0.02, generator);
+std::shared_ptr<Affine> make_linear(std::int64_t in, std::int64_t out, torch::Generator generator,
+                                    bool bias) {
+  auto layer = std::make_shared<Affine>(std::vector<std::int64_t>{out, in}, bias ? out : 0);
+  init_normal(layer->weight, 0.02, generator);
   return layer;
 }
 
@@ -25,7 +25,14 @@ std::shared_ptr<Affine> make_norm(std::int64_t dim) {
   return norm;
 }
 
+void init_normal(torch::Tensor& tensor, double deviation, torch::Generator generator) {
+  if (!generator.defined()) return;
+  const torch::NoGradGuard no_grad;
+  tensor.normal_(0.0, deviation, generator);
+}
+
 void init_uniform(torch::Tensor& tensor, std::int64_t fan_in, torch::Generator generator) {
+  if (!generator.defined()) return;
   const torch::NoGradGuard no_grad;
   const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
   tensor.uniform_(-bound, bound, generator);
@@ -37,9 +44,8 @@ torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const 
   return at::linear(x.to(type), weight.to(type), bias.defined() ? bias.to(type) : bias);
 }
 
-torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm) {
-  return at::layer_norm(x.to(torch::kFloat32), {norm.weight.size(0)}, norm.weight, norm.bias,
-                        kNormEps);
+torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm, double eps) {
+  return at::layer_norm(x.to(torch::kFloat32), {norm.weight.size(0)}, norm.weight, norm.bias, eps);
 }
 
 }  // namespace dino::model

@@ -7,6 +7,8 @@
 
 namespace dino::model {
 
+inline constexpr double kNormEps = 1e-6;  ///< of DINO and DINOv2
+
 /** A weight and (optionally) a bias under their official names; no arithmetic of its own. Holds
  * linear layers and norms. */
 struct Affine : torch::nn::Module {
@@ -16,9 +18,13 @@ struct Affine : torch::nn::Module {
 
 /** A linear layer with the reference's initialisation: weight normal of standard deviation 0.02
  * (its truncation at +-2 never acts), bias 0. */
-std::shared_ptr<Affine> make_linear(std::int64_t in, std::int64_t out, torch::Generator generator);
+std::shared_ptr<Affine> make_linear(std::int64_t in, std::int64_t out, torch::Generator generator,
+                                    bool bias = true);
 /** A LayerNorm's gain 1 and bias 0. */
 std::shared_ptr<Affine> make_norm(std::int64_t dim);
+/** Normal around 0. Without a generator, here and below, values are left as they are: a file is
+ * about to give them. */
+void init_normal(torch::Tensor& tensor, double deviation, torch::Generator generator);
 /** Uniform in +-1/sqrt(fan_in): Torch's default for linear and convolution layers. */
 void init_uniform(torch::Tensor& tensor, std::int64_t fan_in, torch::Generator generator);
 
@@ -26,13 +32,11 @@ void init_uniform(torch::Tensor& tensor, std::int64_t fan_in, torch::Generator g
  */
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                      Precision precision);
-/** LayerNorm over the last axis in fp32, eps 1e-6; fp32 result. */
-torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm);
+/** LayerNorm over the last axis in fp32; fp32 result. */
+torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm, double eps = kNormEps);
 
 inline torch::Dtype dtype_of(Precision precision) {
   return precision == Precision::Bf16 ? torch::kBFloat16 : torch::kFloat32;
 }
-
-inline constexpr double kNormEps = 1e-6;
 
 }  // namespace dino::model

@@ -7,22 +7,20 @@
 #include <string>
 
 #include "dino/base/error.h"
-#include "dino/model/layers.h"
+#include "dino/model/conv_layers.h"
 
 namespace dino::model {
 namespace {
 
-constexpr double kBatchNormEps = 1e-5;
-constexpr double kBatchNormMomentum = 0.1;  // weight of the newest batch in the running statistics
-constexpr std::int64_t kExpansion = 4;      // a block's output channels over its width
+constexpr std::int64_t kExpansion = 4;  // a block's output channels over its width
 
 /** A convolution without bias as a module of one parameter, so that its name is torchvision's. */
-std::shared_ptr<Affine> make_convolution(std::int64_t in, std::int64_t out, std::int64_t kernel,
-                                         const torch::Generator& generator) {
+std::shared_ptr<Affine> make_filters(std::int64_t in, std::int64_t out, std::int64_t kernel,
+                                     const torch::Generator& generator) {
   auto conv = std::make_shared<Affine>(std::vector<std::int64_t>{out, in, kernel, kernel}, 0);
   const torch::NoGradGuard no_grad;
   const auto fan_out = static_cast<double>(out * kernel * kernel);
-  conv->weight.normal_(0.0, std::sqrt(2.0 / fan_out), generator);
+  init_normal(conv->weight, std::sqrt(2.0 / fan_out), generator);
   return conv;
 }
 
@@ -33,42 +31,21 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, std:
 
 }  // namespace
 
-struct BatchNorm : Affine {
-  explicit BatchNorm(std::int64_t channels) : Affine({channels}, channels) {
-    const torch::NoGradGuard no_grad;
-    weight.fill_(1.0);
-    running_mean = register_buffer("running_mean", torch::zeros({channels}));
-    running_var = register_buffer("running_var", torch::ones({channels}));
-  }
-
-  torch::Tensor operator()(const torch::Tensor& x, bool batch_statistics) const {
-    if (batch_statistics && x.numel() == x.size(1)) {
-      fail(ErrorKind::Config,
-           "[backbone] resnet50 cannot normalise by a batch of one value per channel: use a batch "
-           "of 2 or more, or crops larger than 32 px");
-    }
-    return at::batch_norm(x, weight, bias, running_mean, running_var, batch_statistics,
-                          kBatchNormMomentum, kBatchNormEps, /*cudnn_enabled=*/true);
-  }
-
-  torch::Tensor running_mean, running_var;
-};
-
 /** 1x1 to `width`, 3x3 with the stride, 1x1 to 4 `width`, around a shortcut. */
 struct Bottleneck : torch::nn::Module {
   Bottleneck(std::int64_t in, std::int64_t width, std::int64_t stride_of_block,
              const torch::Generator& generator)
       : stride(stride_of_block) {
     const std::int64_t out = width * kExpansion;
-    conv1 = register_module("conv1", make_convolution(in, width, 1, generator));
+    conv1 = register_module("conv1", make_filters(in, width, 1, generator));
     bn1 = register_module("bn1", std::make_shared<BatchNorm>(width));
-    conv2 = register_module("conv2", make_convolution(width, width, 3, generator));
+    conv2 = register_module("conv2", make_filters(width, width, 3, generator));
     bn2 = register_module("bn2", std::make_shared<BatchNorm>(width));
-    conv3 = register_module("conv3", make_convolution(width, out, 1, generator));
+    conv3 = register_module("conv3", make_filters(width, out, 1, generator));
     bn3 = register_module("bn3", std::make_shared<BatchNorm>(out));
     if (stride == 1 && in == out) return;
     auto downsample = register_module("downsample", std::make_shared<torch::nn::Module>());
-    shortcut = downsample->register_module("0", make_convolution(in, out, 1, generator));
+    shortcut = downsample->register_module("0", make_filters(in, out, 1, generator));
     shortcut_norm = downsample->register_module("1", std::make_shared<BatchNorm>(out));
   }
 
@@ -88,7 +65,7 @@ struct Bottleneck : torch::nn::Module {
 
 ResNet50::ResNet50(std::int64_t channels, torch::Generator generator) {
   constexpr std::array<std::int64_t, 4> kBlocks = {3, 4, 6, 3};
-  conv1_ = register_module("conv1", make_convolution(channels, 64, 7, generator));
+  conv1_ = register_module("conv1", make_filters(channels, 64, 7, generator));
   bn1_ = register_module("bn1", std::make_shared<BatchNorm>(64));
   std::int64_t in = 64;
   for (std::size_t stage = 0; stage < kBlocks.size(); ++stage) {
@@ -136,20 +113,23 @@ std::vector<GroupFeatures> ResNet50::forward_groups(const std::vector<CropGroup>
 Features ResNet50::forward_features(const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
   const torch::Tensor map = last_map(images, /*batch_statistics=*/false).to(torch::kFloat32);
-  return {map.mean({2, 3}), map.flatten(2).transpose(1, 2).contiguous(),
-          static_cast<int>(map.size(2)), static_cast<int>(map.size(3))};
+  Features features;
+  features.cls = map.mean({2, 3});                                 // [B, D]
+  features.patches = map.flatten(2).transpose(1, 2).contiguous();  // [B, P, D]
+  features.grid_height = static_cast<int>(map.size(2));
+  features.grid_width = static_cast<int>(map.size(3));
+  return features;
 }
 
-std::vector<torch::Tensor> ResNet50::last_layers(const torch::Tensor& images, int n,
-                                                 bool /*norm*/) {
-  if (n != 1)
-    fail(ErrorKind::Usage, "[last_layers] {} layers asked for: resnet50 has only its last", n);
-  const Features features = forward_features(images);
-  return {torch::cat({features.cls.unsqueeze(1), features.patches}, 1)};  // [B, 1 + P, D]
+std::vector<Features> ResNet50::layers(const torch::Tensor& images, const std::vector<int>& blocks,
+                                       bool /*norm*/) {
+  for (const int block : blocks) block_index(block, depth());
+  return std::vector<Features>(blocks.size(), forward_features(images));
 }
 
-torch::Tensor ResNet50::last_attention(const torch::Tensor& /*images*/) {
-  fail(ErrorKind::Usage, "[last_attention] resnet50 has no attention: use a ViT");
+torch::Tensor ResNet50::attention(const torch::Tensor& /*images*/, int /*block*/,
+                                  AttentionRows /*rows*/) {
+  fail(ErrorKind::Usage, "[attention] resnet50 has no attention: use a ViT");
 }
 
 std::shared_ptr<Backbone> make_resnet50(int channels, torch::Generator generator) {

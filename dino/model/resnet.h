@@ -15,8 +15,8 @@ struct Affine;
 struct Bottleneck;
 struct BatchNorm;
 
-/** Parameter and buffer names are torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...) but
- * for num_batches_tracked, which nothing reads. forward_groups() in training mode normalises by
+/** Parameter and buffer names are torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...).
+ * forward_groups() in training mode normalises by
  * each group's own batch and updates the running statistics; the features for use always normalise
  * by the running statistics, so that they do not depend on the batch. A DINO teacher stays in
  * training mode. */
@@ -29,10 +29,12 @@ class ResNet50 : public Backbone {
   std::vector<GroupFeatures> forward_groups(const std::vector<CropGroup>& groups,
                                             Tokens tokens) override;
   Features forward_features(const torch::Tensor& images) override;
-  /** Only n = 1: pooled feature and last map, [B, 1 + P, D]; there is no final norm. */
-  std::vector<torch::Tensor> last_layers(const torch::Tensor& images, int n, bool norm) override;
+  int depth() const override { return 1; }
+  /** Pooled feature and last map; there is no final norm. */
+  std::vector<Features> layers(const torch::Tensor& images, const std::vector<int>& blocks,
+                               bool norm) override;
   /** Throws Error{Usage}. */
-  torch::Tensor last_attention(const torch::Tensor& images) override;
+  torch::Tensor attention(const torch::Tensor& images, int block, AttentionRows rows) override;
   void set_precision(Precision precision) override { precision_ = precision; }
 
  private:

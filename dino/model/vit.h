@@ -1,38 +1,47 @@
-// The Vision Transformer of DINO (vision_transformer.py): patch embedding, CLS token, learned
-// positions, encoder, final norm.
+// The Vision Transformer of DINO, DINOv2 and DINOv3 (vision_transformer.py of each): patch
+// embedding, CLS token, registers, learned or rotary positions, encoder, final norm. What differs
+// between the generations is data: arch::Vit.
 #pragma once
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <map>
+#include <memory>
+#include <mutex>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "dino/model/backbone.h"
 #include "dino/model/encoder.h"
+#include "dino/model/frozen_vit.h"
+#include "dino/model/rope.h"
 
 namespace dino::model {
 
 struct VitOptions {
-  EncoderOptions encoder;
-  std::int64_t patch_size = 16;  ///< px
-  std::int64_t channels = 3;
-  std::int64_t image_size =
-      224;  ///< px; the position table has (image_size / patch_size)^2 patch rows
-  bool mask_token =
-      false;  ///< masked crops replace patches by a learned token (iBOT); DINO has none
+  double drop_path = 0;  ///< stochastic depth of the last block, linear from 0
+  RopeAugment rope_augment = {};
+  torch::Dtype rope_type = torch::kFloat32;  ///< of the rotation tables
 };
 
 class VisionTransformer : public Backbone {
  public:
-  VisionTransformer(const VitOptions& options, torch::Generator generator);
+  /** `architecture` is of Family::Vit. */
+  VisionTransformer(const arch::Architecture& architecture, const VitOptions& options,
+                    torch::Generator generator);
 
-  std::int64_t dim() const override { return options_.encoder.dim; }
+  std::int64_t dim() const override { return vit().dim; }
+  int depth() const override { return static_cast<int>(vit().depth); }
   std::vector<GroupFeatures> forward_groups(const std::vector<CropGroup>& groups,
                                             Tokens tokens) override;
   Features forward_features(const torch::Tensor& images) override;
-  std::vector<torch::Tensor> last_layers(const torch::Tensor& images, int n, bool norm) override;
-  torch::Tensor last_attention(const torch::Tensor& images) override;
-  void set_precision(Precision precision) override { precision_ = precision; }
-  /** false: compose Torch operations instead of the fused CPU node (the reference for tests; what
+  std::vector<Features> layers(const torch::Tensor& images, const std::vector<int>& blocks,
+                               bool norm) override;
+  torch::Tensor attention(const torch::Tensor& images, int block, AttentionRows rows) override;
+  void set_precision(Precision precision) override;
+  void freeze() override;
+  /** false: compose Torch operations instead of the fused CPU nodes (the reference for tests; what
    * other devices use). Default true. */
   void set_fused(bool fused) { fused_ = fused; }
 
@@ -40,28 +49,54 @@ class VisionTransformer : public Backbone {
   struct Packed {
     torch::Tensor tokens;  ///< [T, D]
     TokenLayout layout;
+    std::vector<std::pair<std::int64_t, std::int64_t>> grids;  ///< per group, height and width
   };
+  const arch::Vit& vit() const { return architecture_.vit; }
+  std::int64_t prefix() const { return 1 + vit().registers; }
+  void check_images(const torch::Tensor& images) const;
   Packed embed(const std::vector<CropGroup>& groups);
   torch::Tensor compose_embed(const std::vector<CropGroup>& groups,
                               const std::vector<torch::Tensor>& positions,
                               const TokenLayout& layout) const;
+  std::vector<torch::Tensor> rope_tables(const Packed& packed) const;
   /** All blocks: [T, D] -> [T, D], or the CLS rows [S, D]. */
   torch::Tensor encode(const Packed& packed, bool cls_only);
-  std::int64_t grid(std::int64_t pixels) const;
+  /** Tokens [T, D] after the blocks before `block`. */
+  torch::Tensor encode_before(const Packed& packed, int block);
+  /** The final norm of tokens [B, N, D]; `local` crops may have their own in training. */
+  torch::Tensor final_norm(const torch::Tensor& tokens, bool local = false) const;
+  Features split_tokens(const torch::Tensor& tokens, std::int64_t grid_height,
+                        std::int64_t grid_width) const;
+  /** The repacked network if this one is frozen and runs on the CPU, else null. */
+  std::shared_ptr<const FrozenVit> engine() const;
+  FrozenVit::Input frozen_input(const torch::Tensor& images) const;
 
+  /** What is made once for a frozen network; guarded by its mutex. */
+  struct Frozen {
+    std::mutex mutex;
+    std::shared_ptr<const FrozenVit> engine;  ///< made at the first use
+    /** Positions and rotations by grid height, grid width, square image. */
+    std::map<std::tuple<std::int64_t, std::int64_t, bool>, std::pair<torch::Tensor, torch::Tensor>>
+        tables;
+  };
+
+  arch::Architecture architecture_;
   VitOptions options_;
   torch::Generator generator_;
   Precision precision_ = Precision::Fp32;
   bool fused_ = true;
-  torch::Tensor cls_token_, pos_embed_, mask_token_;
+  std::unique_ptr<Frozen> frozen_;  ///< null until freeze()
+  torch::Tensor cls_token_, pos_embed_, register_tokens_, mask_token_;
   std::shared_ptr<Affine> patch_proj_, norm_;
+  std::shared_ptr<Affine> cls_norm_, local_cls_norm_;  ///< null unless the architecture has them
   std::vector<std::shared_ptr<Block>> blocks_;
 };
 
-/** The position table pos [1, 1 + M*M, D] for a grid of patches: as stored if the grid is M x M,
- * else CLS row as stored and the patch rows resampled bicubically with DINO's explicit scale (grid
- * + 0.1) / M, which moves the sampling points. Differentiable. */
+/** The position table pos [1, 1 + M*M, D] for a grid of patches of an image: as stored if the grid
+ * is M x M (and, as the reference asks, the image a square), else CLS row as stored and the patch
+ * rows resampled bicubically in the given mode. Differentiable. */
 torch::Tensor interpolate_positions(const torch::Tensor& pos, std::int64_t grid_height,
-                                    std::int64_t grid_width);
+                                    std::int64_t grid_width, arch::Positions mode,
+                                    bool square_image = true);
 
 }  // namespace dino::model

@@ -1,28 +1,32 @@
-// A backbone's weights with all that is needed to use them: architecture and preprocessing travel
-// in the file.
+// Backbones in files: our own weights, and every published form (dino/weights says how each is
+// read).
 #pragma once
+#include <filesystem>
 #include <memory>
-#include <string>
-#include <utility>
-#include <vector>
 
+#include "dino/arch/architecture.h"
 #include "dino/model/backbone.h"
-#include "dino/recipe/recipe.h"
+#include "dino/weights/read.h"
 
 namespace dino::model {
 
-/** Named weights of a network's backbone, and files of them for use. `preprocessing` travels in the
- * metadata. */
-struct WeightsInfo {
-  recipe::Backbone backbone;
-  int channels = 3;
-  int image_size = 224;  ///< px, of training's global crops
-  std::vector<double> mean, std;
+struct LoadedBackbone {
+  std::shared_ptr<Backbone> backbone;  ///< frozen
+  arch::Network network;
 };
-/** Writes backbone weights as safetensors whose metadata holds WeightsInfo (JSON under "dino").
- * Atomic. */
-void save_backbone(const std::string& path, const Backbone& backbone, const WeightsInfo& info);
-/** Reads such a file (or the newest weights of a run directory). Throws Error{Io|Format}. */
-std::pair<std::shared_ptr<Backbone>, WeightsInfo> load_backbone(const std::string& path);
+
+/** Writes a backbone as our safetensors, with its network in the metadata. Atomic. */
+void save_backbone(const std::filesystem::path& path, const Backbone& backbone,
+                   const arch::Network& network);
+
+/** Reads any weights that weights::read() reads, or the newest weights of a run directory. fp32
+ * tensors stay in the mapped file, without a copy; other types become fp32. Throws
+ * Error{Io|Format}.
+ */
+LoadedBackbone load_backbone(const std::filesystem::path& path,
+                             const weights::ReadOptions& options = {});
+
+/** A backbone whose tensors are those of `weights`, which it keeps alive. */
+std::shared_ptr<Backbone> make_backbone(const weights::Weights& weights);
 
 }  // namespace dino::model

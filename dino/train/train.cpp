@@ -182,18 +182,20 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   truncate_metrics(layout.metrics(), start.iteration);
   record_session(layout, request, start);
 
-  const model::WeightsInfo weights_info = {.backbone = recipe.backbone,
-                                           .channels = recipe.data.channels,
-                                           .image_size = recipe.crops.global_size,
-                                           .mean = recipe.crops.mean,
-                                           .std = recipe.crops.std};
+  const arch::Network network = {
+      .architecture =
+          model::architecture_of(recipe.backbone, recipe.data.channels, recipe.crops.global_size),
+      .preprocess = {.image_size = recipe.crops.global_size,
+                     .channels = recipe.data.channels,
+                     .mean = recipe.crops.mean,
+                     .std = recipe.crops.std}};
   model::Backbone& teacher = *model.teacher().backbone;
   TrainerHooks trainer_hooks;
   trainer_hooks.log = hooks.log;
   trainer_hooks.progress = hooks.progress;
   if (hooks.knn) trainer_hooks.knn = [&] { return hooks.knn(teacher); };
   trainer_hooks.save_teacher_weights = [&](const std::filesystem::path& path) {
-    model::save_backbone(path.string(), teacher, weights_info);
+    model::save_backbone(path.string(), teacher, network);
   };
   Trainer trainer(recipe, model, loader, *run, start, std::move(trainer_hooks));
   const Outcome outcome = trainer.run(stop);

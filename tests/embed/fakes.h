@@ -13,7 +13,7 @@
 
 namespace dino::embed::testing {
 
-/** Pixels by integer arithmetic, the same as in tests/golden/embed/make.py. */
+/** Pixels by integer arithmetic, the same as in tests/golden/data/eval_crop.py. */
 inline image::Image picture(int width, int height, int channels, int salt = 0) {
   image::Image image(width, height, channels);
   for (int y = 0; y < height; ++y)
@@ -74,11 +74,18 @@ class FakeBackbone : public model::Backbone {
         images.select(1, 0).unfold(1, patch_, patch_).unfold(2, patch_, patch_).flatten(3);
     const auto patches =
         torch::stack({cells.mean(3), cells.amin(3), cells.amax(3)}, 3);  // [B, gh, gw, 3]
-    return {patches.mean(torch::IntArrayRef{1, 2}), patches.flatten(1, 2),
-            static_cast<int>(patches.size(1)), static_cast<int>(patches.size(2))};
+    return {.cls = patches.mean(torch::IntArrayRef{1, 2}),
+            .patches = patches.flatten(1, 2),
+            .grid_height = static_cast<int>(patches.size(1)),
+            .grid_width = static_cast<int>(patches.size(2)),
+            .registers = {}};
   }
-  std::vector<torch::Tensor> last_layers(const torch::Tensor&, int, bool) override { return {}; }
-  torch::Tensor last_attention(const torch::Tensor& images) override {
+  int depth() const override { return 1; }
+  std::vector<model::Features> layers(const torch::Tensor&, const std::vector<int>&,
+                                      bool) override {
+    return {};
+  }
+  torch::Tensor attention(const torch::Tensor& images, int, model::AttentionRows) override {
     const auto means = forward_features(images).patches.select(2, 0);  // [B, P]
     std::vector<torch::Tensor> heads;
     for (int head = 1; head <= 2; ++head) {

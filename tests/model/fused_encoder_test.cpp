@@ -38,11 +38,10 @@ torch::Tensor weighed(const std::vector<GroupFeatures>& features) {
 
 TEST_P(FusedEncoderTest, EqualsPlainComposition) {
   const Case& c = GetParam();
-  VitOptions options{
-      .encoder = {.dim = 40, .depth = 3, .heads = 2, .hidden = 72, .drop_path = c.drop_path},
-      .patch_size = 4,
+  const arch::Architecture architecture{
       .channels = 2,
-      .image_size = 16};
+      .image_size = 16,
+      .vit = {.dim = 40, .depth = 3, .heads = 2, .hidden = 72, .patch_size = 4}};
   auto data = generator(3);
   const std::vector<CropGroup> groups = {{torch::empty({3, 2, 16, 16}).normal_(0, 1, data), {}},
                                          {torch::empty({5, 2, 8, 12}).normal_(0, 1, data), {}}};
@@ -51,7 +50,7 @@ TEST_P(FusedEncoderTest, EqualsPlainComposition) {
   std::vector<std::vector<torch::Tensor>> gradients;
   for (const bool fused : {false, true}) {
     auto draws = generator(7);
-    VisionTransformer vit(options, draws);
+    VisionTransformer vit(architecture, {.drop_path = c.drop_path}, draws);
     for (auto& p : vit.parameters()) {  // spread values so that every term matters
       const torch::NoGradGuard no_grad;
       p.add_(torch::empty_like(p).normal_(0, 0.1, draws));
@@ -89,11 +88,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
   auto draws = generator(1);
-  VisionTransformer vit({.encoder = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64},
-                         .patch_size = 4,
-                         .channels = 1,
-                         .image_size = 8},
-                        draws);
+  VisionTransformer vit({.channels = 1,
+                         .image_size = 8,
+                         .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}},
+                        {}, draws);
   const torch::Tensor images = torch::empty({2, 1, 8, 8}).normal_(0, 1, draws);
   const torch::Tensor with = vit.forward_groups({{images, {}}}, Tokens::Cls)[0].cls.detach();
   const torch::NoGradGuard no_grad;
@@ -102,11 +100,10 @@ TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
 
 TEST(FusedEncoder, ClsOnlyEqualsClsOfAllTokens) {
   auto draws = generator(2);
-  VisionTransformer vit({.encoder = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64},
-                         .patch_size = 4,
-                         .channels = 1,
-                         .image_size = 8},
-                        draws);
+  VisionTransformer vit({.channels = 1,
+                         .image_size = 8,
+                         .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}},
+                        {}, draws);
   const torch::Tensor images = torch::empty({2, 1, 8, 8}).normal_(0, 1, draws);
   const torch::NoGradGuard no_grad;
   const auto all = vit.forward_groups({{images, {}}}, Tokens::ClsAndPatches)[0].cls;
@@ -129,10 +126,10 @@ TEST(FusedEncoder, LoopsUseTheThreads) {
 /** Slabs are how the work is cut, not what is computed: many sequences of several lengths, on any
  * number of threads. */
 TEST(FusedEncoder, ThreadsAndSlabsChangeNothingButRounding) {
-  const VitOptions options{.encoder = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64},
-                           .patch_size = 4,
-                           .channels = 1,
-                           .image_size = 32};
+  const arch::Architecture architecture{
+      .channels = 1,
+      .image_size = 32,
+      .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}};
   auto data = generator(5);
   const std::vector<CropGroup> groups = {{torch::empty({9, 1, 32, 32}).normal_(0, 1, data), {}},
                                          {torch::empty({50, 1, 16, 20}).normal_(0, 1, data), {}},
@@ -141,7 +138,7 @@ TEST(FusedEncoder, ThreadsAndSlabsChangeNothingButRounding) {
   for (const int threads : {1, 2, 5}) {
     at::set_num_threads(threads);
     auto draws = generator(1);
-    VisionTransformer vit(options, draws);
+    VisionTransformer vit(architecture, {}, draws);
     const auto features = vit.forward_groups(groups, Tokens::ClsAndPatches);
     weighed(features).backward();
     outputs.push_back(features[1].patches.detach());

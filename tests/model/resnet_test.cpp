@@ -42,10 +42,10 @@ TEST(ResNet50, FeaturesMatchTorchvision) {
   EXPECT_EQ(features.grid_width, 3);
   EXPECT_LE(relative_error(cls_slice(features.cls), golden["eval.cls"]), 1e-5);
   EXPECT_LE(relative_error(patch_slice(features.patches), golden["eval.patches"]), 1e-5);
-  const auto layers = backbone->last_layers(images, 1);
+  const auto layers = backbone->layers(images, {-1});
   ASSERT_EQ(layers.size(), 1u);
-  EXPECT_TRUE(torch::equal(layers[0].select(1, 0), features.cls));
-  EXPECT_TRUE(torch::equal(layers[0].narrow(1, 1, 6), features.patches));
+  EXPECT_TRUE(torch::equal(layers[0].cls, features.cls));
+  EXPECT_TRUE(torch::equal(layers[0].patches, features.patches));
 }
 
 TEST(ResNet50, TrainingNormalisesByTheGroupsOwnBatch) {
@@ -96,8 +96,8 @@ TEST(ResNet50, Bf16StaysNearFp32) {
 TEST(ResNet50, RefusesWhatItCannotDo) {
   const auto backbone = synthetic_resnet();
   const auto images = dino::golden::image("image", {1, 3, 32, 32});
-  EXPECT_THROW(backbone->last_attention(images), dino::Error);
-  EXPECT_THROW(backbone->last_layers(images, 2), dino::Error);
+  EXPECT_THROW(backbone->attention(images), dino::Error);
+  EXPECT_THROW(backbone->layers(images, {1}), dino::Error);
   EXPECT_THROW(backbone->forward_features(dino::golden::image("image", {1, 4, 32, 32})),
                dino::Error);
   const auto mask = torch::ones({1, 1}, torch::kBool);

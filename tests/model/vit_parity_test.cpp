@@ -64,13 +64,14 @@ void check(const Case& c, int height, int width) {
   expect_close(features.cls, golden[key + ".cls"], "cls");
   expect_close(patch_slice(features.patches), golden[key + ".patches"], "patches");
 
-  const auto layers = backbone->last_layers(images, 2);
+  const auto layers =
+      backbone->layers(images, dino::model::last_blocks(2, backbone->depth()), true);
   ASSERT_EQ(layers.size(), 2u);
-  expect_close(layers[0].index({Slice(), 0, Slice(0, 24)}), golden[key + ".previous_cls"],
+  expect_close(layers[0].cls.index({Slice(), Slice(0, 24)}), golden[key + ".previous_cls"],
                "block L-1");
-  expect_close(layers[1].select(1, 0), golden[key + ".cls"], "block L");
+  expect_close(layers[1].cls, golden[key + ".cls"], "block L");
 
-  const auto attention = backbone->last_attention(images);
+  const auto attention = backbone->attention(images);
   expect_close(attention.index({Slice(), Slice(), 0, Slice(0, torch::indexing::None, 5)}),
                golden[key + ".cls_attention"], "attention of CLS");
   expect_close(attention.sum(-1), torch::ones_like(attention.sum(-1)), "attention rows");

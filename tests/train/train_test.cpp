@@ -86,8 +86,8 @@ TEST_F(TrainTest, LeavesAllFilesOfARun) {
   EXPECT_FALSE(session["libtorch_version"].get<std::string>().empty());
   EXPECT_EQ(recipe::load_recipe(result.layout.recipe()), request_.recipe);
 
-  const auto [backbone, info] = model::load_backbone(result.layout.teacher_weights().string());
-  EXPECT_EQ(info.image_size, 16);
+  const auto [backbone, network] = model::load_backbone(result.layout.teacher_weights());
+  EXPECT_EQ(network.preprocess.image_size, 16);
   EXPECT_EQ(backbone->dim(), 32);
 }
 

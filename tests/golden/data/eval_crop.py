@@ -1,5 +1,5 @@
 """Writes eval_crop.json: torchvision's Resize (bicubic, on PIL images) + CenterCrop of synthetic pictures, as size and CRC-32 of the pixels.
-Run: python tests/golden/embed/make.py (torchvision, Pillow, numpy)."""
+Run: python tests/golden/data/eval_crop.py (torchvision, Pillow, numpy)."""
 import json
 import pathlib
 import zlib
@@ -15,7 +15,7 @@ CASES = [  # width, height, channels, resize, crop
 
 
 def picture(width, height, channels):
-    """The same integer arithmetic as in tests/embed/synthetic.h."""
+    """The same integer arithmetic as in tests/data/preprocess_test.cpp."""
     y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(channels), indexing="ij")
     return ((x * x * 3 + y * 7 + x * y * 5 + c * 85) % 256).astype(np.uint8)
 

@@ -1,0 +1,128 @@
+// Which network: every number that defines a backbone, and the tensors it has. Plain data, without
+// Torch, so that weights can be inspected, converted and checked by anyone. Alphabet: D embedding
+// width, L blocks, h heads, p patch side.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dino/data/preprocess.h"
+
+namespace dino::arch {
+
+enum class Family { Vit, ConvNext, ResNet50, Xcit };
+
+/** The two feed-forward networks of a block. */
+enum class Ffn {
+  Mlp,     ///< fc2(GELU(fc1 x)), exact (erf) GELU
+  SwiGlu,  ///< w3(silu(a) * b) with [a | b] = w12 x
+};
+
+/** How a ViT knows where its patches are. The learned modes differ only when the grid is not the
+ * table's. */
+enum class Positions {
+  LearnedOffset,     ///< bicubic with explicit scale (grid + 0.1) / M: DINO, DINOv2
+  LearnedSize,       ///< bicubic to the grid's size: Hugging Face's ports of these
+  LearnedAntialias,  ///< bicubic to the grid's size, antialiased: DINOv2 with registers
+  Rope,              ///< axial rotary embedding of queries and keys: DINOv3
+};
+
+/** How RoPE maps patch centres to [-1, 1]. */
+enum class RopeCoordinates { Separate, Max, Min };
+
+/** Vision transformer of any of the three generations. */
+struct Vit {
+  std::int64_t dim = 384;      ///< D
+  std::int64_t depth = 12;     ///< L
+  std::int64_t heads = 6;      ///< h; D / h is the head's width
+  std::int64_t hidden = 1536;  ///< of the feed-forward network; for SwiGLU the width of a and of b
+  std::int64_t patch_size = 16;  ///< px
+  Ffn ffn = Ffn::Mlp;
+  bool qkv_bias = true;
+  bool mask_key_bias = false;  ///< DINOv3: the key third of the qkv bias is held at zero
+  bool layer_scale = false;    ///< each residual branch has a learned gain (DINOv2, DINOv3)
+  bool mask_token = false;     ///< masked patches are replaced by a learned token
+  std::int64_t registers = 0;  ///< tokens between CLS and patches, without position
+  Positions positions = Positions::LearnedOffset;
+  double norm_eps = 1e-6;  ///< of every LayerNorm
+  double rope_base = 100;  ///< periods are base^(2 k / (d / 2)), k < d / 4, d = D / h
+  RopeCoordinates rope_coordinates = RopeCoordinates::Separate;
+  bool untie_cls_and_patch_norms = false;  ///< CLS and registers have a final norm of their own
+  bool local_cls_norm = false;  ///< a third final norm, of local crops' CLS in training only
+  bool operator==(const Vit&) const = default;
+};
+
+/** ConvNeXt as DINOv3 distils it: four stages, total stride 32. */
+struct ConvNext {
+  std::vector<std::int64_t> depths = {3, 3, 9, 3};
+  std::vector<std::int64_t> widths = {96, 192, 384, 768};
+  double norm_eps = 1e-6;
+  bool operator==(const ConvNext&) const = default;
+};
+
+/** XCiT (cross-covariance attention) as DINO trained it. */
+struct Xcit {
+  std::int64_t dim = 384, depth = 12, heads = 8;
+  std::int64_t patch_size = 16;   ///< px, 8 or 16
+  std::int64_t cls_depth = 2;     ///< class-attention blocks
+  double layer_scale_init = 1.0;  ///< eta
+  bool operator==(const Xcit&) const = default;
+};
+
+/** A backbone. Only the member of its family counts. */
+struct Architecture {
+  std::string name;  ///< of the zoo, or empty
+  Family family = Family::Vit;
+  int channels = 3;      ///< of the images
+  int image_size = 224;  ///< px; a learned position table has (image_size / p)^2 patch rows
+  Vit vit = {};
+  ConvNext convnext = {};
+  Xcit xcit = {};
+
+  /** D of the CLS feature. */
+  std::int64_t dim() const;
+  /** px between neighbouring patch features (32 for ConvNeXt and ResNet-50). */
+  std::int64_t patch_size() const;
+  /** Tokens in front of the patches: CLS and registers. */
+  std::int64_t prefix_tokens() const;
+  bool operator==(const Architecture&) const = default;
+};
+
+/** A network and how its images are prepared: what a weights file carries. */
+struct Network {
+  Architecture architecture;
+  data::Preprocess preprocess;
+  bool operator==(const Network&) const = default;
+};
+
+/** Throws Error{Config} naming the field if sizes are out of range or contradict each other. */
+void validate(const Architecture& architecture);
+
+/** One tensor a backbone of this architecture must have, under its canonical name: DINO's official
+ * names, with `register_tokens` for registers (DINOv3 says storage tokens) and the packed
+ * `mlp.w12` = [w1; w2] for SwiGLU. */
+struct TensorSpec {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  bool integer = false;  ///< int64 (batch counters of ResNet-50); all others are floats
+  bool operator==(const TensorSpec&) const = default;
+};
+
+/** All tensors, in the order of the network. */
+std::vector<TensorSpec> tensors(const Architecture& architecture);
+
+/** "vit", "mlp", "rope", ...: the words used in files and messages. from_name throws
+ * Error{Format} listing the known words. */
+std::string_view name_of(Family value);
+std::string_view name_of(Ffn value);
+std::string_view name_of(Positions value);
+std::string_view name_of(RopeCoordinates value);
+
+/** Complete JSON of a network, the "dino" entry of our weight files (docs/formats.md). */
+std::string to_json(const Network& network);
+/** The inverse. Throws Error{Format} naming `origin` on unknown keys or words, missing keys, values
+ * out of range, and on files of a later version. Reads version 1 too. */
+Network network_from_json(std::string_view json, std::string_view origin);
+
+}  // namespace dino::arch

@@ -1,0 +1,262 @@
+// Products of packed weights on register tiles: kTileRows rows of x times one panel of weights. Its
+// sums pass through a buffer in the first cache, where the epilogue takes them.
+#include "dino/cpu/gemm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dino/cpu/isa_kernels.h"
+#include "dino/cpu/words.h"
+
+namespace dino::cpu::DINO_ISA {
+namespace {
+
+// ---- packing ----
+
+template <typename Word>
+void pack_words(const float* rows, std::int64_t count, std::int64_t inputs, Word* out) {
+  constexpr int n = Word::kPerWord;
+  const std::int64_t words = round_up(inputs, n) / n;
+  std::fill(out, out + words * kPanel, Word{});
+  for (std::int64_t r = 0; r < count; ++r) {
+    const float* row = rows + r * inputs;
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      if constexpr (n == 1) {
+        out[i * kPanel + r].value = row[i];
+      } else {
+        bf16 value;
+        const float one[kLanes] = {row[i]};
+        bf16 rounded[kLanes];
+        store(rounded, load(one));
+        value = rounded[0];
+        out[i / n * kPanel + r].value |= static_cast<std::uint32_t>(value) << (16 * (i % n));
+      }
+    }
+  }
+}
+
+/** Round to bf16 and back: what widened bf16 weights are. */
+float through_bf16(float x) {
+  const float one[kLanes] = {x};
+  bf16 rounded[kLanes];
+  store(rounded, load(one));
+  return to_float(rounded[0]);
+}
+
+void pack_bytes(const float* rows, std::int64_t count, std::int64_t inputs, ByteWord* out,
+                float* scales, std::int32_t* sums) {
+  const std::int64_t words = round_up(inputs, 4) / 4;
+  std::fill(out, out + words * kPanel, ByteWord{});
+  std::fill(scales, scales + kPanel, 0.0F);
+  std::fill(sums, sums + kPanel, 0);
+  for (std::int64_t r = 0; r < count; ++r) {
+    const float* row = rows + r * inputs;
+    float top = 0;
+    for (std::int64_t i = 0; i < inputs; ++i) top = std::max(top, std::abs(row[i]));
+    const float scale = top > 0 ? top / 127.0F : 1.0F;
+    scales[r] = scale;
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      const auto q = static_cast<std::int32_t>(std::lrint(row[i] / scale));
+      sums[r] += q;
+      out[i / 4 * kPanel + r].value |= static_cast<std::uint32_t>(q & 0xff) << (8 * (i % 4));
+    }
+  }
+}
+
+// ---- the epilogues: on a buffer of `count` columns per row, kPanel floats apart ----
+
+/** Sums of one tile as floats, bias added. */
+template <typename Word>
+void finish_sums(const Gemm& g, const typename Word::Sum* sums, int rows, std::int64_t first_row,
+                 std::int64_t packed_column, const float* bias, std::int64_t count, float* out) {
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < kTileVectors; ++v) {
+      vf y;
+      if constexpr (std::is_same_v<Word, ByteWord>) {
+        const std::int64_t column = packed_column + v * kLanes;
+        vi offset;
+        std::memcpy(&offset, g.weights->sums() + column, sizeof(offset));
+        const vi exact = sums[r * kTileVectors + v] - offset * 128;
+        y = __builtin_convertvector(exact, vf) * load(g.weights->scales() + column) *
+            g.x_scales[first_row + r];
+      } else {
+        y = sums[r * kTileVectors + v];
+      }
+      const std::int64_t left = count - v * kLanes;
+      if (bias != nullptr && left > 0)
+        y += left >= kLanes ? load(bias + v * kLanes) : load_some(bias + v * kLanes, left);
+      store(out + r * kPanel + v * kLanes, y);
+    }
+  }
+}
+
+template <typename T>
+void write_rows(const Gemm& g, const float* y, const float* gate, int rows, std::int64_t first_row,
+                std::int64_t first_column, std::int64_t count) {
+  for (int r = 0; r < rows; ++r, y += kPanel) {
+    T* out = static_cast<T*>(g.out) + (first_row + r) * g.out_stride + first_column;
+    switch (g.epilogue) {
+      case Epilogue::Store:
+        for_lanes(count, [&](int, auto get, auto put) { put(out, get(y)); });
+        break;
+      case Epilogue::Gelu:
+        for_lanes(count, [&](int, auto get, auto put) {
+          const vf u = get(y);
+          put(out, u * normal_cdf(u).cdf);
+        });
+        break;
+      case Epilogue::AddScaled: {
+        const float* gain = g.gain;
+        for_lanes(count, [&](int, auto get, auto put) {
+          const vf u = gain == nullptr ? get(y) : get(y) * get(gain + first_column);
+          put(out, get(out) + u);
+        });
+        break;
+      }
+      case Epilogue::SwiGlu: {
+        const float* a = gate + r * kPanel;
+        for_lanes(count, [&](int, auto get, auto put) {
+          const vf u = get(a);
+          put(out, u / (1.0F + exp(-u)) * get(y));
+        });
+        break;
+      }
+    }
+  }
+}
+
+void write_tile(const Gemm& g, const float* y, const float* gate, int rows, std::int64_t first_row,
+                std::int64_t first_column, std::int64_t count) {
+  if (g.out_type == Type::BF16) {
+    write_rows<bf16>(g, y, gate, rows, first_row, first_column, count);
+  } else {
+    write_rows<float>(g, y, gate, rows, first_row, first_column, count);
+  }
+}
+
+// ---- the product ----
+
+template <typename Word, int rows>
+void tile_sums(const Word* x, std::int64_t x_row, const Word* panel, std::int64_t words,
+               typename Word::Sum* out) {
+  typename Word::Sum sums[rows][kTileVectors] = {};
+  multiply_tile<rows, kTileVectors>(x, x_row, 1, panel, kPanel, words, sums);
+  for (int r = 0; r < rows; ++r)
+    for (int v = 0; v < kTileVectors; ++v) out[r * kTileVectors + v] = sums[r][v];
+}
+
+template <typename Word>
+void tile_sums(int rows, const Word* x, std::int64_t x_row, const Word* panel, std::int64_t words,
+               typename Word::Sum* out) {
+  switch (rows) {
+    case 6:
+      return tile_sums<Word, 6>(x, x_row, panel, words, out);
+    case 5:
+      return tile_sums<Word, 5>(x, x_row, panel, words, out);
+    case 4:
+      return tile_sums<Word, 4>(x, x_row, panel, words, out);
+    case 3:
+      return tile_sums<Word, 3>(x, x_row, panel, words, out);
+    case 2:
+      return tile_sums<Word, 2>(x, x_row, panel, words, out);
+    case 1:
+      return tile_sums<Word, 1>(x, x_row, panel, words, out);
+    default:
+      return;
+  }
+}
+
+template <typename Word>
+void multiply(const Gemm& g) {
+  const PackedWeights& w = *g.weights;
+  const std::int64_t words = w.words();
+  const std::int64_t x_row = g.x_stride / Word::kPerWord;
+  const std::int64_t columns = w.gated() ? w.outputs() / 2 : w.outputs();
+  const auto* x = static_cast<const Word*>(g.x);
+  const auto* panel = static_cast<const Word*>(w.panels());
+  alignas(64) typename Word::Sum sums[kTileRows * kTileVectors];
+  alignas(64) float y[kTileRows * kPanel], gate[kTileRows * kPanel];
+  std::int64_t packed = 0;  // first column of the panel in packed order
+  for (std::int64_t column = 0; column < columns; column += kPanel) {
+    const std::int64_t count = std::min<std::int64_t>(kPanel, columns - column);
+    const float* bias = g.bias == nullptr ? nullptr : g.bias + column;
+    const auto* second = panel + kPanel * words;
+    for (std::int64_t r = 0; r < g.rows; r += kTileRows) {
+      const int rows = static_cast<int>(std::min<std::int64_t>(kTileRows, g.rows - r));
+      tile_sums(rows, x + r * x_row, x_row, panel, words, sums);
+      finish_sums<Word>(g, sums, rows, r, packed, bias, count, w.gated() ? gate : y);
+      if (w.gated()) {
+        tile_sums(rows, x + r * x_row, x_row, second, words, sums);
+        finish_sums<Word>(g, sums, rows, r, packed + kPanel,
+                          bias == nullptr ? nullptr : bias + columns, count, y);
+      }
+      write_tile(g, y, gate, rows, r, column, count);
+    }
+    panel += (w.gated() ? 2 : 1) * kPanel * words;
+    packed += (w.gated() ? 2 : 1) * kPanel;
+  }
+}
+
+template <typename T>
+void quantize(const Quantize& q) {
+  for (std::int64_t r = 0; r < q.rows; ++r) {
+    const T* x = static_cast<const T*>(q.x) + r * q.stride;
+    vf tops = {};
+    for_lanes(q.dim, [&](int, auto get, auto) {
+      const vf v = get(x);
+      tops = max(tops, v < 0.0F ? -v : v);
+    });
+    const float top = max(tops), scale = top > 0 ? top / 127.0F : 1.0F, inverse = 1.0F / scale;
+    q.scales[r] = scale;
+    std::uint8_t* out = q.out + r * q.out_stride;
+    const vf magic = broadcast(12582912.0F + 128.0F);  // adding it rounds, and moves zero to 128
+    for (std::int64_t i = 0; i < q.dim; i += kLanes) {
+      const std::int64_t n = std::min<std::int64_t>(kLanes, q.dim - i);
+      const vf v = n == kLanes ? load(x + i) : load_some(x + i, n);
+      const vu word = bits<vu>(v * inverse + magic);
+      using vb = std::uint8_t __attribute__((vector_size(16)));
+      const vb bytes = __builtin_convertvector(word & 0xff, vb);
+      std::memcpy(out + i, &bytes, static_cast<std::size_t>(n));
+    }
+    std::fill(out + q.dim, out + q.out_stride, std::uint8_t{128});
+  }
+}
+
+}  // namespace
+
+void pack_panel(GemmType type, const float* rows, std::int64_t count, std::int64_t inputs,
+                void* out, float* scales, std::int32_t* sums) {
+  switch (type) {
+    case GemmType::F32:
+      return pack_words(rows, count, inputs, static_cast<FloatWord*>(out));
+    case GemmType::BF16: {
+      auto* words = static_cast<Bf16Word*>(out);
+      pack_words(rows, count, inputs, words);
+      if constexpr (std::is_same_v<Bf16Word, FloatWord>) {
+        auto* values = static_cast<FloatWord*>(out);
+        for (std::int64_t i = 0; i < inputs * kPanel; ++i)
+          values[i].value = through_bf16(values[i].value);
+      }
+      return;
+    }
+    case GemmType::I8:
+      return pack_bytes(rows, count, inputs, static_cast<ByteWord*>(out), scales, sums);
+  }
+}
+
+void gemm(const Gemm& g) {
+  switch (g.weights->type()) {
+    case GemmType::F32:
+      return multiply<FloatWord>(g);
+    case GemmType::BF16:
+      return multiply<Bf16Word>(g);
+    case GemmType::I8:
+      return multiply<ByteWord>(g);
+  }
+}
+
+void quantize_rows(const Quantize& q) {
+  q.type == Type::BF16 ? quantize<bf16>(q) : quantize<float>(q);
+}
+
+}  // namespace dino::cpu::DINO_ISA

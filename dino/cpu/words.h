@@ -1,0 +1,103 @@
+// Operands of matrix products on register tiles: matrices of 32-bit words, each holding one float,
+// two neighbouring bf16 or four bytes along the summed dimension, as the processor multiplies them.
+// Include only from *_isa.cpp, as vec.h.
+#pragma once
+#include "dino/cpu/vec.h"
+
+namespace dino::cpu::DINO_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kTileRows = 6, kTileVectors = 4;  // 24 of 32 registers accumulate
+#else
+constexpr int kTileRows = 6, kTileVectors = 1;  // two 256-bit registers a vector: 12 of 16
+#endif
+
+constexpr int kPanel = kTileVectors * kLanes;  ///< outputs a packed weight's panel holds
+
+inline std::int64_t round_up(std::int64_t n, std::int64_t step) {
+  return (n + step - 1) / step * step;
+}
+
+/** One float per word. */
+struct FloatWord {
+  static constexpr int kPerWord = 1;
+  using Sum = vf;
+  float value;
+  static vf multiply_add(vf sum, const FloatWord* a, const FloatWord* b) {
+    vf x;
+    std::memcpy(&x, b, sizeof(x));
+    return sum + a->value * x;
+  }
+};
+
+#if defined(__AVX512BF16__)
+/** Two bf16 per word. */
+struct PairWord {
+  static constexpr int kPerWord = 2;
+  using Sum = vf;
+  std::uint32_t value;
+  static vf multiply_add(vf sum, const PairWord* a, const PairWord* b) {
+    __m512i x;
+    std::memcpy(&x, b, sizeof(x));
+    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
+    return bits<vf>(_mm512_dpbf16_ps(bits<__m512>(sum), bits<__m512bh>(y), bits<__m512bh>(x)));
+  }
+};
+inline PairWord make_pair(bf16 low, bf16 high) {
+  return {static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16};
+}
+#endif
+
+inline float to_float(float x) {
+  return x;
+}
+inline float to_float(bf16 x) {
+  return bits<float>(static_cast<std::uint32_t>(x) << 16);
+}
+
+#if defined(__AVX512BF16__)
+using Bf16Word = PairWord;
+#else
+using Bf16Word = FloatWord;                     // bf16 is widened while packing
+#endif
+
+/** Four bytes per word: unsigned in the first factor, signed in the second; sums are integers. */
+struct ByteWord {
+  static constexpr int kPerWord = 4;
+  using Sum = vi;
+  std::uint32_t value;
+  static vi multiply_add(vi sum, const ByteWord* a, const ByteWord* b) {
+#if defined(__AVX512VNNI__)
+    __m512i x;
+    std::memcpy(&x, b, sizeof(x));
+    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
+    return bits<vi>(_mm512_dpbusd_epi32(bits<__m512i>(sum), y, x));
+#else
+    vu x;
+    std::memcpy(&x, b, sizeof(x));
+    for (int byte = 0; byte < 4; ++byte) {
+      const vi second = bits<vi>(x << (24 - 8 * byte)) >> 24;
+      sum += second * static_cast<std::int32_t>((a->value >> (8 * byte)) & 0xff);
+    }
+    return sum;
+#endif
+  }
+};
+
+/** Adds the product of `rows` rows of a (a_row words apart, their words a_k apart) and `depth` rows
+ * of b (b_row words apart, each `vectors` * 16 wide) to sums. */
+template <int rows, int vectors, typename Word>
+inline void multiply_tile(const Word* a, std::int64_t a_row, std::int64_t a_k, const Word* b,
+                          std::int64_t b_row, std::int64_t depth,
+                          typename Word::Sum (&sums)[rows][vectors]) {
+  for (std::int64_t k = 0; k < depth; ++k) {
+    for (int r = 0; r < rows; ++r) {
+      for (int v = 0; v < vectors; ++v) {
+        sums[r][v] =
+            Word::multiply_add(sums[r][v], a + r * a_row + k * a_k, b + k * b_row + v * kLanes);
+      }
+    }
+  }
+}
+
+}  // namespace dino::cpu::DINO_ISA

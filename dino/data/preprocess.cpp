@@ -1,0 +1,194 @@
+// Pixels of the evaluation transform; its geometry is placement.cpp's.
+#include "dino/data/preprocess.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dino/base/error.h"
+#include "dino/base/rng.h"
+#include "dino/image/reduce.h"
+#include "dino/image/resize_float.h"
+
+namespace dino::data {
+namespace {
+
+/** The part of the window that shows the image, not padding: [begin, end) in window px. */
+struct Span {
+  int begin = 0, end = 0;
+};
+Span covered(int first, int length, int resized) {
+  return {std::max(0, -first), std::min(length, resized - first)};
+}
+
+image::Image resize_bytes(const image::Image& source, const Preprocess& p, const Placement& at) {
+  // Pillow's thumbnail() takes box averages first where it shrinks a lot.
+  return p.fit == Fit::LongSide
+             ? image::resize_reduced(source, at.resized_width, at.resized_height, p.filter)
+             : image::resize(source, at.resized_width, at.resized_height, p.filter);
+}
+
+/** Calls fill(y, x) for each window row: its image row and the columns that it covers. */
+template <typename Fill>
+void for_each_covered_row(const Placement& at, const Fill& fill) {
+  const Span x = covered(at.left, at.width, at.resized_width);
+  const Span y = covered(at.top, at.height, at.resized_height);
+  for (int row = y.begin; row < y.end; ++row) fill(row, x);
+}
+
+struct Move {
+  int right = 0, down = 0;  // px
+  bool mirrored = false;
+};
+
+Move draw_move(const Augment& augment, std::int64_t index) {
+  Rng rng(augment.seed, 0, static_cast<std::uint64_t>(index));
+  const auto draw = [&] {
+    return static_cast<int>(rng.below(static_cast<std::uint64_t>(2 * augment.shift_px + 1))) -
+           augment.shift_px;
+  };
+  const int right = draw(), down = draw();
+  const bool mirrored = rng.bernoulli(0.5);
+  return {right, down, augment.mirror && mirrored};
+}
+
+/** Copies the pixels that stay in sight, `items` values each; what `to` holds elsewhere is left. */
+template <typename Value>
+void move_pixels(const Value* from, Value* to, int width, int height, int items, const Move& move) {
+  const auto at = [&](int x, int y) {
+    return (static_cast<std::ptrdiff_t>(y) * width + x) * items;
+  };
+  for (int y = std::max(0, move.down); y < std::min(height, height + move.down); ++y) {
+    for (int x = std::max(0, move.right); x < std::min(width, width + move.right); ++x) {
+      const int column = move.mirrored ? width - 1 - (x - move.right) : x - move.right;
+      std::copy_n(from + at(column, y - move.down), items, to + at(x, y));
+    }
+  }
+}
+
+}  // namespace
+
+void validate(const Preprocess& p) {
+  if (p.image_size < 1 || p.image_size > 16384)
+    fail(ErrorKind::Config, "[preprocess] image_size must be in [1, 16384] px: {}", p.image_size);
+  if (p.resize != 0 && (p.resize < p.image_size || p.resize > 16384))
+    fail(ErrorKind::Config,
+         "[preprocess] resize must be 0 or at least image_size ({} px), at most 16384: {}",
+         p.image_size, p.resize);
+  if (p.resize != 0 && p.fit != Fit::CenterCrop)
+    fail(ErrorKind::Config,
+         "[preprocess] resize ({} px) is the size before the centre crop; leave it 0 for other "
+         "fits",
+         p.resize);
+  if (p.channels != 1 && p.channels != 3)
+    fail(ErrorKind::Config, "[preprocess] channels must be 1 or 3: {}", p.channels);
+  const auto count = static_cast<std::size_t>(p.channels);
+  if (p.mean.size() != count || p.std.size() != count)
+    fail(ErrorKind::Config,
+         "[preprocess] mean and std need one value per channel ({}), got {} and {}", count,
+         p.mean.size(), p.std.size());
+  if (std::any_of(p.std.begin(), p.std.end(), [](double s) { return !(s > 0); }))
+    fail(ErrorKind::Config, "[preprocess] std must be above 0 in each channel");
+}
+
+bool keeps_shape(const Preprocess& p) {
+  return p.fit == Fit::ShortSide || p.fit == Fit::LongSide || p.fit == Fit::Native;
+}
+
+Preparer::Preparer(Preprocess preprocess, int patch_size)
+    : preprocess_((validate(preprocess), std::move(preprocess))),
+      patch_size_(patch_size),
+      normalizer_(preprocess_.mean, preprocess_.std) {
+  if (patch_size < 1)
+    fail(ErrorKind::Config, "[preprocess] the patch must be at least 1 px: {}", patch_size);
+}
+
+Prepared Preparer::operator()(const image::Image& source) const {
+  const Preprocess& p = preprocess_;
+  if (source.channels != p.channels)
+    fail(ErrorKind::Usage, "[preprocess] the image has {} channels, the network takes {}",
+         source.channels, p.channels);
+  Prepared out{.pixels = {}, .placement = place(source.width, source.height, p, patch_size_)};
+  const Placement& at = out.placement;
+  out.height = at.height;
+  out.width = at.width;
+  const auto channels = static_cast<std::size_t>(p.channels);
+  const std::size_t plane =
+      static_cast<std::size_t>(at.height) * static_cast<std::size_t>(at.width);
+  out.pixels.resize(channels * plane);
+  const auto row_of = [&](std::size_t c, int y, int x) {
+    return out.pixels.data() + c * plane +
+           static_cast<std::size_t>(y) * static_cast<std::size_t>(at.width) + x;
+  };
+
+  if (p.resize_floats) {
+    const image::Planes planes =
+        image::resize_to_floats(source, at.resized_width, at.resized_height, p.filter);
+    for (std::size_t c = 0; c < channels; ++c) {
+      const auto scale = static_cast<float>(1 / p.std[c]);
+      const auto mean = static_cast<float>(p.mean[c]);
+      for_each_covered_row(at, [&](int y, Span x) {
+        const float* in = planes.row(static_cast<int>(c), y + at.top) + (x.begin + at.left);
+        float* to = row_of(c, y, x.begin);
+        for (int i = 0; i < x.end - x.begin; ++i) to[i] = (in[i] - mean) * scale;
+      });
+    }
+    return out;
+  }
+  const image::Image resized = resize_bytes(source, p, at);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const float* table = normalizer_.table(c).data();
+    for_each_covered_row(at, [&](int y, Span x) {
+      const std::uint8_t* in =
+          resized.row(y + at.top) + static_cast<std::size_t>(x.begin + at.left) * channels + c;
+      float* to = row_of(c, y, x.begin);
+      for (int i = 0; i < x.end - x.begin; ++i)
+        to[i] = table[in[static_cast<std::size_t>(i) * channels]];
+    });
+  }
+  return out;
+}
+
+Prepared prepare(const image::Image& source, const Preprocess& preprocess, int patch_size) {
+  return Preparer(preprocess, patch_size)(source);
+}
+
+image::Image eval_crop(const image::Image& source, const Preprocess& p) {
+  if (source.channels != p.channels)
+    fail(ErrorKind::Usage, "[preprocess] the image has {} channels, the network takes {}",
+         source.channels, p.channels);
+  const Placement at = place(source.width, source.height, p, 1);
+  image::Image resized = resize_bytes(source, p, at);
+  if (at.width == resized.width && at.height == resized.height) return resized;
+  image::Image out(at.width, at.height, p.channels);
+  for_each_covered_row(at, [&](int y, Span x) {
+    std::copy_n(resized.row(y + at.top) + (x.begin + at.left) * p.channels,
+                (x.end - x.begin) * p.channels, out.row(y) + x.begin * p.channels);
+  });
+  return out;
+}
+
+image::Image shifted(const image::Image& source, int right, int down, bool mirrored) {
+  image::Image out(source.width, source.height, source.channels);
+  move_pixels(source.pixels.data(), out.pixels.data(), source.width, source.height, source.channels,
+              {right, down, mirrored});
+  return out;
+}
+
+image::Image augmented(const image::Image& source, const Augment& augment, std::int64_t index) {
+  const Move move = draw_move(augment, index);
+  return shifted(source, move.right, move.down, move.mirrored);
+}
+
+void augment_prepared(Prepared& prepared, const Preprocess& preprocess, const Augment& augment,
+                      std::int64_t index) {
+  const Move move = draw_move(augment, index);
+  const std::vector<float> before = prepared.pixels;
+  const std::size_t plane = before.size() / preprocess.mean.size();
+  for (std::size_t c = 0; c < preprocess.mean.size(); ++c) {
+    float* to = prepared.pixels.data() + c * plane;
+    std::fill_n(to, plane, static_cast<float>((0.0 - preprocess.mean[c]) / preprocess.std[c]));
+    move_pixels(before.data() + c * plane, to, prepared.width, prepared.height, 1, move);
+  }
+}
+
+}  // namespace dino::data

@@ -1,0 +1,129 @@
+// From a decoded image to what the network sees: resize, crop or pad to whole patches, normalise.
+// The transforms of DINO, DINOv2 and DINOv3 and of their dense and retrieval evaluations. No
+// randomness, except the shift-and-mirror stress test of `Augment`.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dino/data/multi_crop.h"
+#include "dino/data/placement.h"
+#include "dino/image/image.h"
+#include "dino/image/resize.h"
+
+namespace dino::data {
+
+/** How an image of any shape becomes what the network gets. */
+enum class Fit {
+  CenterCrop,  ///< short side to `resize`, then the central image_size square: DINO, DINOv2
+  Stretch,     ///< image_size square whatever the aspect: DINOv3
+  ShortSide,   ///< short side to image_size, aspect kept, nothing cropped
+  LongSide,    ///< long side to image_size if it is longer, aspect kept: DINO's retrieval
+  Pad,         ///< long side to image_size, aspect kept, padded to a square
+  Native,      ///< the image's own size
+};
+
+/** What happens to sides that are no multiple of the patch (Fit::ShortSide, LongSide, Native). */
+enum class Remainder {
+  Error,  ///< refuse the image
+  Floor,  ///< leave the remainder right and below out, as DINO and DINOv3 do
+  Pad,    ///< zeros (after normalisation) around the image: total / 2 left and above, rest opposite
+  Stretch,  ///< resize to the next multiple
+  Round,    ///< resize to the nearest multiple, at least one
+};
+
+/** The words for them in files and on the command line. */
+inline constexpr std::array<std::pair<Fit, std::string_view>, 6> kFitWords = {
+    {{Fit::CenterCrop, "center_crop"},
+     {Fit::Stretch, "stretch"},
+     {Fit::ShortSide, "short_side"},
+     {Fit::LongSide, "long_side"},
+     {Fit::Pad, "pad"},
+     {Fit::Native, "native"}}};
+inline constexpr std::array<std::pair<Remainder, std::string_view>, 5> kRemainderWords = {
+    {{Remainder::Error, "error"},
+     {Remainder::Floor, "floor"},
+     {Remainder::Pad, "pad"},
+     {Remainder::Stretch, "stretch"},
+     {Remainder::Round, "round"}}};
+
+/** The evaluation transform. Defaults are DINO's on ImageNet. */
+struct Preprocess {
+  int image_size = 224;  ///< px, see Fit
+  int resize = 0;        ///< px the short side is resized to before the centre crop; 0 = leave
+                         ///< images that are image_size squared alone, else image_size * 256 / 224
+  int channels = 3;      ///< 1 grey, 3 RGB
+  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of pixels in [0, 1]
+  std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
+  Fit fit = Fit::CenterCrop;
+  image::Filter filter = image::Filter::Bicubic;
+  bool resize_floats = false;  ///< resize in floats, as tensors are, not in Pillow's 8 bits
+  Remainder remainder = Remainder::Error;
+  bool operator==(const Preprocess&) const = default;
+};
+
+/** Throws Error{Config} naming the field that is out of range. */
+void validate(const Preprocess& preprocess);
+
+/** Whether images of different shapes come out in different sizes. */
+bool keeps_shape(const Preprocess& preprocess);
+
+/** Where an image of that size goes, without touching a pixel. Squares (CenterCrop, Stretch, Pad)
+ * have side image_size whatever the patch: the network leaves a remainder out. Throws Error{Data}
+ * if its sides do not fit the patch (Remainder::Error) or are below one patch, Error{Format} if it
+ * is empty or too elongated to resize. Thread-safe. */
+Placement place(int width, int height, const Preprocess& preprocess, int patch_size);
+
+/** Network input, and where the image lies in it. */
+struct Prepared {
+  std::vector<float> pixels;  ///< [C, H, W], normalised; padding is 0
+  int height = 0;             ///< px, H
+  int width = 0;              ///< px, W
+  Placement placement;
+};
+
+/** Prepares any number of images alike. `patch_size` px is the network's. The constructor throws
+ * Error{Config} on a bad preprocess or patch; the call as place(), and Error{Usage} on images of
+ * other channels. Thread-safe. */
+class Preparer {
+ public:
+  Preparer(Preprocess preprocess, int patch_size);
+  Prepared operator()(const image::Image& source) const;
+  const Preprocess& preprocess() const { return preprocess_; }
+
+ private:
+  Preprocess preprocess_;
+  int patch_size_;
+  Normalizer normalizer_;
+};
+
+/** One-off form of Preparer. */
+Prepared prepare(const image::Image& source, const Preprocess& preprocess, int patch_size);
+
+/** Moves the picture under the network: is a feature about what is in the image or about where it
+ * is? Image i is drawn from Rng(seed, 0, i): the same shifts whatever the order, the batch size or
+ * the number of threads. */
+struct Augment {
+  int shift_px = 0;     ///< uniform in [-shift, shift] on both axes; uncovered pixels are black
+  bool mirror = false;  ///< left-right with probability one half
+  std::uint64_t seed = 0;
+  bool any() const { return shift_px > 0 || mirror; }
+};
+
+/** The 8-bit picture that is normalised and fed, for people to look at: padding is black, and
+ * `resize_floats` is ignored. Throws as place() with a patch of 1 px. Thread-safe. */
+image::Image eval_crop(const image::Image& source, const Preprocess& preprocess);
+
+/** The picture moved `right` and `down` px (negative: left, up), black where nothing is left;
+ * mirrored first if asked. Thread-safe. */
+image::Image shifted(const image::Image& source, int right, int down, bool mirrored);
+
+/** What Augment does to image `index`. Thread-safe. */
+image::Image augmented(const image::Image& source, const Augment& augment, std::int64_t index);
+/** The same for a prepared image; black is what `preprocess` makes of it. */
+void augment_prepared(Prepared& prepared, const Preprocess& preprocess, const Augment& augment,
+                      std::int64_t index);
+
+}  // namespace dino::data

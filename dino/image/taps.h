@@ -1,0 +1,115 @@
+// Which input samples make an output sample, and with what weights: the coefficients of separable
+// antialiased resampling. Pillow (8 bits) and PyTorch (floats, antialias=True) compute the same
+// ones.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <vector>
+
+#include "dino/image/resize.h"
+
+namespace dino::image {
+
+/** One axis of the resampling: output position i is the weighted sum of `count[i]` inputs from
+ * `first[i]` on. */
+template <typename Weight>
+struct Taps {
+  int stride = 0;  ///< weights reserved per output position
+  std::vector<int> first;
+  std::vector<int> count;
+  std::vector<Weight> weights;  // [positions, stride]
+
+  const Weight* weights_of(int i) const {
+    return weights.data() + static_cast<std::ptrdiff_t>(i) * stride;
+  }
+  int begin() const { return first.front(); }
+  int end() const { return first.back() + count.back(); }
+};
+
+namespace taps_detail {
+
+inline double bilinear(double x) {
+  x = std::abs(x);
+  return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+/** Keys' cubic with a = -0.5, factored so that it rounds as Pillow's does. */
+inline double bicubic(double x) {
+  constexpr double a = -0.5;
+  x = std::abs(x);
+  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0.0;
+}
+
+inline double sinc(double x) {
+  if (x == 0.0) return 1.0;
+  x *= std::numbers::pi;
+  return std::sin(x) / x;
+}
+
+inline double lanczos(double x) {
+  return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+}
+
+template <typename Weight, typename Kernel, typename Convert>
+Taps<Weight> make(int in_size, float from, float to, int out_size, double radius, Kernel kernel,
+                  Convert convert) {
+  const double scale = static_cast<double>(to - from) / out_size;
+  const double stretch = std::max(scale, 1.0);  // widen when shrinking, never sharpen when growing
+  const double inverse_stretch = 1.0 / stretch;
+  const double support = radius * stretch;
+
+  Taps<Weight> taps;
+  taps.stride = static_cast<int>(std::ceil(support)) * 2 + 1;
+  const auto positions = static_cast<std::size_t>(out_size);
+  taps.first.resize(positions);
+  taps.count.resize(positions);
+  taps.weights.resize(positions * static_cast<std::size_t>(taps.stride));
+  std::vector<double> values(static_cast<std::size_t>(taps.stride));
+  for (int i = 0; i < out_size; ++i) {
+    const double center = from + (i + 0.5) * scale;
+    const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
+    const int end = std::min(static_cast<int>(center + support + 0.5), in_size);
+    const int count = end - begin;
+    double sum = 0.0;
+    for (int k = 0; k < count; ++k) {
+      const double value = kernel((k + begin - center + 0.5) * inverse_stretch);
+      values[static_cast<std::size_t>(k)] = value;
+      sum += value;
+    }
+    Weight* weights =
+        taps.weights.data() + static_cast<std::size_t>(i) * static_cast<std::size_t>(taps.stride);
+    for (int k = 0; k < count; ++k) {
+      const double value = values[static_cast<std::size_t>(k)];
+      weights[k] = convert(sum != 0.0 ? value / sum : value);
+    }
+    taps.first[static_cast<std::size_t>(i)] = begin;
+    taps.count[static_cast<std::size_t>(i)] = count;
+  }
+  return taps;
+}
+
+}  // namespace taps_detail
+
+/** Taps that map [from, to) of `in_size` inputs to `out_size` outputs; `convert` turns a weight
+ * into what the sum is made with. Not for Filter::Nearest, which weighs nothing. */
+template <typename Weight, typename Convert>
+Taps<Weight> make_taps(int in_size, float from, float to, int out_size, Filter filter,
+                       Convert convert) {
+  switch (filter) {
+    case Filter::Bilinear:
+      return taps_detail::make<Weight>(in_size, from, to, out_size, 1.0, taps_detail::bilinear,
+                                       convert);
+    case Filter::Lanczos:
+      return taps_detail::make<Weight>(in_size, from, to, out_size, 3.0, taps_detail::lanczos,
+                                       convert);
+    default:
+      return taps_detail::make<Weight>(in_size, from, to, out_size, 2.0, taps_detail::bicubic,
+                                       convert);
+  }
+}
+
+}  // namespace dino::image

@@ -1,0 +1,435 @@
+// Images are shared out to threads, each taking its own through all blocks a slab at a time; with
+// fewer images than threads, the threads work on the same image: each owns some rows of tokens, and
+// they meet once per block, where attention reads the keys and values of all.
+#include "dino/model/frozen_vit.h"
+
+#include <ATen/Parallel.h>
+#include <omp.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <thread>
+
+#include "dino/base/error.h"
+#include "dino/cpu/attention.h"
+#include "dino/cpu/kernels.h"
+
+namespace dino::model {
+namespace {
+
+constexpr std::int64_t kSlabRows = 512;  // tokens a thread takes through the blocks at once
+constexpr std::int64_t kRowUnit = 6;     // rows of the products' register tiles
+
+std::vector<float> to_vector(const torch::Tensor& tensor) {
+  const torch::Tensor flat = tensor.to(torch::kFloat32).contiguous();
+  const float* data = flat.const_data_ptr<float>();
+  return {data, data + flat.numel()};
+}
+
+const float* or_null(const std::vector<float>& values) {
+  return values.empty() ? nullptr : values.data();
+}
+
+std::size_t item_bytes(cpu::Type type) {
+  return type == cpu::Type::BF16 ? 2 : 4;
+}
+
+/** Threads that work on the same slab meet here. */
+class Barrier {
+ public:
+  explicit Barrier(int members) : members_(members) {}
+  void wait() {
+    if (members_ == 1) return;
+    const int round = round_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
+      arrived_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
+      if (spins > 4096) std::this_thread::yield();
+    }
+  }
+
+ private:
+  const int members_;
+  std::atomic<int> arrived_ = 0, round_ = 0;
+};
+
+struct Range {
+  std::int64_t first = 0, last = 0;
+  std::int64_t size() const { return last - first; }
+};
+
+/** Part `member` of `members` of n things, cut at multiples of `unit`. */
+Range share(std::int64_t n, int member, int members, std::int64_t unit) {
+  const std::int64_t units = (n + unit - 1) / unit;
+  const auto cut = [&](int m) { return std::min(n, units * m / members * unit); };
+  return {cut(member), cut(member + 1)};
+}
+
+}  // namespace
+
+/** One call: its images, where results go, and the memory of its slabs. */
+struct FrozenVit::Call {
+  const float* images = nullptr;
+  std::int64_t batch = 0, channels = 0, height = 0, width = 0;
+  std::int64_t grid_height = 0, grid_width = 0, tokens = 0;  ///< tokens: N
+  const float* positions = nullptr;                          ///< [1 + P, D]
+  const float* rope = nullptr;                               ///< [2, P, d]
+  std::vector<Tap>* taps = nullptr;
+  float* cls = nullptr;  ///< [B, D]: only CLS is wanted of the last block
+};
+
+FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision,
+                     const std::function<torch::Tensor(const std::string&)>& tensor)
+    : architecture_(architecture),
+      type_(precision == Precision::Int8   ? cpu::GemmType::I8
+            : precision == Precision::Bf16 ? cpu::GemmType::BF16
+                                           : cpu::GemmType::F32),
+      activations_(precision == Precision::Bf16 && cpu::kernels().bf16_per_word == 2
+                       ? cpu::Type::BF16
+                       : cpu::Type::F32) {
+  const arch::Vit& v = architecture_.vit;
+  const auto norm = [&](const std::string& name) {
+    return Norm{to_vector(tensor(name + ".weight")), to_vector(tensor(name + ".bias"))};
+  };
+  const auto linear = [&](const std::string& name, cpu::GemmType type, bool bias,
+                          const std::string& gain, bool gated) {
+    Linear layer;
+    const torch::Tensor weight = tensor(name + ".weight").to(torch::kFloat32).contiguous();
+    layer.weights = cpu::PackedWeights(type, weight.const_data_ptr<float>(), weight.size(0),
+                                       weight.numel() / weight.size(0), gated);
+    if (bias) layer.bias = to_vector(tensor(name + ".bias"));
+    if (v.layer_scale && !gain.empty()) layer.gain = to_vector(tensor(gain));
+    return layer;
+  };
+  patch_ = linear("patch_embed.proj", cpu::GemmType::F32, true, "", false);
+  cls_ = to_vector(tensor("cls_token"));
+  if (v.registers > 0) registers_ = to_vector(tensor("register_tokens"));
+  for (std::int64_t i = 0; i < v.depth; ++i) {
+    const std::string b = "blocks." + std::to_string(i) + ".";
+    const bool gated = v.ffn == arch::Ffn::SwiGlu;
+    Block block;
+    block.norm1 = norm(b + "norm1");
+    block.qkv = linear(b + "attn.qkv", type_, v.qkv_bias, "", false);
+    if (v.mask_key_bias && v.qkv_bias) std::fill_n(block.qkv.bias.begin() + v.dim, v.dim, 0.0F);
+    block.proj = linear(b + "attn.proj", type_, true, b + "ls1.gamma", false);
+    block.norm2 = norm(b + "norm2");
+    block.fc1 = linear(b + (gated ? "mlp.w12" : "mlp.fc1"), type_, true, "", gated);
+    block.fc2 = linear(b + (gated ? "mlp.w3" : "mlp.fc2"), type_, true, b + "ls2.gamma", false);
+    blocks_.push_back(std::move(block));
+  }
+  norm_ = norm("norm");
+  if (v.untie_cls_and_patch_norms) cls_norm_ = norm("cls_norm");
+}
+
+std::size_t FrozenVit::bytes() const {
+  std::size_t total = patch_.weights.bytes();
+  for (const Block& b : blocks_)
+    for (const Linear* layer : {&b.qkv, &b.proj, &b.fc1, &b.fc2}) total += layer->weights.bytes();
+  return total;
+}
+
+/** The memory of one slab and what a member of its team does with its rows. */
+class FrozenVit::Lane {
+ public:
+  Lane(const FrozenVit& net, const Call& call, std::int64_t slab_images, int members)
+      : net_(net), call_(call), members_(members), barrier_(members) {
+    const arch::Vit& v = net.architecture_.vit;
+    const auto rows = static_cast<std::size_t>(slab_images * call.tokens);
+    const auto dim = static_cast<std::size_t>(v.dim), hidden = static_cast<std::size_t>(v.hidden);
+    const std::size_t item = item_bytes(net.activations_);
+    x_ = cpu::AlignedBytes(rows * dim * sizeof(float));
+    normed_ = cpu::AlignedBytes(rows * dim * item);
+    for (auto& qkv : qkv_) qkv = cpu::AlignedBytes(rows * 3 * dim * item);
+    hidden_ = cpu::AlignedBytes(rows * hidden * item);
+    columns_ =
+        cpu::AlignedBytes(static_cast<std::size_t>(slab_images * call.grid_height *
+                                                   call.grid_width * net.patch_.weights.inputs()) *
+                          sizeof(float));
+    if (net.type_ == cpu::GemmType::I8) {
+      byte_stride_ = static_cast<std::int64_t>(std::max(dim, hidden)) + 64;
+      bytes_ = cpu::AlignedBytes(rows * static_cast<std::size_t>(byte_stride_));
+      scales_ = cpu::AlignedBytes(rows * sizeof(float));
+    }
+    const auto scratch =
+        static_cast<std::size_t>(cpu::attention_scratch_bytes(call.tokens, v.dim / v.heads));
+    for (int m = 0; m < members; ++m) scratch_.emplace_back(scratch);
+  }
+
+  /** Takes images [first, first + count) through the network; every member of the team calls it. */
+  void run(std::int64_t first, std::int64_t count, int member) {
+    const std::int64_t rows = count * call_.tokens;
+    const Range own = share(rows, member, members_, kRowUnit);
+    embed(first, share(count, member, members_, 1));
+    barrier_.wait();
+    const auto depth = static_cast<std::int64_t>(net_.blocks_.size());
+    for (std::int64_t i = 0; i < depth; ++i) {
+      const Block& block = net_.blocks_[static_cast<std::size_t>(i)];
+      std::byte* qkv = qkv_[i % 2].data();
+      normalize(block.norm1, own, normed_.data(), net_.activations_);
+      multiply(block.qkv, own, normed_.data(), qkv, cpu::Epilogue::Store);
+      rotate(qkv, own);
+      barrier_.wait();  // the rows of all keys and values are there
+      if (call_.cls != nullptr && i + 1 == depth) {
+        finish_cls(block, qkv, first, share(count, member, members_, 1), member);
+        break;
+      }
+      attend(qkv, own, member);
+      feed_forward(block, own);
+      for (const Tap& tap : *call_.taps)
+        if (tap.block == i) write_tap(tap, first, own);
+    }
+    barrier_.wait();  // before the next slab takes the memory
+  }
+
+ private:
+  const arch::Vit& vit() const { return net_.architecture_.vit; }
+  std::int64_t dim() const { return vit().dim; }
+  std::int64_t prefix() const { return 1 + vit().registers; }
+  float* x(std::int64_t row) const { return x_.data<float>() + row * dim(); }
+  std::byte* at(std::byte* base, std::int64_t element) const {
+    return base + static_cast<std::size_t>(element) * item_bytes(net_.activations_);
+  }
+
+  /** Patches, CLS and registers of whole images into x. */
+  void embed(std::int64_t first, Range images) {
+    const std::int64_t patches = call_.grid_height * call_.grid_width, d = dim();
+    const std::int64_t inputs = net_.patch_.weights.inputs(), p = vit().patch_size;
+    const std::int64_t pixels = call_.channels * call_.height * call_.width;
+    for (std::int64_t i = images.first; i < images.last; ++i) {
+      float* columns = columns_.data<float>() + i * patches * inputs;
+      cpu::kernels().patchify(cpu::Type::F32, call_.images + (first + i) * pixels, call_.channels,
+                              call_.height, call_.width, p, columns);
+      float* tokens = x(i * call_.tokens);
+      float* rows = tokens + prefix() * d;
+      cpu::kernels().gemm({.weights = &net_.patch_.weights,
+                           .rows = patches,
+                           .x = columns,
+                           .x_stride = inputs,
+                           .bias = or_null(net_.patch_.bias),
+                           .out = rows,
+                           .out_stride = d});
+      std::copy(net_.cls_.begin(), net_.cls_.end(), tokens);
+      std::copy(net_.registers_.begin(), net_.registers_.end(), tokens + d);
+      if (call_.positions == nullptr) continue;
+      cpu::kernels().add(cpu::Type::F32, tokens, call_.positions, tokens, d);
+      cpu::kernels().add(cpu::Type::F32, rows, call_.positions + d, rows, patches * d);
+    }
+  }
+
+  void normalize(const Norm& norm, Range rows, void* out, cpu::Type type) const {
+    cpu::kernels().layer_norm_forward({.dim = dim(),
+                                       .x_in = x(0),
+                                       .gamma = norm.gamma.data(),
+                                       .beta = norm.beta.data(),
+                                       .eps = static_cast<float>(vit().norm_eps),
+                                       .out = out,
+                                       .type = type},
+                                      rows.first, rows.last);
+  }
+
+  /** out [rows, ...] = epilogue(in [rows, inputs]); AddScaled adds to x. */
+  void multiply(const Linear& layer, Range rows, std::byte* in, std::byte* out,
+                cpu::Epilogue epilogue) const {
+    if (rows.size() <= 0) return;
+    const cpu::PackedWeights& w = layer.weights;
+    const bool to_x = epilogue == cpu::Epilogue::AddScaled;
+    const std::int64_t columns = w.gated() ? w.outputs() / 2 : w.outputs();
+    cpu::Gemm gemm{.weights = &w,
+                   .rows = rows.size(),
+                   .x = at(in, rows.first * w.inputs()),
+                   .x_stride = w.inputs(),
+                   .bias = or_null(layer.bias),
+                   .epilogue = epilogue,
+                   .gain = or_null(layer.gain),
+                   .out = to_x ? static_cast<void*>(x(rows.first)) : at(out, rows.first * columns),
+                   .out_stride = columns,
+                   .out_type = to_x ? cpu::Type::F32 : net_.activations_};
+    if (w.type() == cpu::GemmType::I8) {
+      const std::int64_t stride = w.padded_inputs();
+      auto* bytes = bytes_.data<std::uint8_t>() + rows.first * byte_stride_;
+      float* scales = scales_.data<float>() + rows.first;
+      cpu::kernels().quantize_rows({.type = net_.activations_,
+                                    .x = gemm.x,
+                                    .rows = rows.size(),
+                                    .dim = w.inputs(),
+                                    .stride = w.inputs(),
+                                    .out = bytes,
+                                    .out_stride = stride,
+                                    .scales = scales});
+      gemm.x = bytes;
+      gemm.x_stride = stride;
+      gemm.x_scales = scales;
+    }
+    cpu::kernels().gemm(gemm);
+  }
+
+  /** Rotary positions of queries and keys. */
+  void rotate(std::byte* qkv, Range rows) const {
+    if (call_.rope == nullptr) return;
+    const std::int64_t d = dim() / vit().heads, patches = call_.grid_height * call_.grid_width;
+    for (std::int64_t row = rows.first; row < rows.last; ++row) {
+      const std::int64_t patch = row % call_.tokens - prefix();
+      if (patch < 0) continue;
+      const float* cosines = call_.rope + patch * d;
+      cpu::kernels().rotate(net_.activations_, at(qkv, row * 3 * dim()), 2 * vit().heads, d,
+                            cosines, cosines + patches * d);
+    }
+  }
+
+  /** Attention of query rows [first, last) of image `i` of the slab, every head, into `out` rows.
+   */
+  void attend_image(std::byte* qkv, std::int64_t i, Range queries, std::byte* out,
+                    int member) const {
+    const std::int64_t head_dim = dim() / vit().heads;
+    for (std::int64_t h = 0; h < vit().heads; ++h) {
+      std::byte* keys = at(qkv, i * call_.tokens * 3 * dim() + dim() + h * head_dim);
+      cpu::kernels().attention_forward(
+          {.type = net_.activations_,
+           .queries = queries.size(),
+           .keys = call_.tokens,
+           .head_dim = head_dim,
+           .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+           .q = at(qkv, (i * call_.tokens + queries.first) * 3 * dim() + h * head_dim),
+           .k = keys,
+           .v = at(keys, dim()),
+           .q_stride = 3 * dim(),
+           .kv_stride = 3 * dim(),
+           .out = at(out, h * head_dim),
+           .out_stride = dim(),
+           .scratch = scratch_[static_cast<std::size_t>(member)].data()});
+    }
+  }
+
+  /** Own query rows of every image they touch; the heads' outputs take the place of normed_. */
+  void attend(std::byte* qkv, Range own, int member) const {
+    for (std::int64_t row = own.first; row < own.last;) {
+      const std::int64_t i = row / call_.tokens;
+      const std::int64_t end = std::min(own.last, (i + 1) * call_.tokens);
+      attend_image(qkv, i, {row - i * call_.tokens, end - i * call_.tokens},
+                   at(normed_.data(), row * dim()), member);
+      row = end;
+    }
+  }
+
+  /** What follows attention, row by row: projection, norm, feed-forward network. */
+  void feed_forward(const Block& block, Range rows) const {
+    multiply(block.proj, rows, normed_.data(), nullptr, cpu::Epilogue::AddScaled);
+    normalize(block.norm2, rows, normed_.data(), net_.activations_);
+    multiply(block.fc1, rows, normed_.data(), hidden_.data(),
+             block.fc1.weights.gated() ? cpu::Epilogue::SwiGlu : cpu::Epilogue::Gelu);
+    multiply(block.fc2, rows, hidden_.data(), nullptr, cpu::Epilogue::AddScaled);
+  }
+
+  /** The last block for the CLS rows alone. They move to the front rows of their image's own
+   * memory: row i * N stays where it is, so each is a range of one row. */
+  void finish_cls(const Block& block, std::byte* qkv, std::int64_t first, Range images,
+                  int member) const {
+    for (std::int64_t i = images.first; i < images.last; ++i) {
+      const Range row{i * call_.tokens, i * call_.tokens + 1};
+      attend_image(qkv, i, {0, 1}, at(normed_.data(), row.first * dim()), member);
+      feed_forward(block, row);
+      final_norm(row, true, call_.cls + (first + i) * dim());
+    }
+  }
+
+  /** Final norm of rows of one kind, to `out`. */
+  void final_norm(Range rows, bool is_prefix, float* out) const {
+    const Norm& norm = is_prefix && !net_.cls_norm_.gamma.empty() ? net_.cls_norm_ : net_.norm_;
+    normalize(norm, rows, out - rows.first * dim(), cpu::Type::F32);
+  }
+
+  void write_tap(const Tap& tap, std::int64_t first, Range rows) const {
+    float* out = tap.tokens.data_ptr<float>() + first * call_.tokens * dim();
+    if (!tap.norm) {
+      std::copy(x(rows.first), x(rows.last), out + rows.first * dim());
+      return;
+    }
+    for (std::int64_t row = rows.first; row < rows.last;) {  // stretches of prefix and of patches
+      const std::int64_t image = row / call_.tokens, token = row % call_.tokens;
+      const bool is_prefix = token < prefix();
+      const std::int64_t end =
+          std::min(rows.last, image * call_.tokens + (is_prefix ? prefix() : call_.tokens));
+      final_norm({row, end}, is_prefix, out + row * dim());
+      row = end;
+    }
+  }
+
+  const FrozenVit& net_;
+  const Call& call_;
+  int members_;
+  Barrier barrier_;
+  cpu::AlignedBytes x_, normed_, qkv_[2], hidden_, columns_, bytes_, scales_;
+  std::int64_t byte_stride_ = 0;            ///< each row's own place, whatever the layer's width
+  std::vector<cpu::AlignedBytes> scratch_;  ///< one per member
+};
+
+void FrozenVit::run(Call& call) const {
+  const auto threads = static_cast<int>(
+      std::min<std::int64_t>(at::get_num_threads(), call.batch * call.tokens / kRowUnit + 1));
+  const std::int64_t slab = std::clamp<std::int64_t>(kSlabRows / call.tokens, 1, call.batch);
+  const bool alone = threads == 1 || call.batch % threads == 0 || call.batch >= 4 * threads;
+  if (alone) {  // each thread its own images
+    std::atomic<std::int64_t> next = 0;
+#pragma omp parallel num_threads(threads)
+    {
+      const std::int64_t members = omp_get_num_threads();
+      const std::int64_t step = std::clamp<std::int64_t>(call.batch / members, 1, slab);
+      Lane lane(*this, call, step, 1);
+      for (std::int64_t first = next.fetch_add(step); first < call.batch;
+           first = next.fetch_add(step))
+        lane.run(first, std::min(step, call.batch - first), 0);
+    }
+    return;
+  }
+  std::unique_ptr<Lane> lane;
+#pragma omp parallel num_threads(threads)
+  {
+    const int members = omp_get_num_threads();
+#pragma omp single
+    lane = std::make_unique<Lane>(*this, call, slab, members);
+    for (std::int64_t first = 0; first < call.batch; first += slab)
+      lane->run(first, std::min(slab, call.batch - first), omp_get_thread_num());
+  }
+}
+
+FrozenVit::Call FrozenVit::make_call(const Input& input) const {
+  DINO_ASSERT(input.images.is_contiguous() && input.images.scalar_type() == torch::kFloat32);
+  const std::int64_t p = architecture_.vit.patch_size;
+  Call call;
+  call.images = input.images.const_data_ptr<float>();
+  call.batch = input.images.size(0);
+  call.channels = input.images.size(1);
+  call.height = input.images.size(2);
+  call.width = input.images.size(3);
+  call.grid_height = call.height / p;
+  call.grid_width = call.width / p;
+  call.tokens = 1 + architecture_.vit.registers + call.grid_height * call.grid_width;
+  if (input.positions.defined()) call.positions = input.positions.const_data_ptr<float>();
+  if (input.rope.defined()) call.rope = input.rope.const_data_ptr<float>();
+  return call;
+}
+
+void FrozenVit::forward(const Input& input, std::vector<Tap>& taps) const {
+  Call call = make_call(input);
+  for (Tap& tap : taps) tap.tokens = torch::empty({call.batch, call.tokens, architecture_.vit.dim});
+  call.taps = &taps;
+  if (call.batch > 0) run(call);
+}
+
+torch::Tensor FrozenVit::cls(const Input& input) const {
+  Call call = make_call(input);
+  std::vector<Tap> none;
+  call.taps = &none;
+  torch::Tensor cls = torch::empty({call.batch, architecture_.vit.dim});
+  call.cls = cls.data_ptr<float>();
+  if (call.batch > 0) run(call);
+  return cls;
+}
+
+}  // namespace dino::model

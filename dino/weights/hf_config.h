@@ -1,0 +1,22 @@
+// config.json and preprocessor_config.json, as transformers writes them beside its weights.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dino/arch/architecture.h"
+
+namespace dino::weights {
+
+/** Takes what shapes cannot tell (heads, epsilon, RoPE base, ...) from config.json, and the
+ * preprocessing from preprocessor_config.json, where they stand in `folder`. Throws Error{Format}
+ * naming the file if a field has the wrong type. Returns notes. */
+std::vector<std::string> apply_hf_config(const std::filesystem::path& folder,
+                                         arch::Network& network);
+
+/** What transformers needs to load the network. Throws Error{Usage} if it has no such model. */
+nlohmann::json hf_config(const arch::Architecture& architecture);
+nlohmann::json hf_preprocessor(const arch::Network& network);
+
+}  // namespace dino::weights

@@ -1,0 +1,36 @@
+// A backbone's tensors under their canonical names, whatever file they came from. Without Torch.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dino/arch/architecture.h"
+#include "dino/format/tensor_record.h"
+
+namespace dino::weights {
+
+/** The naming schemes of published weights. */
+enum class Layout {
+  Dino,         ///< ours: canonical names, the network described in the file
+  Official,     ///< the papers' repositories: backbone files and training checkpoints
+  HuggingFace,  ///< transformers: config.json beside safetensors
+  Timm,
+};
+
+/** Complete: exactly the tensors of arch::tensors(network.architecture), in that order. */
+struct Weights {
+  arch::Network network;
+  std::vector<format::TensorRecord> tensors;
+  std::vector<std::shared_ptr<const void>> owners;  ///< keep the bytes of `tensors` alive
+
+  Layout layout = Layout::Dino;      ///< where they came from
+  std::string source;                ///< container and scheme, in words
+  std::vector<std::string> ignored;  ///< tensors of the file that a backbone does not need
+  std::vector<std::string> notes;    ///< what was assumed
+};
+
+std::string_view name_of(Layout layout);
+/** "dino", "official", "hf", "timm"; throws Error{Usage} listing them. */
+Layout layout_from_name(std::string_view name);
+
+}  // namespace dino::weights

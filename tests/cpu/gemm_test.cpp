@@ -1,0 +1,171 @@
+// Products of packed weights against plain loops in double.
+#include "dino/cpu/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <tuple>
+#include <vector>
+
+#include "dino/base/rng.h"
+
+namespace dino::cpu {
+namespace {
+
+std::vector<float> noise(std::int64_t count, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = static_cast<float>(rng.normal());
+  return values;
+}
+
+double gelu(double x) {
+  return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+}
+double silu(double x) {
+  return x / (1 + std::exp(-x));
+}
+
+struct Product {
+  std::int64_t rows, outputs, inputs;
+};
+
+/** y [rows, outputs] in double. */
+std::vector<double> plain(const Product& p, const std::vector<float>& x,
+                          const std::vector<float>& w, const std::vector<float>& bias) {
+  std::vector<double> y;
+  for (std::int64_t r = 0; r < p.rows; ++r)
+    for (std::int64_t o = 0; o < p.outputs; ++o) {
+      double sum = bias[static_cast<std::size_t>(o)];
+      for (std::int64_t i = 0; i < p.inputs; ++i)
+        sum += double{x[static_cast<std::size_t>(r * p.inputs + i)]} *
+               double{w[static_cast<std::size_t>(o * p.inputs + i)]};
+      y.push_back(sum);
+    }
+  return y;
+}
+
+double relative_error(const std::vector<float>& actual, const std::vector<double>& expected) {
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    error += std::pow(actual[i] - expected[i], 2);
+    norm += std::pow(expected[i], 2);
+  }
+  return std::sqrt(error / norm);
+}
+
+class GemmTest : public testing::TestWithParam<std::tuple<GemmType, Product>> {
+ protected:
+  GemmType type() const { return std::get<0>(GetParam()); }
+  Product size() const { return std::get<1>(GetParam()); }
+  /** What this type's rounding allows. */
+  double tolerance() const {
+    return type() == GemmType::F32 ? 1e-6 : type() == GemmType::BF16 ? 6e-3 : 1.5e-2;
+  }
+
+  /** x as the product takes it, padded rows. */
+  void prepare(const PackedWeights& w, const std::vector<float>& x, Gemm& g) {
+    g.weights = &w;
+    g.rows = size().rows;
+    g.x_stride = w.padded_inputs();
+    const auto count = static_cast<std::size_t>(g.rows * g.x_stride);
+    if (type() == GemmType::I8) {
+      bytes_ = AlignedBytes(count);
+      scales_.resize(static_cast<std::size_t>(g.rows));
+      kernels().quantize_rows({.x = x.data(),
+                               .rows = g.rows,
+                               .dim = size().inputs,
+                               .stride = size().inputs,
+                               .out = bytes_.data<std::uint8_t>(),
+                               .out_stride = g.x_stride,
+                               .scales = scales_.data()});
+      g.x = bytes_.data();
+      g.x_scales = scales_.data();
+      return;
+    }
+    bytes_ = AlignedBytes(count * 4);
+    std::fill_n(bytes_.data<float>(), count, 0.0F);
+    const bool pairs = type() == GemmType::BF16 && kernels().bf16_per_word == 2;
+    for (std::int64_t r = 0; r < g.rows; ++r) {
+      const float* row = x.data() + r * size().inputs;
+      if (pairs) {
+        kernels().convert(Type::BF16, row, 1, bytes_.data<bf16>() + r * g.x_stride, size().inputs);
+      } else {
+        std::copy_n(row, size().inputs, bytes_.data<float>() + r * g.x_stride);
+      }
+    }
+    g.x = bytes_.data();
+  }
+
+  AlignedBytes bytes_;
+  std::vector<float> scales_;
+};
+
+TEST_P(GemmTest, EveryEpilogueEqualsPlainLoops) {
+  const Product p = size();
+  const auto x = noise(p.rows * p.inputs, 1), w = noise(p.outputs * p.inputs, 2),
+             bias = noise(p.outputs, 3), gain = noise(p.outputs, 4);
+  const auto y = plain(p, x, w, bias);
+  const PackedWeights packed(type(), w.data(), p.outputs, p.inputs);
+  Gemm g;
+  prepare(packed, x, g);
+  g.bias = bias.data();
+  g.out_stride = p.outputs + 3;  // rows apart
+  for (const auto epilogue : {Epilogue::Store, Epilogue::Gelu, Epilogue::AddScaled}) {
+    std::vector<float> out(static_cast<std::size_t>(p.rows * g.out_stride), 0.5F);
+    g.epilogue = epilogue;
+    g.gain = epilogue == Epilogue::AddScaled ? gain.data() : nullptr;
+    g.out = out.data();
+    kernels().gemm(g);
+    std::vector<float> actual;
+    std::vector<double> expected;
+    for (std::int64_t r = 0; r < p.rows; ++r)
+      for (std::int64_t o = 0; o < g.out_stride; ++o) {
+        const float value = out[static_cast<std::size_t>(r * g.out_stride + o)];
+        if (o >= p.outputs) {
+          EXPECT_EQ(value, 0.5F) << "written past the row";
+          continue;
+        }
+        const double sum = y[static_cast<std::size_t>(r * p.outputs + o)];
+        actual.push_back(value);
+        expected.push_back(epilogue == Epilogue::Store ? sum
+                           : epilogue == Epilogue::Gelu
+                               ? gelu(sum)
+                               : 0.5 + gain[static_cast<std::size_t>(o)] * sum);
+      }
+    EXPECT_LT(relative_error(actual, expected), tolerance()) << static_cast<int>(epilogue);
+  }
+}
+
+TEST_P(GemmTest, GatesTheSecondHalfWithTheFirst) {
+  Product p = size();
+  p.outputs *= 2;
+  const auto x = noise(p.rows * p.inputs, 1), w = noise(p.outputs * p.inputs, 2),
+             bias = noise(p.outputs, 3);
+  const auto y = plain(p, x, w, bias);
+  const PackedWeights packed(type(), w.data(), p.outputs, p.inputs, /*gated=*/true);
+  Gemm g;
+  prepare(packed, x, g);
+  const std::int64_t half = p.outputs / 2;
+  std::vector<float> out(static_cast<std::size_t>(p.rows * half));
+  g.bias = bias.data();
+  g.epilogue = Epilogue::SwiGlu;
+  g.out = out.data();
+  g.out_stride = half;
+  kernels().gemm(g);
+  std::vector<double> expected;
+  for (std::int64_t r = 0; r < p.rows; ++r)
+    for (std::int64_t o = 0; o < half; ++o)
+      expected.push_back(silu(y[static_cast<std::size_t>(r * p.outputs + o)]) *
+                         y[static_cast<std::size_t>(r * p.outputs + half + o)]);
+  EXPECT_LT(relative_error(out, expected), 1.5 * tolerance());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Types, GemmTest,
+    testing::Combine(testing::Values(GemmType::F32, GemmType::BF16, GemmType::I8),
+                     testing::Values(Product{1, 5, 4}, Product{6, 64, 32}, Product{13, 70, 52},
+                                     Product{23, 200, 128})));
+
+}  // namespace
+}  // namespace dino::cpu
