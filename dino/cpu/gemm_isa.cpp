@@ -36,7 +36,7 @@ void pack_words(const float* rows, std::int64_t count, std::int64_t inputs, Word
 }
 
 /** Round to bf16 and back: what widened bf16 weights are. */
-float through_bf16(float x) {
+[[maybe_unused]] float through_bf16(float x) {
   const float one[kLanes] = {x};
   bf16 rounded[kLanes];
   store(rounded, load(one));

@@ -3,13 +3,11 @@
 #include "dino/format/pickle.h"
 
 #include <algorithm>
-#include <bit>
-#include <charconv>
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
-#include "dino/format/byte_order.h"
 #include "dino/format/pickle_input.h"
+#include "dino/format/pickle_scalars.h"
 #include "dino/format/pickle_stack.h"
 
 namespace dino::format {
@@ -51,7 +49,7 @@ class PickleMachine {
     for (;;) {
       const unsigned char opcode = input_.take_opcode();
       if (opcode == '.') break;
-      if (!run_number(opcode) && !run_text(opcode) && !run_tuple(opcode) &&
+      if (!push_pickle_scalar(opcode, input_, stack_) && !run_tuple(opcode) &&
           !run_container(opcode) && !run_memo(opcode) && !run_object(opcode)) {
         refuse("instruction 0x{:02x} is not one that torch.save writes", opcode);
       }
@@ -68,113 +66,6 @@ class PickleMachine {
   template <typename... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
     input_.refuse(format, std::forward<Args>(args)...);
-  }
-
-  // ---- Numbers and text -------------------------------------------------------------------------
-
-  void push_integer(std::int64_t value, Kind kind = Kind::Int) {
-    stack_.push_new(kind)->integer = value;
-  }
-
-  void push_long(std::string_view bytes) {
-    if (bytes.size() > sizeof(std::int64_t)) {
-      stack_.push_new(Kind::BigInt)->text = bytes;
-      return;
-    }
-    std::uint64_t value = load_little_endian(std::as_bytes(std::span(bytes)));
-    const std::size_t unused_bits = 64 - 8 * bytes.size();
-    if (unused_bits > 0 && unused_bits < 64) {  // extends the sign
-      value <<= unused_bits;
-      push_integer(static_cast<std::int64_t>(value) >> unused_bits);
-    } else {
-      push_integer(static_cast<std::int64_t>(value));
-    }
-  }
-
-  /** Protocol 1: "123", "123L"; "00" and "01" are False and True. */
-  void push_decimal(std::string_view line, bool is_long) {
-    if (!is_long && (line == "00" || line == "01")) {
-      push_integer(line[1] - '0', Kind::Bool);
-      return;
-    }
-    if (is_long && line.ends_with('L')) line.remove_suffix(1);
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-    if (error != std::errc{} || end != line.data() + line.size()) {
-      refuse("'{}' is not an integer of 64 bits", printable(line.substr(0, 40)));
-    }
-    push_integer(value);
-  }
-
-  bool run_number(unsigned char opcode) {
-    switch (opcode) {
-      case 'N':
-        stack_.push_new(Kind::None);
-        return true;
-      case 0x88:
-        push_integer(1, Kind::Bool);
-        return true;
-      case 0x89:
-        push_integer(0, Kind::Bool);
-        return true;
-      case 'K':
-        push_integer(static_cast<std::int64_t>(input_.take_unsigned(1)));
-        return true;
-      case 'M':
-        push_integer(static_cast<std::int64_t>(input_.take_unsigned(2)));
-        return true;
-      case 'J':
-        push_integer(static_cast<std::int32_t>(input_.take_unsigned(4)));
-        return true;
-      case 0x8a:
-        push_long(input_.take_counted(1));
-        return true;
-      case 0x8b:
-        push_long(input_.take_counted(4));
-        return true;
-      case 'I':
-        push_decimal(input_.take_line(), false);
-        return true;
-      case 'L':
-        push_decimal(input_.take_line(), true);
-        return true;
-      case 'G':
-        stack_.push_new(Kind::Float)->number =
-            std::bit_cast<double>(load_big_endian(std::as_bytes(std::span(input_.take(8)))));
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  bool run_text(unsigned char opcode) {
-    const auto push_text = [this](Kind kind, std::size_t length_bytes) {
-      const std::string_view text = input_.take_counted(length_bytes);
-      stack_.push_new(kind)->text = text;
-      return true;
-    };
-    switch (opcode) {
-      case 0x8c:
-        return push_text(Kind::Text, 1);
-      case 'X':
-        return push_text(Kind::Text, 4);
-      case 0x8d:
-        return push_text(Kind::Text, 8);
-      case 'U':
-        return push_text(Kind::Text, 1);  // Python 2's str
-      case 'T':
-        return push_text(Kind::Text, 4);
-      case 'C':
-        return push_text(Kind::Bytes, 1);
-      case 'B':
-        return push_text(Kind::Bytes, 4);
-      case 0x8e:
-        return push_text(Kind::Bytes, 8);
-      case 0x96:
-        return push_text(Kind::Bytes, 8);
-      default:
-        return false;
-    }
   }
 
   // ---- Containers -------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ inline std::vector<HostilePickle> hostile_trees(bool legacy = false) {
     return entry(tensor({storage("0", 4, "FloatStorage", legacy), offset, shape, strides}));
   };
   std::string deep, laughs = "]q\1K\1a0";
-  for (int i = 0; i < 100; ++i) deep += "}" + text("x");
+  for (int i = 0; i < 100; ++i) deep.append("}").append(text("x"));
   deep += t;
   for (int i = 0; i < 100; ++i) deep += "s";
   for (char i = 1; i < 40; ++i) {  // each list holds the one before ten times
@@ -176,7 +176,7 @@ inline std::vector<HostilePickle> hostile_trees(bool legacy = false) {
     laughs += "e0";
   }
   laughs += "h\x28";
-  std::string wide = "}(" + text("x") + t + "q\1";
+  std::string wide = std::string("}(") + text("x") + t + "q\1";
   for (int i = 0; i < 2000; ++i)
     wide += text(std::to_string(i)) + tensor({.storage = storage("0", 4, "FloatStorage", legacy),
                                               .shape = {1000},
@@ -205,7 +205,7 @@ inline std::vector<HostilePickle> hostile_trees(bool legacy = false) {
       {laughs, "repeats its values too often"},
       {"]q\1h\1a", "nested deeper than 64"},  // a list within itself
       {"]q\1(h\1h\1h\1e", "nested deeper than 64"},
-      {"}q\1" + text("x") + "h\1s", "nested deeper than 64"},
+      {std::string("}q\1") + text("x") + "h\1s", "nested deeper than 64"},
       {dict({text("x") + t, text("x") + t}), "two tensors have this name"},
       {dict({text("a.b") + t, text("a") + dict({text("b") + t})}), "two tensors have this name"},
       {dict({text("1") + t, integer(1) + t}), "two tensors have this name"},

@@ -83,7 +83,7 @@ inline std::string whole(std::string_view body) {
 
 /** A member, with what its two headers say about it. */
 struct Member {
-  std::string name, data;
+  std::string name = {}, data = {};
   std::string local_name = {};  ///< if not `name`
   std::uint64_t method = 0, flags = 0;
   std::int64_t size_lie = 0;        ///< added to both sizes in the directory

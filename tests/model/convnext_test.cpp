@@ -153,7 +153,7 @@ TEST(ConvNext, Bf16StaysNearFp32) {
 TEST(ConvNext, RefusesWhatItCannotDo) {
   const auto backbone = synthetic_convnext(deep().net);
   const auto images = golden::image("image", {1, 3, 32, 32});
-  EXPECT_THROW(backbone->attention(images), Error);
+  EXPECT_THROW(backbone->attention(images, -1, AttentionRows::All), Error);
   EXPECT_THROW(backbone->layers(images, {4}, true), Error);
   EXPECT_THROW(backbone->layers(images, {-5}, true), Error);
   EXPECT_THROW(backbone->forward_features(golden::image("image", {1, 4, 32, 32})), Error);

@@ -39,6 +39,7 @@ torch::Tensor weighed(const std::vector<GroupFeatures>& features) {
 TEST_P(FusedEncoderTest, EqualsPlainComposition) {
   const Case& c = GetParam();
   const arch::Architecture architecture{
+      .name = "",
       .channels = 2,
       .image_size = 16,
       .vit = {.dim = 40, .depth = 3, .heads = 2, .hidden = 72, .patch_size = 4}};
@@ -88,7 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
   auto draws = generator(1);
-  VisionTransformer vit({.channels = 1,
+  VisionTransformer vit({.name = "",
+                         .channels = 1,
                          .image_size = 8,
                          .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}},
                         {}, draws);
@@ -100,7 +102,8 @@ TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
 
 TEST(FusedEncoder, ClsOnlyEqualsClsOfAllTokens) {
   auto draws = generator(2);
-  VisionTransformer vit({.channels = 1,
+  VisionTransformer vit({.name = "",
+                         .channels = 1,
                          .image_size = 8,
                          .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}},
                         {}, draws);
@@ -127,6 +130,7 @@ TEST(FusedEncoder, LoopsUseTheThreads) {
  * number of threads. */
 TEST(FusedEncoder, ThreadsAndSlabsChangeNothingButRounding) {
   const arch::Architecture architecture{
+      .name = "",
       .channels = 1,
       .image_size = 32,
       .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}};

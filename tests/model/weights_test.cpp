@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "dino/base/error.h"
 #include "dino/format/safetensors.h"
@@ -22,24 +23,46 @@ class WeightsTest : public testing::Test {
 
   std::filesystem::path folder_ =
       std::filesystem::temp_directory_path() / ("dino_weights_" + std::to_string(getpid()));
-  WeightsInfo info_{.backbone = {.arch = "vit", .patch_size = 4, .dim = 16, .depth = 2, .heads = 2},
-                    .channels = 1,
-                    .image_size = 8,
-                    .mean = {0.3},
-                    .std = {0.4}};
+  arch::Network network_ = small_network();
+
+  static arch::Network small_network() {
+    arch::Network network;
+    network.architecture.channels = 1;
+    network.architecture.image_size = 8;
+    network.architecture.vit = {.dim = 16, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4};
+    network.preprocess = {.image_size = 8, .channels = 1, .mean = {0.3}, .std = {0.4}};
+    return network;
+  }
+  std::shared_ptr<Backbone> backbone() const {
+    return make_backbone(network_.architecture, 0.0, at::detail::createCPUGenerator(1));
+  }
 };
 
 TEST_F(WeightsTest, ComesBackAsSaved) {
-  const auto backbone = make_backbone(info_.backbone, 1, 8, 0.0, at::detail::createCPUGenerator(1));
+  const auto saved = backbone();
   std::filesystem::create_directories(folder_ / "weights");
-  save_backbone(path("weights/backbone_teacher.safetensors"), *backbone, info_);
-  const auto [loaded, info] = load_backbone(folder_.string());  // as a run directory
-  EXPECT_EQ(info.mean, info_.mean);
-  EXPECT_EQ(info.image_size, 8);
-  EXPECT_EQ(info.backbone.dim, 16);
+  std::ofstream(folder_ / "recipe.toml") << "";
+  save_backbone(path("weights/backbone_teacher.safetensors"), *saved, network_);
+  const auto [loaded, network] = load_backbone(folder_);  // as a run directory
+  EXPECT_EQ(network, network_);
   const torch::Tensor image = torch::arange(64, torch::kFloat32).view({1, 1, 8, 8}) / 64;
-  EXPECT_TRUE(torch::equal(backbone->forward_features(image).patches,
-                           loaded->forward_features(image).patches));
+  const auto want = saved->forward_features(image).patches;
+  EXPECT_LT((want - loaded->forward_features(image).patches).abs().max().item<double>(), 1e-5);
+  for (const auto& parameter : loaded->named_parameters())
+    EXPECT_TRUE(torch::equal(parameter.value(), saved->named_parameters()[parameter.key()]))
+        << parameter.key();
+}
+
+TEST_F(WeightsTest, ReadsTheFilesOfVersion01) {
+  const auto saved = backbone();
+  save_backbone(path("new.safetensors"), *saved, network_);
+  const format::SafetensorsFile file(path("new.safetensors"));
+  format::write_safetensors(
+      path("old.safetensors"), file.tensors(),
+      {{"dino",
+        R"({"version":1,"backbone":{"arch":"vit","patch_size":4,"dim":16,"depth":2,"heads":2,)"
+        R"("mlp_ratio":4.0,"drop_path":0.0},"channels":1,"image_size":8,"mean":[0.3],"std":[0.4]})"}});
+  EXPECT_EQ(load_backbone(path("old.safetensors")).network, network_);
 }
 
 TEST_F(WeightsTest, RefusesWhatDoesNotFit) {
@@ -52,26 +75,26 @@ TEST_F(WeightsTest, RefusesWhatDoesNotFit) {
     return "";
   };
   EXPECT_NE(message_of(path("none.safetensors")).find("none.safetensors"), std::string::npos);
+  std::ofstream(folder_ / "recipe.toml") << "";
   EXPECT_NE(message_of(folder_.string()).find("backbone_teacher"), std::string::npos);
 
   format::write_safetensors(path("plain.safetensors"), {});
-  EXPECT_NE(message_of(path("plain.safetensors")).find("architecture is unknown"),
-            std::string::npos);
+  EXPECT_NE(message_of(path("plain.safetensors")).find("naming schemes"), std::string::npos);
   format::write_safetensors(path("odd.safetensors"), {}, {{"dino", "{\"version\": 1}"}});
   EXPECT_NE(message_of(path("odd.safetensors")).find("cannot be used"), std::string::npos);
+  format::write_safetensors(path("future.safetensors"), {}, {{"dino", "{\"version\": 99}"}});
+  EXPECT_NE(message_of(path("future.safetensors")).find("newer version"), std::string::npos);
 
-  const auto backbone = make_backbone(info_.backbone, 1, 8, 0.0, at::detail::createCPUGenerator(1));
-  auto wrong = info_;
-  wrong.backbone.depth = 3;
-  save_backbone(path("deep.safetensors"), *backbone, wrong);
-  EXPECT_NE(message_of(path("deep.safetensors")).find("blocks.2.norm1.weight is missing"),
-            std::string::npos);
-  wrong.backbone.depth = 1;
-  save_backbone(path("shallow.safetensors"), *backbone, wrong);
+  auto wrong = network_;
+  wrong.architecture.vit.depth = 3;
+  save_backbone(path("deep.safetensors"), *backbone(), wrong);
+  EXPECT_NE(message_of(path("deep.safetensors")).find("missing: blocks.2."), std::string::npos);
+  wrong.architecture.vit.depth = 1;
+  save_backbone(path("shallow.safetensors"), *backbone(), wrong);
   EXPECT_NE(message_of(path("shallow.safetensors")).find("not expected"), std::string::npos);
-  wrong.backbone.depth = 2;
-  wrong.image_size = 12;
-  save_backbone(path("large.safetensors"), *backbone, wrong);
+  wrong.architecture.vit.depth = 2;
+  wrong.architecture.image_size = 12;
+  save_backbone(path("large.safetensors"), *backbone(), wrong);
   EXPECT_NE(message_of(path("large.safetensors")).find("pos_embed"), std::string::npos);
 }
 

@@ -84,7 +84,7 @@ void check(const Case& c, std::initializer_list<std::pair<int, int>> sizes) {
         relative_error(patch_slice(c, layers[1].patches), golden[key + ".class_block.patches"]),
         kTolerance);
 
-    const auto attention = backbone->attention(images);
+    const auto attention = backbone->attention(images, -1, AttentionRows::All);
     EXPECT_EQ(attention.size(3), 1 + features.patches.size(1));
     // Probabilities: near one-hot here, so the small ones are compared with 1, not with each other.
     EXPECT_LE(

@@ -120,15 +120,18 @@ def timm_cases():
     yield "timm_v3", lambda n: timm_vit(n, "vit_small_patch16_dinov3", three, [(256, 256), (224, 224), (176, 240)],
                                         registers=4, batch=1)
     yield "timm_v3_plus_qkvb", lambda n: timm_vit(n, "vit_small_plus_patch16_dinov3_qkvb", dict(
-        depth=2, embed_dim=64, num_heads=2), [(256, 256), (64, 96)], registers=4)
+        depth=2, embed_dim=128, num_heads=2), [(256, 256), (64, 96)], registers=4)
 
 
 # ---- the package dinov2: the papers' own code ----
 
-def official_v2(name, factory, options, sizes, **more):
+def official_v2(name, options, sizes, **more):
     sys.modules.setdefault("xformers", types.ModuleType("xformers"))
-    from dinov2.models import vision_transformer
-    model = getattr(vision_transformer, factory)(init_values=1.0, block_chunks=0, **options)
+    from functools import partial
+    from dinov2.layers import MemEffAttention, NestedTensorBlock
+    from dinov2.models.vision_transformer import DinoVisionTransformer
+    model = DinoVisionTransformer(patch_size=14, init_values=1.0, block_chunks=0,
+                                  block_fn=partial(NestedTensorBlock, attn_class=MemEffAttention), **options)
 
     def forward(images):
         inner = model.get_intermediate_layers(images, n=[0], return_class_token=True, norm=True)[0]
@@ -141,10 +144,9 @@ def official_v2(name, factory, options, sizes, **more):
 
 
 def official_cases():
-    sizes = [(224, 224), (518, 518), (266, 266), (168, 280)]
-    yield "official_v2", lambda n: official_v2(n, "vit_small", dict(img_size=518, patch_size=14), sizes[:1] + sizes[2:],
-                                               batch=1)
-    yield "official_v2_native", lambda n: official_v2(n, "vit_small", dict(img_size=112, patch_size=14),
+    yield "official_v2", lambda n: official_v2(n, dict(img_size=518, embed_dim=384, depth=3, num_heads=6),
+                                               [(224, 224), (266, 266), (168, 280)], batch=1)
+    yield "official_v2_native", lambda n: official_v2(n, dict(img_size=112, embed_dim=128, depth=2, num_heads=2),
                                                       [(112, 112), (112, 56)])
 
 

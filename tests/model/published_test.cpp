@@ -1,0 +1,158 @@
+// Published backbones under their libraries' own names against those libraries: tests/golden/
+// weights/make.py lists the tensors and stores what transformers, timm and the package dinov2
+// compute with synthetic weights in float64. Each case is written to a file as it would be
+// published, read back by what it holds, and run.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <string>
+
+#include "dino/base/json.h"
+#include "dino/format/safetensors.h"
+#include "dino/model/tensor_bridge.h"
+#include "dino/model/vit.h"
+#include "dino/model/weights.h"
+#include "tests/golden/synthetic_weights.h"
+#include "tests/temp_dir.h"
+
+namespace dino::model {
+namespace {
+
+using torch::indexing::None;
+using torch::indexing::Slice;
+
+constexpr double kTolerance = 1e-5;  // of the features' norm: fp32 rounding over the blocks
+
+struct Case {
+  std::string name;
+  arch::Positions positions = arch::Positions::LearnedOffset;  ///< what the library computes
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.name;
+}
+
+/** The file the library would publish, in `folder`. */
+std::filesystem::path publish(const nlohmann::json& golden, const std::filesystem::path& folder) {
+  std::vector<torch::Tensor> alive;
+  std::vector<format::TensorRecord> records;
+  for (const auto& [name, shape] : golden["tensors"].items()) {
+    const auto sizes = shape.get<std::vector<std::int64_t>>();
+    alive.push_back(golden::parameter(name, sizes, golden["gain"].get<double>()));
+    records.push_back(to_record(name, alive.back()));
+  }
+  const auto path = folder / "model.safetensors";
+  format::write_safetensors(path, records, {{"format", "pt"}});
+  if (!golden["config"].empty()) write_json_file(folder / "config.json", golden["config"]);
+  return path;
+}
+
+/** Largest difference over the expected rows' norm. */
+double relative_error(const torch::Tensor& actual, const nlohmann::json& expected) {
+  const auto values = expected.get<std::vector<double>>();
+  const torch::Tensor want = torch::tensor(values, torch::kFloat64);
+  EXPECT_EQ(actual.numel(), want.numel());
+  if (actual.numel() != want.numel()) return 1;
+  const torch::Tensor got = actual.reshape({-1}).to(torch::kFloat64);
+  const double norm = want.norm().item<double>() / std::sqrt(static_cast<double>(want.numel()) /
+                                                             static_cast<double>(actual.size(-1)));
+  return (got - want).abs().max().item<double>() / norm;
+}
+
+class PublishedTest : public testing::TestWithParam<Case> {
+ protected:
+  PublishedTest()
+      : golden_(read_json_file(std::filesystem::path(DINO_SOURCE_DIR) / "tests/golden/weights" /
+                               (GetParam().name + ".json"))),
+        path_(publish(golden_, temp_.path())) {}
+
+  std::shared_ptr<Backbone> load(bool fused, Precision precision = Precision::Fp32) {
+    weights::Weights weights = weights::read(path_);
+    if (weights.network.architecture.vit.positions != arch::Positions::Rope)
+      weights.network.architecture.vit.positions = GetParam().positions;
+    const auto backbone = make_backbone(weights);
+    std::dynamic_pointer_cast<VisionTransformer>(backbone)->set_fused(fused);
+    backbone->set_precision(precision);
+    return backbone;
+  }
+  torch::Tensor images(const std::string& size) const {
+    const std::size_t x = size.find('x');
+    return golden::image(
+        "image", {golden_["batch"].get<std::int64_t>(), golden_["channels"].get<std::int64_t>(),
+                  std::stoll(size.substr(0, x)), std::stoll(size.substr(x + 1))});
+  }
+
+  test::TempDir temp_;
+  nlohmann::json golden_;
+  std::filesystem::path path_;
+};
+
+torch::Tensor tokens(const torch::Tensor& x) {
+  return x.index({Slice(), Slice(0, None, 13), Slice(0, 24)});
+}
+
+TEST_P(PublishedTest, FeaturesEqualTheLibrarys) {
+  for (const bool fused : {false, true}) {
+    const auto backbone = load(fused);
+    for (const auto& [size, expected] : golden_["sizes"].items()) {
+      SCOPED_TRACE(size + (fused ? " packed" : " composed"));
+      const auto features = backbone->forward_features(images(size));
+      EXPECT_LE(relative_error(features.cls.index({Slice(), Slice(0, 24)}), expected["cls"]),
+                kTolerance);
+      EXPECT_LE(relative_error(tokens(features.patches), expected["patches"]), kTolerance);
+      if (expected.contains("registers")) {
+        EXPECT_LE(relative_error(tokens(features.registers), expected["registers"]), kTolerance);
+      }
+      if (expected.contains("block0_cls")) {
+        const auto inner = backbone->layers(images(size), {0}, true)[0];
+        EXPECT_LE(relative_error(inner.cls.index({Slice(), Slice(0, 24)}), expected["block0_cls"]),
+                  kTolerance);
+        EXPECT_LE(relative_error(tokens(inner.patches), expected["block0_patches"]), kTolerance);
+      }
+      const auto cls = backbone->forward_groups({{images(size), {}}}, Tokens::Cls)[0].cls.detach();
+      EXPECT_LE(relative_error(cls.index({Slice(), Slice(0, 24)}), expected["cls"]), kTolerance);
+    }
+  }
+}
+
+TEST_P(PublishedTest, AttentionEqualsTheLibrarys) {
+  const auto backbone = load(true);
+  for (const auto& [size, expected] : golden_["sizes"].items()) {
+    if (!expected.contains("attention")) GTEST_SKIP() << "the library shows none";
+    const auto rows = backbone->attention(images(size), -1, AttentionRows::Prefix);
+    const torch::Tensor got = rows.select(2, 0).index({Slice(), Slice(), Slice(0, None, 13)});
+    const torch::Tensor want =
+        torch::tensor(expected["attention"].get<std::vector<double>>(), torch::kFloat64);
+    EXPECT_LE((got.reshape({-1}) - want).abs().max().item<double>(), 1e-5) << size;
+  }
+}
+
+TEST_P(PublishedTest, RoundingLowersNothingMuch) {
+  const auto size = golden_["sizes"].begin().key();
+  const auto exact = load(true)->forward_features(images(size));
+  const auto cosine = [](const torch::Tensor& a, const torch::Tensor& b) {
+    return torch::cosine_similarity(a.flatten(0, -2), b.flatten(0, -2)).min().item<double>();
+  };
+  for (const auto& [precision, least] :
+       {std::pair(Precision::Bf16, 0.999), {Precision::Int8, 0.98}}) {
+    const auto rounded = load(true, precision)->forward_features(images(size));
+    EXPECT_GE(cosine(rounded.cls, exact.cls), least);
+    EXPECT_GE(cosine(rounded.patches, exact.patches), least);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Transformers, PublishedTest,
+                         testing::Values(Case{"hf_v1", arch::Positions::LearnedSize},
+                                         Case{"hf_v2", arch::Positions::LearnedSize},
+                                         Case{"hf_v2_reg", arch::Positions::LearnedAntialias},
+                                         Case{"hf_v3"}, Case{"hf_v3_gated"}, Case{"hf_v3_7b"}));
+INSTANTIATE_TEST_SUITE_P(Timm, PublishedTest,
+                         testing::Values(Case{"timm_v1"}, Case{"timm_v2_giant"},
+                                         Case{"timm_v2_reg", arch::Positions::LearnedAntialias},
+                                         Case{"timm_v3"}, Case{"timm_v3_plus_qkvb"}));
+INSTANTIATE_TEST_SUITE_P(Official, PublishedTest,
+                         testing::Values(Case{"official_v2"}, Case{"official_v2_native"}));
+INSTANTIATE_TEST_SUITE_P(GiantSlow, PublishedTest,
+                         testing::Values(Case{"hf_v2_giant", arch::Positions::LearnedSize}));
+
+}  // namespace
+}  // namespace dino::model
