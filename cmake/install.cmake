@@ -1,4 +1,5 @@
-# make install, and the CMake package `dino`: find_package(dino) gives dino::core and, where it was built, dino::dino.
+# make install, and the CMake package `dino`: find_package(dino) gives dino::core and, where it was built, dino::dino;
+# the component onnx adds dino::onnx.
 include(CMakePackageConfigHelpers)
 set(DINO_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/dino)
 
@@ -6,6 +7,12 @@ add_library(dino::core ALIAS dino_core)
 set_target_properties(dino_core PROPERTIES EXPORT_NAME core)
 install(TARGETS dino_core EXPORT dino_core_targets)
 install(EXPORT dino_core_targets NAMESPACE dino:: DESTINATION ${DINO_PACKAGE_DIR})
+
+add_library(dino::onnx ALIAS dino_onnx)
+set_target_properties(dino_onnx PROPERTIES EXPORT_NAME onnx)
+install(TARGETS dino_onnx EXPORT dino_onnx_targets)
+install(EXPORT dino_onnx_targets NAMESPACE dino:: DESTINATION ${DINO_PACKAGE_DIR})
+install(FILES cmake/libonnx.cmake DESTINATION ${DINO_PACKAGE_DIR})
 install(DIRECTORY dino DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
 if(DINO_TORCH)

@@ -39,10 +39,11 @@ OnnxAgreement compare(const onnx::Graph& graph, Backbone& backbone, const arch::
                              probe_images(1, a.channels, side / 2 + least + 3, side + 5)}) {
     const Features expected = backbone.forward_features(images);
     auto outputs = evaluate(graph, {{"images", images}});
-    const auto add = [&](const char* name, const torch::Tensor& ours) {
-      const torch::Tensor& theirs = outputs[name];
-      if (!theirs.defined() || theirs.sizes() != ours.sizes())
+    const auto add = [&](const char* name, const torch::Tensor& feature) {
+      if (!outputs[name].defined() || outputs[name].sizes() != feature.sizes())
         fail(ErrorKind::Internal, "[onnx] {} of the graph has another shape than ours", name);
+      const torch::Tensor theirs = outputs[name].to(torch::kFloat64),
+                          ours = feature.to(torch::kFloat64);
       cosines.push_back(at::cosine_similarity(theirs, ours, -1).min());
       differences.push_back(((theirs - ours).norm(2, -1) / ours.norm(2, -1)).max());
     };

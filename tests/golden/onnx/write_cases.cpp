@@ -48,6 +48,7 @@ void write_case(const std::filesystem::path& folder, const arch::Network& networ
                            Size{3, side + p, side / 2 + p + 3},          // neither
                            Size{1, side / 2 + p, 2 * side}}) {
     const std::string prefix = fmt::format("{}x{}x{}.", size.batch, size.height, size.width);
+    if (!records.empty() && size.height == side && size.width == side && size.batch == 1) continue;
     const torch::Tensor images =
         model::probe_images(size.batch, a.channels, size.height, size.width);
     const model::Features features = backbone->forward_features(images);
