@@ -86,6 +86,7 @@ struct Gemm {
   void* out = nullptr;
   std::int64_t out_stride = 0;  ///< elements
   Type out_type = Type::F32;
+  const PackedWeights* next = nullptr;  ///< what will be multiplied next: fetched meanwhile
 };
 
 /** Rows of x [rows, dim], `stride` elements apart, as bytes around 128 with one scale a row. */
