@@ -1,11 +1,14 @@
-// dino convert: weights from any published form to any other, checked by reading them back.
+// dino convert: weights from any published form to any other, checked by reading them back, or to
+// an ONNX graph.
 #include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/convert_onnx.h"
 #include "cli/network.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/model/onnx_check.h"
 #include "dino/model/weights.h"
 #include "dino/weights/read.h"
 #include "dino/weights/write.h"
@@ -17,27 +20,17 @@ namespace fs = std::filesystem;
 
 struct ConvertFlags {
   std::string weights, out;
-  std::string to = "dino";
+  std::string to = "dino", precision = "fp32";
   weights::ReadOptions read;
   bool allow_loss = false, force = false, dry_run = false;
 };
 
-/** A picture with colour, edges and noise, as a network takes it: [1, C, H, W]. */
-torch::Tensor probe_image(const arch::Network& network) {
-  const std::int64_t p = network.architecture.patch_size();
-  const std::int64_t side = std::max<std::int64_t>(p, network.preprocess.image_size / p * p);
-  const torch::Tensor axis = torch::linspace(-1.0, 1.0, side);
-  const auto grid = torch::meshgrid({axis, axis}, "ij");
-  std::vector<torch::Tensor> channels;
-  for (int c = 0; c < network.architecture.channels; ++c)
-    channels.push_back((grid[0] * (3.0 + c)).sin() * (grid[1] * (7.0 - c)).cos() +
-                       (grid[0] * grid[0] + grid[1] * grid[1]).lt(0.3));
-  return torch::stack(channels).unsqueeze(0);
-}
-
 /** Largest difference between two networks' features of the probe image, over their norm. */
 double feature_difference(const weights::Weights& a, const weights::Weights& b) {
-  const torch::Tensor image = probe_image(a.network);
+  const arch::Architecture& architecture = a.network.architecture;
+  const std::int64_t p = architecture.patch_size();
+  const std::int64_t side = std::max<std::int64_t>(p, a.network.preprocess.image_size / p * p);
+  const torch::Tensor image = model::probe_images(1, architecture.channels, side, side);
   const auto one = model::make_backbone(a)->forward_features(image);
   const auto other = model::make_backbone(b)->forward_features(image);
   const auto distance = [](const torch::Tensor& x, const torch::Tensor& y) {
@@ -91,10 +84,21 @@ std::string text_of(const nlohmann::json& json) {
 int run_convert(const ConvertFlags& flags, Context& context) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file, a folder or a run");
-  const weights::Layout layout = weights::layout_from_name(flags.to);
+  const bool to_onnx = flags.to == "onnx";
+  if (flags.precision != "fp32" && !to_onnx)
+    fail(ErrorKind::Usage,
+         "--precision is for --to onnx; the other forms keep what they are given");
+  const weights::Layout layout =
+      to_onnx ? weights::Layout::Dino : weights::layout_from_name(flags.to);
   const weights::Weights source = weights::read(flags.weights, flags.read);
   nlohmann::json result = describe(source);
   std::string text = text_of(result);
+  if (to_onnx) {
+    const auto storage = flags.precision == "fp16" ? onnx::Storage::Fp16 : onnx::Storage::Fp32;
+    if (!flags.dry_run) text += convert_to_onnx(source, flags.out, storage, flags.force, result);
+    print_result(context, result, text);
+    return kOk;
+  }
   const auto lost = weights::losses(source, layout);
   result["lost"] = lost;
   if (!lost.empty())
@@ -134,10 +138,16 @@ void add_convert(CLI::App& parent, Context& context) {
                       "Weights of any form: .pth, .safetensors, a Hugging Face folder, a run");
   command
       ->add_option("--to", flags->to,
-                   "dino (ours), official (the papers' names), hf (a transformers folder), timm")
-      ->check(CLI::IsMember({"dino", "official", "hf", "timm"}))
+                   "dino (ours), official (the papers' names), hf (a transformers folder), timm, "
+                   "onnx (a graph: images in, features out)")
+      ->check(CLI::IsMember({"dino", "official", "hf", "timm", "onnx"}))
       ->capture_default_str();
   command->add_option("--out", flags->out, "File, or folder for hf");
+  command
+      ->add_option("--precision", flags->precision,
+                   "Of the matrices in an ONNX file: fp32, or fp16 for half its size")
+      ->check(CLI::IsMember({"fp32", "fp16"}))
+      ->capture_default_str();
   add_read_flags(*command, flags->read);
   command->add_flag("--allow-loss", flags->allow_loss, "Leave out what the form cannot hold");
   command->add_flag("--dry-run", flags->dry_run, "Say what would be converted, write nothing");

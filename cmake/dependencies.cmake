@@ -7,6 +7,15 @@ find_package(ZLIB REQUIRED)            # gzip streams (IDX.gz)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)  # PNG decoding and encoding
 
+find_package(Protobuf REQUIRED)        # the bytes of ONNX files
+find_path(ONNX_INCLUDE onnx/checker.h REQUIRED)
+find_library(ONNX_LIBRARY onnx REQUIRED)
+find_library(ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
+add_library(dino_libonnx INTERFACE)    # the schema of ONNX files and their checker
+target_include_directories(dino_libonnx SYSTEM INTERFACE ${ONNX_INCLUDE})
+target_compile_definitions(dino_libonnx INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
+target_link_libraries(dino_libonnx INTERFACE ${ONNX_LIBRARY} ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+
 # toml++ (recipes) and xxHash (checksums, RNG stream names) are used header-only.
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
 add_library(dino_tomlplusplus INTERFACE)

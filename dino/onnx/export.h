@@ -1,0 +1,17 @@
+// A network as an ONNX file: images in, features out, any batch and image size.
+#pragma once
+#include <filesystem>
+#include <functional>
+
+#include "dino/onnx/builder.h"
+#include "dino/onnx/graph.h"
+#include "dino/weights/weights.h"
+
+namespace dino::onnx {
+
+/** Input `images` [batch, C, height, width], normalised; outputs `cls` [batch, D], `patches`
+ * [batch, P, D] and, with registers, `registers` [batch, R, D], all after the final norm. `weights`
+ * must outlive the graph. */
+Graph make_graph(const weights::Weights& weights, Storage storage = Storage::Fp32);
+
+}  // namespace dino::onnx

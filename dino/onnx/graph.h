@@ -1,0 +1,60 @@
+// A computation graph as ONNX has it, in plain data: what the builder makes, the file holds and the
+// evaluator runs. Knows nothing of protobuf or Torch.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dino/format/tensor_record.h"
+
+namespace dino::onnx {
+
+inline constexpr int kOpset = 17;  ///< the newest that Debian 12's checker knows
+
+/** The name of a value: an input, a constant or a node's output. */
+using Value = std::string;
+using Shape = std::vector<std::int64_t>;
+using Attribute = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>>;
+using Attributes = std::map<std::string, Attribute>;
+
+struct Node {
+  std::string op;
+  std::vector<Value> inputs, outputs;
+  Attributes attributes;
+};
+
+/** Numbers of the graph. They are made when they are written, so that a large network is never in
+ * memory twice. */
+struct Constant {
+  Value name;
+  format::DType dtype = format::DType::F32;  ///< F32, F16, I64
+  Shape shape;
+  /** Writes exactly byte_count(dtype, shape) bytes, row-major, little-endian. */
+  std::function<void(std::span<std::byte>)> fill;
+};
+
+/** A size that is fixed, or one that has a name and is known when the graph runs. */
+using Dimension = std::variant<std::int64_t, std::string>;
+
+/** An input or output. */
+struct Port {
+  Value name;
+  std::vector<Dimension> shape;  ///< of floats
+};
+
+struct Graph {
+  std::vector<Port> inputs, outputs;
+  std::vector<Constant> constants;
+  std::vector<Node> nodes;  ///< each after those whose outputs it takes
+  std::map<std::string, std::string> metadata;
+};
+
+/** Of all constants as stored. */
+std::int64_t constant_bytes(const Graph& graph);
+
+}  // namespace dino::onnx
