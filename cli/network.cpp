@@ -10,6 +10,40 @@
 #include "dino/base/text.h"
 
 namespace dino::cli {
+namespace {
+
+arch::Architecture architecture_of(const model::WeightsInfo& info, const std::string& origin) {
+  const auto& b = info.backbone;
+  const nlohmann::json json = {{"version", 1},
+                               {"backbone",
+                                {{"arch", b.arch},
+                                 {"patch_size", b.patch_size},
+                                 {"dim", b.dim},
+                                 {"depth", b.depth},
+                                 {"heads", b.heads},
+                                 {"mlp_ratio", b.mlp_ratio}}},
+                               {"channels", info.channels},
+                               {"image_size", info.image_size},
+                               {"mean", info.mean},
+                               {"std", info.std}};
+  return arch::network_from_json(json.dump(), origin).architecture;
+}
+
+template <typename Words>
+std::vector<std::string> known_words(const Words& words) {
+  std::vector<std::string> known;
+  for (const auto& [value, word] : words) known.emplace_back(word);
+  return known;
+}
+
+/** Leaves `value` alone if no word is given. */
+template <typename Words, typename Value>
+void set_by_word(const Words& words, const std::string& given, Value& value) {
+  for (const auto& [candidate, word] : words)
+    if (word == given) value = candidate;
+}
+
+}  // namespace
 
 void add_network_flags(CLI::App& command, NetworkFlags& flags) {
   command.add_option("--weights", flags.weights,
@@ -28,11 +62,25 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags) {
       ->capture_default_str();
 }
 
+void add_fit_flags(CLI::App& command, NetworkFlags& flags) {
+  command
+      .add_option("--fit", flags.fit,
+                  "How images of any shape are fed: center_crop, stretch, short_side, long_side, "
+                  "pad, native (default: as the weights say)")
+      ->check(CLI::IsMember(known_words(data::kFitWords)));
+  command
+      .add_option("--remainder", flags.remainder,
+                  "Sides that are no multiple of the patch: error, floor (leave the rest out), "
+                  "pad, stretch, round (default: as the weights say)")
+      ->check(CLI::IsMember(known_words(data::kRemainderWords)));
+}
+
 Network load_network(const NetworkFlags& flags, bool untrained) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file or the directory of a run");
   Network network;
   std::tie(network.backbone, network.info) = model::load_backbone(flags.weights);
+  network.architecture = architecture_of(network.info, flags.weights);
   if (untrained)
     network.backbone =
         model::make_backbone(network.info.backbone, network.info.channels, network.info.image_size,
@@ -43,12 +91,18 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
   network.preprocess = embed::preprocess_for(network.info);
   if (flags.image_size > 0) network.preprocess.image_size = flags.image_size;
   network.preprocess.resize = flags.resize;
+  set_by_word(data::kFitWords, flags.fit, network.preprocess.fit);
+  set_by_word(data::kRemainderWords, flags.remainder, network.preprocess.remainder);
   data::validate(network.preprocess);
   return network;
 }
 
+int decoding_threads() {
+  return std::max(1, at::get_num_threads());
+}
+
 embed::ExtractOptions extract_options(Context& context, const std::string& what) {
-  embed::ExtractOptions options{.threads = std::max(1, at::get_num_threads())};
+  embed::ExtractOptions options{.threads = decoding_threads()};
   if (context.console.is_terminal())
     options.progress = [&context, what](std::int64_t done, std::int64_t total) {
       context.console.progress(fmt::format("{}: {} of {} images", what, done, total));

@@ -25,6 +25,7 @@ enum class FeatureKind {
 struct ExtractOptions {
   int batch_size = 256;  ///< images per forward pass; no influence on the result beyond rounding
   int threads = 2;       ///< decoding threads
+  int patch_size = 1;    ///< px, of the network: see data::Remainder
   data::Augment augment = {};  ///< none by default
   std::function<void(std::int64_t done, std::int64_t total)> progress =
       {};  ///< after each batch, from the calling thread
@@ -57,7 +58,8 @@ FeatureMatrix extract_pixels(const data::Dataset& dataset, const data::Preproces
 data::Preprocess preprocess_for(const model::WeightsInfo& info);
 
 /** Normalised network input [n, C, H, W] fp32 of 8-bit squares of equal size (see eval_crop). */
-torch::Tensor to_batch(const std::vector<image::Image>& squares, const data::Preprocess& preprocess);
+torch::Tensor to_batch(const std::vector<image::Image>& squares,
+                       const data::Preprocess& preprocess);
 
 /** Puts a module into eval mode and its former mode back when it goes. */
 class EvalMode {

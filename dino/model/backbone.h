@@ -34,10 +34,11 @@ struct GroupFeatures {
 
 /** Features for use. Patch index = y * grid_width + x. */
 struct Features {
-  torch::Tensor cls;      ///< [B, D] fp32, final-normed
-  torch::Tensor patches;  ///< [B, P, D] fp32, final-normed
-  int grid_height = 0;    ///< H / patch
-  int grid_width = 0;     ///< W / patch
+  torch::Tensor cls;             ///< [B, D] fp32, final-normed
+  torch::Tensor patches;         ///< [B, P, D] fp32, final-normed
+  int grid_height = 0;           ///< H / patch
+  int grid_width = 0;            ///< W / patch
+  torch::Tensor registers = {};  ///< [B, R, D] fp32; undefined without registers
 };
 
 /** A module whose named_parameters() carry the official DINO names. Not thread-safe while training;
