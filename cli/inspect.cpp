@@ -1,7 +1,9 @@
-// dino inspect: says what a path holds: a run, a checkpoint, weights, or a data set.
+// dino inspect: says what a path holds: a run, a checkpoint, weights, a feature store, or a data
+// set.
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "cli/commands.h"
@@ -9,6 +11,7 @@
 #include "dino/base/file.h"
 #include "dino/base/text.h"
 #include "dino/data/dataset.h"
+#include "dino/embed/feature_store.h"
 #include "dino/format/safetensors.h"
 #include "dino/train/checkpoint.h"
 #include "dino/train/progress.h"
@@ -116,6 +119,53 @@ Finding inspect_run(const train::RunLayout& layout) {
   return finding;
 }
 
+Finding inspect_store(const fs::path& path) {
+  const embed::FeatureStore store(path);
+  const embed::StoreHeader& header = store.header();
+  std::vector<std::string_view> features;
+  for (const embed::Feature feature : header.features) features.push_back(name_of(feature));
+  std::set<std::pair<int, int>> grids;
+  std::map<std::string, std::int64_t> classes;
+  for (const embed::StoreRow& row : store.rows()) {
+    grids.emplace(row.grid_height, row.grid_width);
+    if (row.label >= 0) ++classes[store.class_names()[static_cast<std::size_t>(row.label)]];
+  }
+  const char* dtype = header.dtype == format::DType::F16 ? "f16" : "f32";
+  Finding finding;
+  finding.document = {{"kind", "feature store"},
+                      {"path", printable(path)},
+                      {"images", store.size()},
+                      {"bad_images", store.bad_count()},
+                      {"features", features},
+                      {"dtype", dtype},
+                      {"dimensions", header.dim},
+                      {"registers", header.registers},
+                      {"patch_size", header.patch_size},
+                      {"grids", grids.size()},
+                      {"bytes", store.bytes()},
+                      {"shard_rows", header.shard_rows},
+                      {"sources", store.sources()},
+                      {"classes", classes},
+                      {"precision", header.precision},
+                      {"weights_hash", header.weights_hash},
+                      {"network", nlohmann::json::parse(header.network, nullptr, false)}};
+  finding.text = fmt::format(
+      "feature store {}\n  {} images, {} could not be read, {} classes\n  {} of {} numbers in {}, "
+      "{:.1f} MB\n",
+      printable(path), store.size(), store.bad_count(), classes.size(), fmt::join(features, ", "),
+      header.dim, dtype, static_cast<double>(store.bytes()) / 1e6);
+  if (grids.size() == 1)
+    finding.text += fmt::format("  grid of {} x {} patches of {} px\n", grids.begin()->first,
+                                grids.begin()->second, header.patch_size);
+  else
+    finding.text +=
+        fmt::format("  {} different grids of patches of {} px\n", grids.size(), header.patch_size);
+  finding.text +=
+      fmt::format("  images of {}\n  weights {}, run in {}\n", fmt::join(store.sources(), ", "),
+                  header.weights_hash, header.precision);
+  return finding;
+}
+
 /** Reads images spread over the whole set: opening shows that files exist, only decoding shows that
  * they are images. */
 Finding inspect_dataset(const fs::path& path, int channels, std::int64_t sample) {
@@ -164,6 +214,7 @@ Finding inspect(const fs::path& path, int channels, std::int64_t sample) {
   if (!fs::exists(path)) fail(ErrorKind::Io, "[inspect] {} does not exist", printable(path));
   if (const train::RunLayout layout{path}; fs::is_directory(path) && layout.holds_run())
     return inspect_run(layout);
+  if (embed::FeatureStore::is_store(path)) return inspect_store(path);
   if (path.extension() == ".safetensors") return inspect_safetensors(path);
   return inspect_dataset(path, channels, sample);
 }
@@ -180,14 +231,15 @@ void add_inspect(CLI::App& parent, Context& context) {
   auto flags = std::make_shared<InspectFlags>();
   CLI::App* command =
       add_command(parent, context, "inspect",
-                  "Say what a run, checkpoint, weights file or data set holds", [flags, &context] {
+                  "Say what a run, checkpoint, weights file, feature store or data set holds",
+                  [flags, &context] {
                     const Finding finding = inspect(flags->path, flags->channels, flags->sample);
                     print_result(context, finding.document, finding.text);
                     return kOk;
                   });
   command
       ->add_option("path", flags->path,
-                   "Run directory, .safetensors file, image folder, list file or IDX file")
+                   "Run, .safetensors file, feature store, image folder, list file or IDX file")
       ->required();
   command->add_option("--channels", flags->channels, "Channels to decode images into")
       ->check(CLI::IsMember({1, 3}))
