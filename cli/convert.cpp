@@ -47,7 +47,7 @@ std::vector<std::string> changed_tensors(const weights::Weights& a, const weight
   for (const auto& tensor : a.tensors) {
     const auto found = others.find(tensor.name);
     const bool zero =
-        std::ranges::all_of(tensor.bytes, [](std::byte b) { return b == std::byte{0}; });
+        std::ranges::all_of(tensor.bytes, [](std::byte byte) { return byte == std::byte{0}; });
     if (found == others.end() && zero) continue;  // what a form leaves out where it is zero
     if (found == others.end() || found->second->dtype != tensor.dtype ||
         !std::ranges::equal(found->second->bytes, tensor.bytes))

@@ -18,7 +18,7 @@ namespace dino::model {
  * fp32. */
 enum class Precision {
   Fp32,
-  Bf16,
+  Bf16,  ///< frozen ViTs on CPUs where it is slower than fp32 compute in fp32
   Int8,  ///< frozen ViTs on the CPU: linear layers of the blocks in 8 bits; fp32 elsewhere
 };
 

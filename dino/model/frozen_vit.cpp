@@ -23,6 +23,13 @@ namespace {
 constexpr std::int64_t kSlabRows = 512;  // tokens a thread takes through the blocks at once
 constexpr std::int64_t kRowUnit = 6;     // rows of the products' register tiles
 
+/** Where pairs of bf16 are the slower way, bf16 is computed in fp32, which loses less. */
+cpu::GemmType type_for(Precision precision) {
+  if (precision == Precision::Int8) return cpu::GemmType::I8;
+  return precision == Precision::Bf16 && cpu::bf16_pairs_pay() ? cpu::GemmType::BF16
+                                                               : cpu::GemmType::F32;
+}
+
 std::vector<float> to_vector(const torch::Tensor& tensor) {
   const torch::Tensor flat = tensor.to(torch::kFloat32).contiguous();
   const float* data = flat.const_data_ptr<float>();
@@ -87,12 +94,8 @@ struct FrozenVit::Call {
 FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision,
                      const std::function<torch::Tensor(const std::string&)>& tensor)
     : architecture_(architecture),
-      type_(precision == Precision::Int8   ? cpu::GemmType::I8
-            : precision == Precision::Bf16 ? cpu::GemmType::BF16
-                                           : cpu::GemmType::F32),
-      activations_(precision == Precision::Bf16 && cpu::kernels().bf16_per_word == 2
-                       ? cpu::Type::BF16
-                       : cpu::Type::F32) {
+      type_(type_for(precision)),
+      activations_(type_ == cpu::GemmType::BF16 ? cpu::Type::BF16 : cpu::Type::F32) {
   const arch::Vit& v = architecture_.vit;
   const auto norm = [&](const std::string& name) {
     return Norm{to_vector(tensor(name + ".weight")), to_vector(tensor(name + ".bias"))};
