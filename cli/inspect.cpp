@@ -7,15 +7,17 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/text.h"
 #include "dino/data/dataset.h"
 #include "dino/embed/feature_store.h"
-#include "dino/format/safetensors.h"
+#include "dino/format/tensor_file.h"
 #include "dino/train/checkpoint.h"
 #include "dino/train/progress.h"
 #include "dino/train/run_dir.h"
+#include "dino/weights/read.h"
 
 namespace dino::cli {
 namespace {
@@ -32,9 +34,9 @@ struct TensorGroup {
 };
 
 /** Tensors summed by the first part of their names ("backbone", "student", ...). */
-std::map<std::string, TensorGroup> group_tensors(const format::SafetensorsFile& file) {
+std::map<std::string, TensorGroup> group_tensors(const std::vector<format::TensorRecord>& tensors) {
   std::map<std::string, TensorGroup> groups;
-  for (const format::TensorRecord& tensor : file.tensors()) {
+  for (const format::TensorRecord& tensor : tensors) {
     TensorGroup& group = groups[tensor.name.substr(0, tensor.name.find('.'))];
     ++group.tensors;
     group.values += format::element_count(tensor.shape);
@@ -43,8 +45,8 @@ std::map<std::string, TensorGroup> group_tensors(const format::SafetensorsFile& 
   return groups;
 }
 
-void add_tensors(Finding& finding, const format::SafetensorsFile& file) {
-  for (const auto& [name, group] : group_tensors(file)) {
+void add_tensors(Finding& finding, const std::vector<format::TensorRecord>& tensors) {
+  for (const auto& [name, group] : group_tensors(tensors)) {
     finding.document["tensors"][name] = {
         {"count", group.tensors}, {"values", group.values}, {"bytes", group.bytes}};
     finding.text +=
@@ -70,25 +72,48 @@ Finding inspect_checkpoint(const fs::path& path) {
           static_cast<double>(std::max<std::int64_t>(info.iterations_per_epoch, 1)),
       info.images, train::format_duration(info.total_seconds), percent_or_none(info.best_knn),
       info.precision, info.threads);
-  add_tensors(finding, checkpoint.file);
+  add_tensors(finding, checkpoint.file.tensors());
   return finding;
 }
 
-Finding inspect_safetensors(const fs::path& path) {
-  const format::SafetensorsFile file(path);
+/** Files and folders that weights come in; told by the name, as anything else may be a data set. */
+bool may_hold_weights(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (fs::is_directory(path))
+    return fs::exists(path / "model.safetensors") || fs::exists(path / "pytorch_model.bin") ||
+           fs::exists(path / "model.safetensors.index.json");
+  return name.ends_with(".safetensors") || name.ends_with(".pth") || name.ends_with(".pt") ||
+         name.ends_with(".bin") || name.ends_with(".index.json");
+}
+
+Finding inspect_tensors(const fs::path& path) {
+  const format::TensorFile file = format::open_tensors(path);
   if (file.metadata().contains("dino_checkpoint")) return inspect_checkpoint(path);
   Finding finding;
-  finding.document = {{"kind", "tensors"}, {"path", printable(path)}};
-  finding.text = fmt::format("tensors {}\n", printable(path));
-  if (const auto found = file.metadata().find("dino"); found != file.metadata().end()) {
-    const auto info = nlohmann::json::parse(found->second, nullptr, false);
+  finding.document = {{"kind", "tensors"},
+                      {"path", printable(path)},
+                      {"container", format::container_name(file.container())}};
+  finding.text =
+      fmt::format("{}, a {} file\n", printable(path), format::container_name(file.container()));
+  try {
+    const nlohmann::json summary = weights_summary(weights::read(path));
     finding.document["kind"] = "weights";
-    finding.document["info"] = info;
-    finding.text = fmt::format("backbone weights {}\n", printable(path));
-    for (const auto& [key, value] : info.items())
-      finding.text += fmt::format("  {:<24} {}\n", key, value.dump());
+    finding.document["weights"] = summary;
+    finding.text += "backbone weights of " + weights_text(summary);
+    for (const char* part : {"architecture", "preprocess"})
+      for (const auto& [key, value] : summary["network"][part].items())
+        finding.text += fmt::format("    {:<24} {}\n", key, value.dump());
+  } catch (const Error& error) {
+    finding.document["no_backbone"] = error.what();
+    finding.text += fmt::format("  no backbone of DINO: {}\n", error.what());
   }
-  add_tensors(finding, file);
+  if (!file.scalars().empty()) {
+    finding.document["scalars"] = file.scalars();
+    finding.text += "  besides tensors:";
+    for (const auto& [key, value] : file.scalars().items()) finding.text += " " + key;
+    finding.text += "\n";
+  }
+  add_tensors(finding, file.tensors());
   return finding;
 }
 
@@ -215,7 +240,7 @@ Finding inspect(const fs::path& path, int channels, std::int64_t sample) {
   if (const train::RunLayout layout{path}; fs::is_directory(path) && layout.holds_run())
     return inspect_run(layout);
   if (embed::FeatureStore::is_store(path)) return inspect_store(path);
-  if (path.extension() == ".safetensors") return inspect_safetensors(path);
+  if (may_hold_weights(path)) return inspect_tensors(path);
   return inspect_dataset(path, channels, sample);
 }
 
@@ -239,7 +264,9 @@ void add_inspect(CLI::App& parent, Context& context) {
                   });
   command
       ->add_option("path", flags->path,
-                   "Run, .safetensors file, feature store, image folder, list file or IDX file")
+                   "Run, weights (.safetensors, .pth, Hugging Face folder), feature store, image "
+                   "folder, list "
+                   "file or IDX file")
       ->required();
   command->add_option("--channels", flags->channels, "Channels to decode images into")
       ->check(CLI::IsMember({1, 3}))
