@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/convert_onnx.h"
 #include "cli/network.h"
+#include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/model/onnx_check.h"
@@ -46,36 +47,14 @@ std::vector<std::string> changed_tensors(const weights::Weights& a, const weight
   for (const auto& tensor : b.tensors) others[tensor.name] = &tensor;
   for (const auto& tensor : a.tensors) {
     const auto found = others.find(tensor.name);
+    const bool zero =
+        std::ranges::all_of(tensor.bytes, [](std::byte byte) { return byte == std::byte{0}; });
+    if (found == others.end() && zero) continue;  // what a form leaves out where it is zero
     if (found == others.end() || found->second->dtype != tensor.dtype ||
         !std::ranges::equal(found->second->bytes, tensor.bytes))
       changed.push_back(tensor.name);
   }
   return changed;
-}
-
-nlohmann::json describe(const weights::Weights& w) {
-  std::int64_t parameters = 0;
-  for (const auto& tensor : w.tensors) parameters += format::element_count(tensor.shape);
-  return {{"source", w.source},
-          {"architecture", w.network.architecture.name.empty()
-                               ? std::string(arch::name_of(w.network.architecture.family))
-                               : w.network.architecture.name},
-          {"tensors", w.tensors.size()},
-          {"parameters", parameters},
-          {"ignored", w.ignored},
-          {"notes", w.notes}};
-}
-
-std::string text_of(const nlohmann::json& json) {
-  std::string text = fmt::format(
-      "{}: {}, {} tensors, {:.2f} million parameters\n", json["architecture"].get<std::string>(),
-      json["source"].get<std::string>(), json["tensors"].get<std::int64_t>(),
-      static_cast<double>(json["parameters"].get<std::int64_t>()) / 1e6);
-  if (!json["ignored"].empty())
-    text += fmt::format("  not needed, left out: {}\n", json["ignored"].size());
-  for (const auto& note : json["notes"])
-    text += fmt::format("  note: {}\n", note.get<std::string>());
-  return text;
 }
 
 int run_convert(const ConvertFlags& flags, Context& context) {
@@ -88,8 +67,8 @@ int run_convert(const ConvertFlags& flags, Context& context) {
   const weights::Layout layout =
       to_onnx ? weights::Layout::Dino : weights::layout_from_name(flags.to);
   const weights::Weights source = weights::read(flags.weights, flags.read);
-  nlohmann::json result = describe(source);
-  std::string text = text_of(result);
+  nlohmann::json result = weights_summary(source);
+  std::string text = weights_text(result);
   if (to_onnx) {
     const auto storage = flags.precision == "fp16" ? onnx::Storage::Fp16 : onnx::Storage::Fp32;
     if (!flags.dry_run) text += convert_to_onnx(source, flags.out, storage, flags.force, result);

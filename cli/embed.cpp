@@ -1,108 +1,216 @@
-// dino embed: images -> features.npy and index.jsonl.
+// dino embed: images -> a feature store; dino embed export: a store -> one file.
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/network.h"
 #include "dino/base/error.h"
-#include "dino/base/file.h"
-#include "dino/base/json.h"
 #include "dino/base/text.h"
-#include "dino/format/npy.h"
+#include "dino/embed/embed_images.h"
+#include "dino/embed/store_export.h"
 
 namespace dino::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
+std::vector<std::string> feature_words() {
+  std::vector<std::string> words;
+  for (const auto& [feature, word] : embed::kFeatureWords) words.emplace_back(word);
+  return words;
+}
+
+/** In the order of kFeatureWords, each once. */
+std::vector<embed::Feature> features_named(const std::vector<std::string>& words) {
+  std::vector<embed::Feature> features;
+  for (const auto& [feature, word] : embed::kFeatureWords)
+    if (std::ranges::find(words, word) != words.end()) features.push_back(feature);
+  return features;
+}
+
+// ---- dino embed ----
+
 struct EmbedFlags {
   NetworkFlags network;
   std::string images, out;
-  std::string features = "cls";
-  int batch_size = 256;
-  bool force = false;
+  std::vector<std::string> store = {"cls"};
+  std::string dtype = "f32";
+  std::int64_t shard_rows = 0;
+  int batch_size = 64;
+  double save_every = 2;
+  bool append = false, retry_bad = false, force = false;
 };
 
-/** One line per row of features.npy. */
-void write_index(const fs::path& path, const data::Dataset& dataset,
-                 const embed::FeatureMatrix& matrix) {
-  write_file_atomically(path, [&](const std::function<void(std::span<const std::byte>)>& sink) {
-    const auto& names = dataset.class_names();
-    for (std::size_t row = 0; row < matrix.indices.size(); ++row) {
-      nlohmann::json line = {{"row", row},
-                             {"index", matrix.indices[row]},
-                             {"path", printable(dataset.name(matrix.indices[row]))}};
-      if (matrix.labels[row] >= 0) {
-        line["label"] = matrix.labels[row];
-        line["class"] = printable(names.at(static_cast<std::size_t>(matrix.labels[row])));
-      }
-      const std::string text = dump_json(line) + "\n";
-      sink(std::as_bytes(std::span(text.data(), text.size())));
-    }
-  });
+embed::StoreHeader header_of(const EmbedFlags& flags, const Network& network) {
+  // Patches take hundreds of times the space: their shards hold fewer images.
+  constexpr std::int64_t kShardRows = 65536, kShardRowsWithPatches = 1024;
+  embed::StoreHeader header{.network = arch::to_json({network.architecture, network.preprocess}),
+                            .weights_hash = embed::weights_hash(*network.backbone),
+                            .precision = flags.network.precision,
+                            .features = features_named(flags.store),
+                            .dtype = flags.dtype == "f16" ? format::DType::F16 : format::DType::F32,
+                            .dim = network.backbone->dim(),
+                            .registers = network.architecture.prefix_tokens() - 1,
+                            .patch_size = static_cast<int>(network.architecture.patch_size()),
+                            .shard_rows = flags.shard_rows};
+  if (header.shard_rows == 0)
+    header.shard_rows =
+        header.features.back() == embed::Feature::Patches ? kShardRowsWithPatches : kShardRows;
+  return header;
+}
+
+/** A bar on a terminal, else a line now and then. */
+std::function<void(std::int64_t, std::int64_t)> show_progress(Context& context) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  const auto interval =
+      context.console.is_terminal() ? std::chrono::milliseconds(100) : std::chrono::seconds(30);
+  return [&context, begin, interval, shown = begin](std::int64_t done, std::int64_t total) mutable {
+    const auto now = Clock::now();
+    if (done < total && now - shown < interval) return;
+    shown = now;
+    const double seconds = std::chrono::duration<double>(now - begin).count();
+    context.console.progress(fmt::format("{} of {} images, {:.1f} images/s", done, total,
+                                         static_cast<double>(done) / std::max(seconds, 1e-9)));
+    if (done == total) context.console.end_progress();
+  };
 }
 
 int run_embed(const EmbedFlags& flags, Context& context) {
   if (flags.images.empty())
     fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
   if (flags.out.empty()) fail(ErrorKind::Usage, "--out is missing: name a directory");
-  const fs::path out = flags.out, features = out / "features.npy", index = out / "index.jsonl";
-  check_output_free(features.string(), flags.force);
-  check_output_free(index.string(), flags.force);
   const Network network = load_network(flags.network);
   const auto dataset = data::open_dataset(flags.images, network.preprocess.channels);
-  auto options = extract_options(context, flags.images);
-  options.batch_size = flags.batch_size;
-  const auto kind =
-      flags.features == "cls+mean" ? embed::FeatureKind::ClsAndMeanPatch : embed::FeatureKind::Cls;
-  const auto matrix =
-      embed::extract_features(*network.backbone, *dataset, network.preprocess, kind, options);
-  report_bad_images(context, matrix, flags.images);
+  embed::FeatureStoreWriter store(flags.out, header_of(flags, network),
+                                  {.source = flags.images,
+                                   .class_names = dataset->class_names(),
+                                   .append = flags.append,
+                                   .retry_bad = flags.retry_bad,
+                                   .force = flags.force});
+  const InterruptGuard interrupt([&] {
+    context.console.message(
+        LogLevel::Info, "stopping after this batch and saving; press Ctrl-C again to quit at once");
+  });
+  const auto result = embed::embed_images(*network.backbone, *dataset, network.preprocess, store,
+                                          {.batch_size = flags.batch_size,
+                                           .threads = decoding_threads(),
+                                           .commit_seconds = flags.save_every,
+                                           .progress = show_progress(context),
+                                           .stop = interrupt.token()});
+  if (result.bad_count > 0)
+    context.console.message(
+        LogLevel::Warning,
+        fmt::format("{}: {} images cannot be used and are left out; the first: {}",
+                    printable(std::string_view(flags.images)), result.bad_count,
+                    result.bad.front()));
+  const fs::path out = flags.out;
+  print_result(
+      context,
+      {{"store", printable(out)},
+       {"images", store.size()},
+       {"added", result.added},
+       {"known", result.known},
+       {"bad_images", store.bad_count()},
+       {"dimensions", store.header().dim},
+       {"seconds", result.seconds},
+       {"model_seconds", result.model_seconds},
+       {"store_seconds", result.store_seconds},
+       {"stopped", result.stopped}},
+      fmt::format("{}: {} images, {} of them new, {} bad{}", printable(out), store.size(),
+                  result.added, store.bad_count(),
+                  result.stopped ? "; interrupted: the same command goes on from here" : ""));
+  return result.stopped ? kInterrupted : kOk;
+}
 
-  std::error_code error;
-  fs::create_directories(out, error);
-  if (error)
-    fail(ErrorKind::Io, "[embed] cannot make directory {}: {}", printable(out), error.message());
-  // The index comes last and an old one goes first: where there is an index, it is that of the
-  // features beside it.
-  fs::remove(index, error);
-  const std::int64_t rows = matrix.features.size(0), dim = matrix.features.size(1);
-  format::write_npy(features,
-                    {.name = "features",
-                     .dtype = format::DType::F32,
-                     .shape = {rows, dim},
-                     .bytes = std::as_bytes(std::span(matrix.features.const_data_ptr<float>(),
-                                                      static_cast<std::size_t>(rows * dim)))});
-  write_index(index, *dataset, matrix);
-  print_result(context,
-               {{"features", printable(features)},
-                {"index", printable(index)},
-                {"images", rows},
-                {"dimensions", dim},
-                {"bad_images", matrix.bad_count}},
-               fmt::format("{} x {} features in {}, their images in {}", rows, dim,
-                           printable(features), printable(index)));
+// ---- dino embed export ----
+
+struct ExportFlags {
+  std::string store, out;
+  std::string to;
+  std::vector<std::string> features;
+  bool force = false;
+};
+
+int run_export(const ExportFlags& flags, Context& context) {
+  check_output_free(flags.out, flags.force);
+  const embed::FeatureStore store(flags.store);
+  const auto format = flags.to == "csv"     ? embed::ExportFormat::Csv
+                      : flags.to == "jsonl" ? embed::ExportFormat::Jsonl
+                                            : embed::ExportFormat::Npy;
+  const auto features = flags.features.empty() ? std::vector{store.header().features.front()}
+                                               : features_named(flags.features);
+  const fs::path out = flags.out;
+  embed::export_store(store, format, features, out);
+  print_result(context, {{"file", printable(out)}, {"images", store.size()}},
+               fmt::format("{} images in {}", store.size(), printable(out)));
   return kOk;
+}
+
+const CLI::App* add_export(CLI::App& parent, Context& context,
+                           const std::shared_ptr<ExportFlags>& flags) {
+  CLI::App* command = add_command(parent, context, "export", "Write a store's features to one file",
+                                  [flags, &context] { return run_export(*flags, context); });
+  command->add_option("store", flags->store, "Directory of the store")->required();
+  command->add_option("--to", flags->to, "npy, csv or jsonl")
+      ->check(CLI::IsMember({"npy", "csv", "jsonl"}))
+      ->required();
+  command->add_option("--out", flags->out, "File to write");
+  command
+      ->add_option("--features", flags->features,
+                   "Which, with commas between: cls, mean, registers, patches (default: the first "
+                   "that is stored)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(feature_words()));
+  command->add_flag("--force", flags->force, "Replace a file that is there");
+  return command;
 }
 
 }  // namespace
 
 void add_embed(CLI::App& parent, Context& context) {
   auto flags = std::make_shared<EmbedFlags>();
+  auto export_flags = std::make_shared<ExportFlags>();
+  // CLI11 runs both callbacks when "export" follows, this one last: it must know.
+  auto exporting = std::make_shared<const CLI::App*>(nullptr);
   CLI::App* command =
-      add_command(parent, context, "embed", "Write the features of images to a file",
-                  [flags, &context] { return run_embed(*flags, context); });
+      add_command(parent, context, "embed", "Write the features of images to a feature store",
+                  [flags, export_flags, exporting, &context] {
+                    return (*exporting)->parsed() ? run_export(*export_flags, context)
+                                                  : run_embed(*flags, context);
+                  });
+  *exporting = add_export(*command, context, export_flags);
   add_network_flags(*command, flags->network);
+  add_fit_flags(*command, flags->network);
   command->add_option("--images", flags->images, "Folder, list file or IDX file");
-  command->add_option("--out", flags->out,
-                      "Directory for features.npy and index.jsonl, made if missing");
-  command->add_option("--features", flags->features, "cls, or cls+mean (CLS and mean patch)")
-      ->check(CLI::IsMember({"cls", "cls+mean"}))
+  command->add_option("--out", flags->out, "Directory of the store, made if missing");
+  command
+      ->add_option("--store", flags->store,
+                   "What to keep, with commas between: cls, mean (of the patches), registers, "
+                   "patches")
+      ->delimiter(',')
+      ->check(CLI::IsMember(feature_words()))
       ->capture_default_str();
+  command->add_option("--dtype", flags->dtype, "f32 or f16")
+      ->check(CLI::IsMember({"f32", "f16"}))
+      ->capture_default_str();
+  command
+      ->add_option("--shard-rows", flags->shard_rows,
+                   "Images per file (default: 65536, with patches 1024)")
+      ->check(CLI::PositiveNumber);
   command->add_option("--batch", flags->batch_size, "Images per forward pass")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command->add_flag("--force", flags->force, "Replace features that are there");
+  command->add_option("--save-every", flags->save_every, "Seconds of work that a kill may cost")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--append", flags->append, "Add images of another source to the store");
+  command->add_flag("--retry-bad", flags->retry_bad,
+                    "Try images again that could not be read before");
+  command->add_flag("--force", flags->force, "Replace a store that is there");
 }
 
 }  // namespace dino::cli

@@ -47,6 +47,7 @@ class FeatureSource {
                                   const data::Augment& augment) const {
     auto options = extract_options(context_, source);
     options.augment = augment;
+    options.patch_size = static_cast<int>(network_.architecture.patch_size());
     const auto kind = flags_.features == "cls+mean" ? embed::FeatureKind::ClsAndMeanPatch
                                                     : embed::FeatureKind::Cls;
     auto matrix = flags_.features == "pixels" ? embed::extract_pixels(dataset, preprocess_, options)

@@ -1,18 +1,23 @@
-// dino inspect: says what a path holds: a run, a checkpoint, weights, or a data set.
+// dino inspect: says what a path holds: a run, a checkpoint, weights, a feature store, or a data
+// set.
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/text.h"
 #include "dino/data/dataset.h"
-#include "dino/format/safetensors.h"
+#include "dino/embed/feature_store.h"
+#include "dino/format/tensor_file.h"
 #include "dino/train/checkpoint.h"
 #include "dino/train/progress.h"
 #include "dino/train/run_dir.h"
+#include "dino/weights/read.h"
 
 namespace dino::cli {
 namespace {
@@ -29,9 +34,9 @@ struct TensorGroup {
 };
 
 /** Tensors summed by the first part of their names ("backbone", "student", ...). */
-std::map<std::string, TensorGroup> group_tensors(const format::SafetensorsFile& file) {
+std::map<std::string, TensorGroup> group_tensors(const std::vector<format::TensorRecord>& tensors) {
   std::map<std::string, TensorGroup> groups;
-  for (const format::TensorRecord& tensor : file.tensors()) {
+  for (const format::TensorRecord& tensor : tensors) {
     TensorGroup& group = groups[tensor.name.substr(0, tensor.name.find('.'))];
     ++group.tensors;
     group.values += format::element_count(tensor.shape);
@@ -40,8 +45,8 @@ std::map<std::string, TensorGroup> group_tensors(const format::SafetensorsFile& 
   return groups;
 }
 
-void add_tensors(Finding& finding, const format::SafetensorsFile& file) {
-  for (const auto& [name, group] : group_tensors(file)) {
+void add_tensors(Finding& finding, const std::vector<format::TensorRecord>& tensors) {
+  for (const auto& [name, group] : group_tensors(tensors)) {
     finding.document["tensors"][name] = {
         {"count", group.tensors}, {"values", group.values}, {"bytes", group.bytes}};
     finding.text +=
@@ -67,25 +72,48 @@ Finding inspect_checkpoint(const fs::path& path) {
           static_cast<double>(std::max<std::int64_t>(info.iterations_per_epoch, 1)),
       info.images, train::format_duration(info.total_seconds), percent_or_none(info.best_knn),
       info.precision, info.threads);
-  add_tensors(finding, checkpoint.file);
+  add_tensors(finding, checkpoint.file.tensors());
   return finding;
 }
 
-Finding inspect_safetensors(const fs::path& path) {
-  const format::SafetensorsFile file(path);
+/** Files and folders that weights come in; told by the name, as anything else may be a data set. */
+bool may_hold_weights(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (fs::is_directory(path))
+    return fs::exists(path / "model.safetensors") || fs::exists(path / "pytorch_model.bin") ||
+           fs::exists(path / "model.safetensors.index.json");
+  return name.ends_with(".safetensors") || name.ends_with(".pth") || name.ends_with(".pt") ||
+         name.ends_with(".bin") || name.ends_with(".index.json");
+}
+
+Finding inspect_tensors(const fs::path& path) {
+  const format::TensorFile file = format::open_tensors(path);
   if (file.metadata().contains("dino_checkpoint")) return inspect_checkpoint(path);
   Finding finding;
-  finding.document = {{"kind", "tensors"}, {"path", printable(path)}};
-  finding.text = fmt::format("tensors {}\n", printable(path));
-  if (const auto found = file.metadata().find("dino"); found != file.metadata().end()) {
-    const auto info = nlohmann::json::parse(found->second, nullptr, false);
+  finding.document = {{"kind", "tensors"},
+                      {"path", printable(path)},
+                      {"container", format::container_name(file.container())}};
+  finding.text =
+      fmt::format("{}, a {} file\n", printable(path), format::container_name(file.container()));
+  try {
+    const nlohmann::json summary = weights_summary(weights::read(path));
     finding.document["kind"] = "weights";
-    finding.document["info"] = info;
-    finding.text = fmt::format("backbone weights {}\n", printable(path));
-    for (const auto& [key, value] : info.items())
-      finding.text += fmt::format("  {:<24} {}\n", key, value.dump());
+    finding.document["weights"] = summary;
+    finding.text += "backbone weights of " + weights_text(summary);
+    for (const char* part : {"architecture", "preprocess"})
+      for (const auto& [key, value] : summary["network"][part].items())
+        finding.text += fmt::format("    {:<24} {}\n", key, value.dump());
+  } catch (const Error& error) {
+    finding.document["no_backbone"] = error.what();
+    finding.text += fmt::format("  no backbone of DINO: {}\n", error.what());
   }
-  add_tensors(finding, file);
+  if (!file.scalars().empty()) {
+    finding.document["scalars"] = file.scalars();
+    finding.text += "  besides tensors:";
+    for (const auto& [key, value] : file.scalars().items()) finding.text += " " + key;
+    finding.text += "\n";
+  }
+  add_tensors(finding, file.tensors());
   return finding;
 }
 
@@ -113,6 +141,53 @@ Finding inspect_run(const train::RunLayout& layout) {
     finding.text += fmt::format("  not finished; continue with: dino train --resume {}\n",
                                 printable(layout.root));
   }
+  return finding;
+}
+
+Finding inspect_store(const fs::path& path) {
+  const embed::FeatureStore store(path);
+  const embed::StoreHeader& header = store.header();
+  std::vector<std::string_view> features;
+  for (const embed::Feature feature : header.features) features.push_back(name_of(feature));
+  std::set<std::pair<int, int>> grids;
+  std::map<std::string, std::int64_t> classes;
+  for (const embed::StoreRow& row : store.rows()) {
+    grids.emplace(row.grid_height, row.grid_width);
+    if (row.label >= 0) ++classes[store.class_names()[static_cast<std::size_t>(row.label)]];
+  }
+  const char* dtype = header.dtype == format::DType::F16 ? "f16" : "f32";
+  Finding finding;
+  finding.document = {{"kind", "feature store"},
+                      {"path", printable(path)},
+                      {"images", store.size()},
+                      {"bad_images", store.bad_count()},
+                      {"features", features},
+                      {"dtype", dtype},
+                      {"dimensions", header.dim},
+                      {"registers", header.registers},
+                      {"patch_size", header.patch_size},
+                      {"grids", grids.size()},
+                      {"bytes", store.bytes()},
+                      {"shard_rows", header.shard_rows},
+                      {"sources", store.sources()},
+                      {"classes", classes},
+                      {"precision", header.precision},
+                      {"weights_hash", header.weights_hash},
+                      {"network", nlohmann::json::parse(header.network, nullptr, false)}};
+  finding.text = fmt::format(
+      "feature store {}\n  {} images, {} could not be read, {} classes\n  {} of {} numbers in {}, "
+      "{:.1f} MB\n",
+      printable(path), store.size(), store.bad_count(), classes.size(), fmt::join(features, ", "),
+      header.dim, dtype, static_cast<double>(store.bytes()) / 1e6);
+  if (grids.size() == 1)
+    finding.text += fmt::format("  grid of {} x {} patches of {} px\n", grids.begin()->first,
+                                grids.begin()->second, header.patch_size);
+  else
+    finding.text +=
+        fmt::format("  {} different grids of patches of {} px\n", grids.size(), header.patch_size);
+  finding.text +=
+      fmt::format("  images of {}\n  weights {}, run in {}\n", fmt::join(store.sources(), ", "),
+                  header.weights_hash, header.precision);
   return finding;
 }
 
@@ -164,7 +239,8 @@ Finding inspect(const fs::path& path, int channels, std::int64_t sample) {
   if (!fs::exists(path)) fail(ErrorKind::Io, "[inspect] {} does not exist", printable(path));
   if (const train::RunLayout layout{path}; fs::is_directory(path) && layout.holds_run())
     return inspect_run(layout);
-  if (path.extension() == ".safetensors") return inspect_safetensors(path);
+  if (embed::FeatureStore::is_store(path)) return inspect_store(path);
+  if (may_hold_weights(path)) return inspect_tensors(path);
   return inspect_dataset(path, channels, sample);
 }
 
@@ -180,14 +256,17 @@ void add_inspect(CLI::App& parent, Context& context) {
   auto flags = std::make_shared<InspectFlags>();
   CLI::App* command =
       add_command(parent, context, "inspect",
-                  "Say what a run, checkpoint, weights file or data set holds", [flags, &context] {
+                  "Say what a run, checkpoint, weights file, feature store or data set holds",
+                  [flags, &context] {
                     const Finding finding = inspect(flags->path, flags->channels, flags->sample);
                     print_result(context, finding.document, finding.text);
                     return kOk;
                   });
   command
       ->add_option("path", flags->path,
-                   "Run directory, .safetensors file, image folder, list file or IDX file")
+                   "Run, weights (.safetensors, .pth, Hugging Face folder), feature store, image "
+                   "folder, list "
+                   "file or IDX file")
       ->required();
   command->add_option("--channels", flags->channels, "Channels to decode images into")
       ->check(CLI::IsMember({1, 3}))

@@ -10,6 +10,23 @@
 #include "dino/base/text.h"
 
 namespace dino::cli {
+namespace {
+
+template <typename Words>
+std::vector<std::string> known_words(const Words& words) {
+  std::vector<std::string> known;
+  for (const auto& [value, word] : words) known.emplace_back(word);
+  return known;
+}
+
+/** Leaves `value` alone if no word is given. */
+template <typename Words, typename Value>
+void set_by_word(const Words& words, const std::string& given, Value& value) {
+  for (const auto& [candidate, word] : words)
+    if (word == given) value = candidate;
+}
+
+}  // namespace
 
 void add_network_flags(CLI::App& command, NetworkFlags& flags) {
   command.add_option("--weights", flags.weights,
@@ -43,6 +60,19 @@ model::Precision precision_of(const std::string& name) {
   return name == "int8" ? model::Precision::Int8 : model::Precision::Fp32;
 }
 
+void add_fit_flags(CLI::App& command, NetworkFlags& flags) {
+  command
+      .add_option("--fit", flags.fit,
+                  "How images of any shape are fed: center_crop, stretch, short_side, long_side, "
+                  "pad, native (default: as the weights say)")
+      ->check(CLI::IsMember(known_words(data::kFitWords)));
+  command
+      .add_option("--remainder", flags.remainder,
+                  "Sides that are no multiple of the patch: error, floor (leave the rest out), "
+                  "pad, stretch, round (default: as the weights say)")
+      ->check(CLI::IsMember(known_words(data::kRemainderWords)));
+}
+
 Network load_network(const NetworkFlags& flags, bool untrained) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file or the directory of a run");
@@ -56,14 +86,23 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
   network.backbone->freeze();
   network.backbone->set_precision(precision_of(flags.precision));
   network.preprocess = std::move(loaded.network.preprocess);
-  if (flags.image_size > 0) network.preprocess.image_size = flags.image_size;
-  network.preprocess.resize = flags.resize;
+  if (flags.image_size > 0) {
+    network.preprocess.image_size = flags.image_size;
+    network.preprocess.resize = 0;  // in proportion
+  }
+  if (flags.resize > 0) network.preprocess.resize = flags.resize;
+  set_by_word(data::kFitWords, flags.fit, network.preprocess.fit);
+  set_by_word(data::kRemainderWords, flags.remainder, network.preprocess.remainder);
   data::validate(network.preprocess);
   return network;
 }
 
+int decoding_threads() {
+  return std::max(1, at::get_num_threads());
+}
+
 embed::ExtractOptions extract_options(Context& context, const std::string& what) {
-  embed::ExtractOptions options{.threads = std::max(1, at::get_num_threads())};
+  embed::ExtractOptions options{.threads = decoding_threads()};
   if (context.console.is_terminal())
     options.progress = [&context, what](std::int64_t done, std::int64_t total) {
       context.console.progress(fmt::format("{}: {} of {} images", what, done, total));

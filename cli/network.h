@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/context.h"
+#include "dino/arch/architecture.h"
 #include "dino/embed/extractor.h"
 #include "dino/model/weights.h"
 
@@ -16,6 +17,8 @@ struct NetworkFlags {
   std::string precision = "fp32";  ///< fp32, bf16 or int8
   int image_size = 0;              ///< px; 0 = as trained
   int resize = 0;                  ///< px, short side; 0 = see data::Preprocess
+  std::string fit;                 ///< of data::kFitWords; empty = as the weights say
+  std::string remainder;           ///< of data::kRemainderWords; empty = as the weights say
 };
 
 /** --arch, --network. */
@@ -27,6 +30,9 @@ model::Precision precision_of(const std::string& name);
 /** --weights, --image-size, --resize, --precision. */
 void add_network_flags(CLI::App& command, NetworkFlags& flags);
 
+/** --fit, --remainder: for commands that take images of any shape. */
+void add_fit_flags(CLI::App& command, NetworkFlags& flags);
+
 struct Network {
   std::shared_ptr<model::Backbone> backbone;
   arch::Architecture architecture;
@@ -36,6 +42,9 @@ struct Network {
 /** Reads the weights. With `untrained`, the same architecture with fresh weights drawn from seed 0.
  */
 Network load_network(const NetworkFlags& flags, bool untrained = false);
+
+/** Threads that decode images beside the network. */
+int decoding_threads();
 
 /** Extraction options that show progress on a terminal. */
 embed::ExtractOptions extract_options(Context& context, const std::string& what);

@@ -62,9 +62,10 @@ image::Sheet neighbors(const ShowFlags& flags, Context& context) {
       same ? nullptr : data::open_dataset(flags.gallery, network.preprocess.channels);
   const data::Dataset& gallery = same ? *queries : *other;
   const auto extract = [&](const data::Dataset& dataset, const std::string& source) {
-    auto matrix =
-        embed::extract_features(*network.backbone, dataset, network.preprocess,
-                                embed::FeatureKind::Cls, extract_options(context, source));
+    auto options = extract_options(context, source);
+    options.patch_size = static_cast<int>(network.architecture.patch_size());
+    auto matrix = embed::extract_features(*network.backbone, dataset, network.preprocess,
+                                          embed::FeatureKind::Cls, options);
     report_bad_images(context, matrix, source);
     return matrix;
   };

@@ -202,6 +202,23 @@ std::int64_t Architecture::prefix_tokens() const {
   return family == Family::Vit ? 1 + vit.registers : 1;
 }
 
+bool Architecture::operator==(const Architecture& other) const {
+  if (name != other.name || family != other.family || channels != other.channels ||
+      image_size != other.image_size)
+    return false;
+  switch (family) {
+    case Family::Vit:
+      return vit == other.vit;
+    case Family::ConvNext:
+      return convnext == other.convnext;
+    case Family::Xcit:
+      return xcit == other.xcit;
+    case Family::ResNet50:
+      return true;
+  }
+  DINO_ASSERT(false);
+}
+
 std::vector<TensorSpec> tensors(const Architecture& architecture) {
   SpecList list;
   switch (architecture.family) {

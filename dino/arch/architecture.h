@@ -86,7 +86,7 @@ struct Architecture {
   std::int64_t patch_size() const;
   /** Tokens in front of the patches: CLS and registers. */
   std::int64_t prefix_tokens() const;
-  bool operator==(const Architecture&) const = default;
+  bool operator==(const Architecture& other) const;
 };
 
 /** A network and how its images are prepared: what a weights file carries. */

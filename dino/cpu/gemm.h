@@ -12,9 +12,13 @@ namespace dino::cpu {
 /** What is multiplied. Sums are fp32 (int32 for I8). */
 enum class GemmType {
   F32,
-  BF16,  ///< pairs where the processor multiplies them, else widened to fp32
+  BF16,  ///< rounded to bf16; multiplied in pairs where the processor has that, else as floats
   I8,    ///< weights in 8 bits with a scale per output, inputs in 8 bits with a scale per row
 };
+
+/** Whether pairs of bf16 are multiplied faster than floats here; on many processors they are not.
+ * Measured at the first call, in a millisecond. Thread-safe. */
+bool bf16_pairs_pay();
 
 /** Memory aligned for vectors; contents undefined. */
 class AlignedBytes {
@@ -86,6 +90,7 @@ struct Gemm {
   void* out = nullptr;
   std::int64_t out_stride = 0;  ///< elements
   Type out_type = Type::F32;
+  const PackedWeights* next = nullptr;  ///< what will be multiplied next: fetched meanwhile
 };
 
 /** Rows of x [rows, dim], `stride` elements apart, as bytes around 128 with one scale a row. */

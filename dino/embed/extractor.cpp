@@ -1,135 +1,56 @@
-// One batch is decoded by helper threads while the network works on the previous one; rows come out
-// in data-set order whatever the threads did.
 #include "dino/embed/extractor.h"
 
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <future>
+#include <numeric>
 
 #include "dino/base/error.h"
-#include "dino/base/thread_pool.h"
-#include "dino/data/multi_crop.h"
+#include "dino/embed/image_batches.h"
 
 namespace dino::embed {
 namespace {
 
 constexpr std::size_t kBadNamesKept = 100;
-constexpr std::int64_t kImagesPerTask = 8;  // small images take less time than handing them out
-
-/** The readable images of one stretch of the data set. */
-struct Batch {
-  torch::Tensor images;               // [B, C, H, W] fp32
-  std::vector<std::int64_t> indices;  // [B]
-  std::vector<std::string> bad;       // "name: reason"
-};
-
-data::MultiCropOptions normalization(const data::Preprocess& preprocess) {
-  data::MultiCropOptions options;
-  options.mean = preprocess.mean;
-  options.std = preprocess.std;
-  return options;
-}
-
-class BatchReader {
- public:
-  BatchReader(const data::Dataset& dataset, const data::Preprocess& preprocess,
-              const ExtractOptions& options)
-      : dataset_(dataset),
-        preprocess_(preprocess),
-        options_(options),
-        normalization_(normalization(preprocess)),
-        pool_(static_cast<std::size_t>(std::max(options.threads, 1))) {}
-
-  /** Images [begin, end), prepared by the workers while the caller goes on. */
-  std::future<Batch> start(std::int64_t begin, std::int64_t end) {
-    return pool_.submit([this, begin, end] { return read(begin, end); });
-  }
-
- private:
-  Batch read(std::int64_t begin, std::int64_t end) {
-    const std::int64_t size = preprocess_.image_size, count = end - begin;
-    Batch batch;
-    batch.images = torch::empty({count, preprocess_.channels, size, size});  // [B, C, H, W]
-    float* pixels = batch.images.data_ptr<float>();
-    const std::int64_t stride = preprocess_.channels * size * size;
-    std::vector<std::string> reasons(static_cast<std::size_t>(count));
-    const std::int64_t runs = (count + kImagesPerTask - 1) / kImagesPerTask;
-    pool_.parallel_for(runs, [&](std::int64_t run) {
-      const std::int64_t last = std::min(count, (run + 1) * kImagesPerTask);
-      for (std::int64_t i = run * kImagesPerTask; i < last; ++i)
-        reasons[static_cast<std::size_t>(i)] = load_into(begin + i, pixels + i * stride);
-    });
-    // Close the gaps of unreadable images, keeping the order.
-    for (std::int64_t i = 0; i < count; ++i) {
-      auto& reason = reasons[static_cast<std::size_t>(i)];
-      if (!reason.empty()) {
-        batch.bad.push_back(std::move(reason));
-        continue;
-      }
-      const auto row = static_cast<std::int64_t>(batch.indices.size());
-      if (row != i) std::copy_n(pixels + i * stride, stride, pixels + row * stride);
-      batch.indices.push_back(begin + i);
-    }
-    batch.images = batch.images.narrow(0, 0, static_cast<std::int64_t>(batch.indices.size()));
-    return batch;
-  }
-
-  /** Empty, or why the image cannot be used. */
-  std::string load_into(std::int64_t index, float* out) const {
-    try {
-      image::Image square = data::eval_crop(dataset_.load(index), preprocess_);
-      if (options_.augment.any()) square = data::augmented(square, options_.augment, index);
-      data::normalize(square, normalization_, out);
-      return {};
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
-      return fmt::format("{}: {}", dataset_.name(index), error.what());
-    }
-  }
-
-  const data::Dataset& dataset_;
-  const data::Preprocess& preprocess_;
-  const ExtractOptions& options_;
-  data::MultiCropOptions normalization_;
-  ThreadPool pool_;  // last: its threads use the members above
-};
 
 /** Runs `to_rows` ([B, C, H, W] -> [B, D]) over the whole data set. */
 FeatureMatrix extract(const data::Dataset& dataset, const data::Preprocess& preprocess,
                       const ExtractOptions& options,
                       const std::function<torch::Tensor(const torch::Tensor&)>& to_rows) {
   const torch::NoGradGuard no_grad;
-  data::validate(preprocess);
-  if (options.batch_size < 1)
-    fail(ErrorKind::Usage, "[extract] batch size must be at least 1: {}", options.batch_size);
+  std::vector<std::int64_t> order(static_cast<std::size_t>(dataset.size()));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
   const std::int64_t total = dataset.size();
-  BatchReader reader(dataset, preprocess, options);
-  const auto read_from = [&](std::int64_t begin) {
-    return reader.start(begin, std::min(begin + options.batch_size, total));
-  };
-
   FeatureMatrix result;
   std::int64_t rows = 0;
-  std::future<Batch> next;
-  if (total > 0) next = read_from(0);
-  for (std::int64_t begin = 0; begin < total && !result.stopped; begin += options.batch_size) {
-    Batch batch = next.get();
-    if (begin + options.batch_size < total) next = read_from(begin + options.batch_size);
-    if (!batch.indices.empty()) {
+  const BatchOptions batches{.batch_size = options.batch_size,
+                             .threads = options.threads,
+                             .patch_size = options.patch_size,
+                             .augment = options.augment};
+  for_each_stretch(dataset, order, preprocess, batches, [&](ImageStretch& stretch) {
+    for (const ImageBatch& batch : stretch.batches) {
       const auto features = to_rows(batch.images).to(torch::kFloat32);  // [B, D]
       if (!result.features.defined()) result.features = torch::empty({total, features.size(1)});
-      result.features.narrow(0, rows, features.size(0)).copy_(features);
-      rows += features.size(0);
+      if (features.size(1) != result.features.size(1))
+        fail(ErrorKind::Data,
+             "[extract] images of different sizes give rows of different lengths, {} and {}; "
+             "choose a fit that makes squares",
+             result.features.size(1), features.size(1));
+      if (stretch.batches.size() == 1)
+        result.features.narrow(0, rows, features.size(0)).copy_(features);
+      else
+        result.features.index_put_({torch::tensor(batch.rows) + rows}, features.cpu());
     }
-    for (const auto index : batch.indices) result.labels.push_back(dataset.label(index));
-    result.indices.insert(result.indices.end(), batch.indices.begin(), batch.indices.end());
-    result.bad_count += static_cast<std::int64_t>(batch.bad.size());
-    for (auto& reason : batch.bad)
-      if (result.bad.size() < kBadNamesKept) result.bad.push_back(std::move(reason));
-    if (options.progress) options.progress(std::min(begin + options.batch_size, total), total);
+    rows += std::ssize(stretch.indices);
+    for (const auto index : stretch.indices) result.labels.push_back(dataset.label(index));
+    result.indices.insert(result.indices.end(), stretch.indices.begin(), stretch.indices.end());
+    result.bad_count += std::ssize(stretch.bad);
+    for (const BadImage& bad : stretch.bad)
+      if (result.bad.size() < kBadNamesKept)
+        result.bad.push_back(fmt::format("{}: {}", dataset.name(bad.index), bad.reason));
+    if (options.progress) options.progress(stretch.done, total);
     result.stopped = options.stop.stop_requested();
-  }
+    return !result.stopped;
+  });
   if (rows == 0 && !result.stopped)
     fail(ErrorKind::Data, "[extract] none of the {} images can be read{}{}", total,
          result.bad.empty() ? "" : "; the first: ", result.bad.empty() ? "" : result.bad.front());
@@ -153,7 +74,7 @@ torch::Tensor to_batch(const std::vector<image::Image>& squares,
                        const data::Preprocess& preprocess) {
   data::validate(preprocess);
   if (squares.empty()) fail(ErrorKind::Usage, "[to_batch] no images");
-  const auto options = normalization(preprocess);
+  const data::Normalizer normalize(preprocess.mean, preprocess.std);
   const std::int64_t height = squares.front().height, width = squares.front().width;
   auto batch =
       torch::empty({static_cast<std::int64_t>(squares.size()), preprocess.channels, height, width});
@@ -163,7 +84,7 @@ torch::Tensor to_batch(const std::vector<image::Image>& squares,
     if (square.width != width || square.height != height || square.channels != preprocess.channels)
       fail(ErrorKind::Usage, "[to_batch] images differ in size or channels: {} x {} x {}",
            square.width, square.height, square.channels);
-    data::normalize(square, options, out);
+    normalize(square, out);
     out += stride;
   }
   return batch;  // [n, C, H, W]

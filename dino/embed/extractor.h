@@ -25,6 +25,7 @@ enum class FeatureKind {
 struct ExtractOptions {
   int batch_size = 256;  ///< images per forward pass; no influence on the result beyond rounding
   int threads = 2;       ///< decoding threads
+  int patch_size = 1;    ///< px, of the network: see data::Remainder
   data::Augment augment = {};  ///< none by default
   std::function<void(std::int64_t done, std::int64_t total)> progress =
       {};  ///< after each batch, from the calling thread

@@ -35,21 +35,14 @@ constexpr std::array<std::pair<std::string_view, DType>, 12> kTypeCodes = {{{"f8
                                                                             {"u1", DType::U8},
                                                                             {"b1", DType::Bool}}};
 
-struct Header {
-  DType dtype = DType::F32;
-  bool big_endian = false;
-  std::vector<std::int64_t> shape;
-  std::size_t data_offset = 0;
-};
-
 class HeaderReader {
  public:
   HeaderReader(std::span<const std::byte> file, std::string_view name)
       : file_(file), name_(printable(name)) {}
 
-  Header read() const {
+  NpyHeader read() const {
     const std::string_view text = dictionary_text();
-    Header header;
+    NpyHeader header;
     header.data_offset =
         static_cast<std::size_t>(reinterpret_cast<const std::byte*>(text.data()) - file_.data()) +
         text.size();
@@ -89,7 +82,7 @@ class HeaderReader {
     return text.substr(8 + length_bytes, length);
   }
 
-  void read_descr(std::string_view descr, Header& header) const {
+  void read_descr(std::string_view descr, NpyHeader& header) const {
     if (descr.size() >= 2 && descr.find_first_of("<>|=") == 0) {
       header.big_endian = descr[0] == '>';
       for (const auto& [code, dtype] : kTypeCodes) {
@@ -110,9 +103,13 @@ class HeaderReader {
 
 }  // namespace
 
+NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view name) {
+  return HeaderReader(bytes, name).read();
+}
+
 Array parse_npy(std::span<const std::byte> bytes, std::string_view name) {
   const HeaderReader reader(bytes, name);
-  const Header header = reader.read();
+  const NpyHeader header = reader.read();
   const auto data = bytes.subspan(header.data_offset);
   std::optional<std::int64_t> expected;
   try {

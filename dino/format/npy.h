@@ -19,6 +19,18 @@ Array read_npy(const std::filesystem::path& path);
 /** The same for a file in memory; `name` appears in errors. */
 Array parse_npy(std::span<const std::byte> bytes, std::string_view name);
 
+/** What a file says about its array. */
+struct NpyHeader {
+  DType dtype = DType::F32;
+  bool big_endian = false;
+  std::vector<std::int64_t> shape;
+  std::size_t data_offset = 0;  ///< bytes from the file's start to the first element
+};
+
+/** Reads what stands before the data and nothing else: for files that are mapped, or still grow.
+ * Throws Error{Format} as read_npy, but does not compare the shape with the file's size. */
+NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view name);
+
 /** What stands before the data in a version 1 file: byte for byte what numpy.save writes. Its
  * length is a multiple of 64 and the same for any shape[0], so a writer that learns the number of
  * rows last can come back and fill it in. Throws Error{Usage} for BF16, which NPY cannot express.

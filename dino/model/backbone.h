@@ -18,7 +18,7 @@ namespace dino::model {
  * fp32. */
 enum class Precision {
   Fp32,
-  Bf16,
+  Bf16,  ///< frozen ViTs on CPUs where it is slower than fp32 compute in fp32
   Int8,  ///< frozen ViTs on the CPU: linear layers of the blocks in 8 bits; fp32 elsewhere
 };
 
@@ -39,11 +39,11 @@ struct GroupFeatures {
 
 /** Features for use. Patch index = y * grid_width + x. */
 struct Features {
-  torch::Tensor cls;        ///< [B, D] fp32
-  torch::Tensor patches;    ///< [B, P, D] fp32
-  int grid_height = 0;      ///< H / patch
-  int grid_width = 0;       ///< W / patch
-  torch::Tensor registers;  ///< [B, R, D] fp32; undefined without registers
+  torch::Tensor cls;             ///< [B, D] fp32
+  torch::Tensor patches;         ///< [B, P, D] fp32
+  int grid_height = 0;           ///< H / patch
+  int grid_width = 0;            ///< W / patch
+  torch::Tensor registers = {};  ///< [B, R, D] fp32; undefined without registers
 };
 
 /** Which queries an attention map is wanted for. */

@@ -23,6 +23,13 @@ namespace {
 constexpr std::int64_t kSlabRows = 512;  // tokens a thread takes through the blocks at once
 constexpr std::int64_t kRowUnit = 6;     // rows of the products' register tiles
 
+/** Where pairs of bf16 are the slower way, bf16 is computed in fp32, which loses less. */
+cpu::GemmType type_for(Precision precision) {
+  if (precision == Precision::Int8) return cpu::GemmType::I8;
+  return precision == Precision::Bf16 && cpu::bf16_pairs_pay() ? cpu::GemmType::BF16
+                                                               : cpu::GemmType::F32;
+}
+
 std::vector<float> to_vector(const torch::Tensor& tensor) {
   const torch::Tensor flat = tensor.to(torch::kFloat32).contiguous();
   const float* data = flat.const_data_ptr<float>();
@@ -87,12 +94,8 @@ struct FrozenVit::Call {
 FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision,
                      const std::function<torch::Tensor(const std::string&)>& tensor)
     : architecture_(architecture),
-      type_(precision == Precision::Int8   ? cpu::GemmType::I8
-            : precision == Precision::Bf16 ? cpu::GemmType::BF16
-                                           : cpu::GemmType::F32),
-      activations_(precision == Precision::Bf16 && cpu::kernels().bf16_per_word == 2
-                       ? cpu::Type::BF16
-                       : cpu::Type::F32) {
+      type_(type_for(precision)),
+      activations_(type_ == cpu::GemmType::BF16 ? cpu::Type::BF16 : cpu::Type::F32) {
   const arch::Vit& v = architecture_.vit;
   const auto norm = [&](const std::string& name) {
     return Norm{to_vector(tensor(name + ".weight")), to_vector(tensor(name + ".bias"))};
@@ -172,7 +175,7 @@ class FrozenVit::Lane {
       const Block& block = net_.blocks_[static_cast<std::size_t>(i)];
       std::byte* qkv = qkv_[i % 2].data();
       normalize(block.norm1, own, normed_.data(), net_.activations_);
-      multiply(block.qkv, own, normed_.data(), qkv, cpu::Epilogue::Store);
+      multiply(block.qkv, own, normed_.data(), qkv, cpu::Epilogue::Store, &block.proj);
       rotate(qkv, own);
       barrier_.wait();  // the rows of all keys and values are there
       if (call_.cls != nullptr && i + 1 == depth) {
@@ -180,7 +183,7 @@ class FrozenVit::Lane {
         break;
       }
       attend(qkv, own, member);
-      feed_forward(block, own);
+      feed_forward(block, own, i + 1 < depth ? &(&block)[1].qkv : nullptr);
       for (const Tap& tap : *call_.taps)
         if (tap.block == i) write_tap(tap, first, own);
     }
@@ -235,7 +238,7 @@ class FrozenVit::Lane {
 
   /** out [rows, ...] = epilogue(in [rows, inputs]); AddScaled adds to x. */
   void multiply(const Linear& layer, Range rows, std::byte* in, std::byte* out,
-                cpu::Epilogue epilogue) const {
+                cpu::Epilogue epilogue, const Linear* next) const {
     if (rows.size() <= 0) return;
     const cpu::PackedWeights& w = layer.weights;
     const bool to_x = epilogue == cpu::Epilogue::AddScaled;
@@ -249,7 +252,8 @@ class FrozenVit::Lane {
                    .gain = or_null(layer.gain),
                    .out = to_x ? static_cast<void*>(x(rows.first)) : at(out, rows.first * columns),
                    .out_stride = columns,
-                   .out_type = to_x ? cpu::Type::F32 : net_.activations_};
+                   .out_type = to_x ? cpu::Type::F32 : net_.activations_,
+                   .next = next == nullptr ? nullptr : &next->weights};
     if (w.type() == cpu::GemmType::I8) {
       const std::int64_t stride = w.padded_inputs();
       auto* bytes = bytes_.data<std::uint8_t>() + rows.first * byte_stride_;
@@ -318,12 +322,12 @@ class FrozenVit::Lane {
   }
 
   /** What follows attention, row by row: projection, norm, feed-forward network. */
-  void feed_forward(const Block& block, Range rows) const {
-    multiply(block.proj, rows, normed_.data(), nullptr, cpu::Epilogue::AddScaled);
+  void feed_forward(const Block& block, Range rows, const Linear* next) const {
+    multiply(block.proj, rows, normed_.data(), nullptr, cpu::Epilogue::AddScaled, &block.fc1);
     normalize(block.norm2, rows, normed_.data(), net_.activations_);
     multiply(block.fc1, rows, normed_.data(), hidden_.data(),
-             block.fc1.weights.gated() ? cpu::Epilogue::SwiGlu : cpu::Epilogue::Gelu);
-    multiply(block.fc2, rows, hidden_.data(), nullptr, cpu::Epilogue::AddScaled);
+             block.fc1.weights.gated() ? cpu::Epilogue::SwiGlu : cpu::Epilogue::Gelu, &block.fc2);
+    multiply(block.fc2, rows, hidden_.data(), nullptr, cpu::Epilogue::AddScaled, next);
   }
 
   /** The last block for the CLS rows alone. They move to the front rows of their image's own
@@ -333,7 +337,7 @@ class FrozenVit::Lane {
     for (std::int64_t i = images.first; i < images.last; ++i) {
       const Range row{i * call_.tokens, i * call_.tokens + 1};
       attend_image(qkv, i, {0, 1}, at(normed_.data(), row.first * dim()), member);
-      feed_forward(block, row);
+      feed_forward(block, row, nullptr);
       final_norm(row, true, call_.cls + (first + i) * dim());
     }
   }

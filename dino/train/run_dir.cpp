@@ -1,10 +1,5 @@
 #include "dino/train/run_dir.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "dino/base/error.h"
@@ -97,18 +92,12 @@ RunDir RunDir::open(const std::filesystem::path& root) {
   return run;
 }
 
-RunDir::RunDir(const std::filesystem::path& root) : layout_{root} {
-  const std::filesystem::path path = root / kLockName;
-  lock_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+RunDir::RunDir(const std::filesystem::path& root)
+    : layout_{root}, lock_(FileLock::try_lock(root / kLockName)) {
   if (!lock_)
-    fail(ErrorKind::Io, "[train] cannot write in {}: {}", printable(root), std::strerror(errno));
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return;
-  const int reason = errno;
-  if (reason != EWOULDBLOCK)
-    fail(ErrorKind::Io, "[train] cannot lock {}: {}", printable(path), std::strerror(reason));
-  fail(ErrorKind::Usage,
-       "[train] output directory in use: another training runs in {}; choose another --out",
-       printable(root));
+    fail(ErrorKind::Usage,
+         "[train] output directory in use: another training runs in {}; choose another --out",
+         printable(root));
 }
 
 void truncate_metrics(const std::filesystem::path& path, std::int64_t iteration) {

@@ -5,8 +5,9 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
-#include "dino/base/unique_fd.h"
+#include "dino/base/file_lock.h"
 
 namespace dino::train {
 
@@ -52,7 +53,7 @@ class RunDir {
   explicit RunDir(const std::filesystem::path& root);
 
   RunLayout layout_;
-  UniqueFd lock_;  // closing it releases the lock
+  std::optional<FileLock> lock_;
 };
 
 /** Drops from metrics.jsonl what a resumed run will write again: lines beyond `iteration`, and a

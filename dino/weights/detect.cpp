@@ -183,6 +183,7 @@ arch::Architecture probe_vit(const Probe& probe, const VitNames& names, Layout l
   if (!probe.has(names.positions)) {
     v.positions = arch::Positions::Rope;
     v.norm_eps = 1e-5;
+    a.image_size = 256;
     v.mask_key_bias = v.qkv_bias;
     return a;
   }

@@ -35,10 +35,6 @@ class Output {
     add(std::move(name), format::DType::F32, {static_cast<std::int64_t>(values.size())},
         own_.back());
   }
-  void add_counter(std::string name) {
-    own_.emplace_back(sizeof(std::int64_t));
-    add(std::move(name), format::DType::I64, {}, own_.back());
-  }
   const std::vector<format::TensorRecord>& records() const { return records_; }
 
  private:
@@ -66,8 +62,6 @@ void add_official_buffers(const arch::Architecture& a, const Weights& weights, O
   for (const auto& tensor : weights.tensors) {
     if (a.family == arch::Family::ConvNext && tensor.name.starts_with("norm."))
       out.add("norms.3." + tensor.name.substr(5), tensor.dtype, tensor.shape, tensor.bytes);
-    if (tensor.name.ends_with("running_var"))
-      out.add_counter(tensor.name.substr(0, tensor.name.size() - 11) + "num_batches_tracked");
   }
 }
 

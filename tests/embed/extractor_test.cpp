@@ -13,7 +13,7 @@ using testing::FakeBackbone;
 using testing::MemoryDataset;
 using testing::picture;
 
-Preprocess grey(int size) {
+data::Preprocess grey(int size) {
   return {.image_size = size, .channels = 1, .mean = {0.25}, .std = {0.5}};
 }
 

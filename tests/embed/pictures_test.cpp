@@ -13,7 +13,7 @@ using testing::FakeBackbone;
 using testing::MemoryDataset;
 using testing::picture;
 
-const Preprocess kGrey{.image_size = 8, .channels = 1, .mean = {0.5}, .std = {0.5}};
+const data::Preprocess kGrey{.image_size = 8, .channels = 1, .mean = {0.5}, .std = {0.5}};
 
 /** Bright left half, or bright right half. */
 image::Image half(bool left, std::uint8_t value = 255) {

@@ -174,6 +174,16 @@ TEST(NpyHostile, SizeAgainstShape) {
   expect_refused_file(file_of(dictionary_of("'<f4'", "(4611686018427387904,)"), 0), "cut short?");
 }
 
+TEST(NpyHeader, IsReadWithoutTheData) {
+  const std::string text = npy_header(DType::F16, Shape{7, 3});
+  const NpyHeader header = parse_npy_header(std::as_bytes(std::span(text)), "growing.npy");
+  EXPECT_EQ(header.dtype, DType::F16);
+  EXPECT_FALSE(header.big_endian);
+  EXPECT_EQ(header.shape, (Shape{7, 3}));
+  EXPECT_EQ(header.data_offset, text.size());
+  EXPECT_THROW(parse_npy_header(std::as_bytes(std::span(text).first(40)), "cut.npy"), Error);
+}
+
 TEST(NpyHostile, TypesThatAreNotPlainNumbers) {
   for (const char* descr : {"'<c8'", "'<U2'", "'|S4'", "'<M8[s]'", "'|V2'", "'<f16'", "'f4'", "'<'",
                             "''", "'!f4'", "'<f4 '", "[('a', '<f4')]"})

@@ -1,14 +1,21 @@
+// A project outside ours, with the installed headers and library.
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 
-#include "dino/model/backbone.h"
+#include "dino/dino.h"
 
 int main() {
-  const auto backbone = dino::model::make_backbone(
-      {.arch = "vit", .patch_size = 8, .dim = 32, .depth = 1, .heads = 2}, 3, 32, 0.0,
-      at::detail::createCPUGenerator(1));
-  const auto features = backbone->forward_features(torch::rand({2, 3, 32, 48}));
-  fmt::print("CLS {} x {}, grid {} x {}\n", features.cls.size(0), features.cls.size(1),
-             features.grid_height, features.grid_width);
-  return features.cls.size(1) == 32 && features.grid_width == 6 ? 0 : 1;
+  dino::arch::Network network = dino::arch::zoo_entry("dinov2_vits14_reg").network;
+  network.architecture.name.clear();
+  network.architecture.vit.depth = 1;
+  const auto backbone =
+      dino::model::make_backbone(network.architecture, 0.0, at::detail::createCPUGenerator(1));
+  dino::model::save_backbone("toy.safetensors", *backbone, network);
+
+  const dino::FeatureExtractor extractor("toy.safetensors");
+  const dino::image::Image image(300, 200, 3);
+  const auto features = extractor.features(image);
+  fmt::print("CLS {}, {} x {} patches\n", features.cls.size(1), features.grid_width,
+             features.grid_height);
+  return features.cls.size(1) == 384 && features.grid_width == 16 ? 0 : 1;
 }

@@ -1,0 +1,27 @@
+// dino.cpp for use: published or own weights in, features of images out.
+//
+//   const auto dino = dino::FeatureExtractor("dinov2_vits14_pretrain.pth");
+//   const auto features = dino.features(dino::image::decode_file("photo.jpg"));
+//   features.cls        // [1, D]
+//   features.patches    // [1, P, D], row-major over grid_height x grid_width
+//
+// FeatureExtractor is thread-safe: any number of threads may call one at the same time. Errors are
+// dino::Error with a kind and a message that names what is wrong; nothing prints, exits or reads
+// the environment. Training, evaluation and curation have headers of their own under dino/.
+#pragma once
+
+#include "dino/arch/zoo.h"                 // the published backbones by name
+#include "dino/base/error.h"               // what is thrown
+#include "dino/data/preprocess.h"          // how images are prepared
+#include "dino/embed/feature_extractor.h"  // images -> features
+#include "dino/embed/feature_store.h"      // features of many images, on disk
+#include "dino/image/decode.h"             // files -> images
+#include "dino/weights/read.h"             // weights of any form, without a network
+#include "dino/weights/write.h"            // and back
+
+namespace dino {
+using embed::FeatureExtractor;
+using embed::FeatureStore;
+using model::Features;
+using model::Precision;
+}  // namespace dino

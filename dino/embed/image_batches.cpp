@@ -1,0 +1,124 @@
+#include "dino/embed/image_batches.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <future>
+#include <map>
+#include <utility>
+
+#include "dino/base/error.h"
+#include "dino/base/thread_pool.h"
+
+namespace dino::embed {
+namespace {
+
+constexpr std::int64_t kImagesPerTask = 8;  // small images take less time than handing them out
+constexpr std::int64_t kBatchesAhead = 4;   // where sizes differ: what waits costs memory
+
+class StretchReader {
+ public:
+  StretchReader(const data::Dataset& dataset, const data::Preprocess& preprocess,
+                const BatchOptions& options)
+      : dataset_(dataset),
+        options_(options),
+        preparer_(preprocess, options.patch_size),
+        pool_(static_cast<std::size_t>(std::max(options.threads, 1))) {}
+
+  /** The images at `order`, prepared by the workers while the caller goes on. */
+  std::future<ImageStretch> start(std::span<const std::int64_t> order) {
+    return pool_.submit([this, order] { return read(order); });
+  }
+
+ private:
+  ImageStretch read(std::span<const std::int64_t> order) {
+    const std::int64_t count = std::ssize(order);
+    std::vector<data::Prepared> prepared(order.size());
+    std::vector<std::string> reasons(order.size());
+    const std::int64_t tasks = (count + kImagesPerTask - 1) / kImagesPerTask;
+    pool_.parallel_for(tasks, [&](std::int64_t task) {
+      const std::int64_t last = std::min(count, (task + 1) * kImagesPerTask);
+      for (std::int64_t k = task * kImagesPerTask; k < last; ++k) {
+        const auto i = static_cast<std::size_t>(k);
+        reasons[i] = load_into(order[i], prepared[i]);
+      }
+    });
+    ImageStretch stretch;
+    std::map<std::pair<int, int>, std::size_t> open;  // size -> its last batch
+    std::vector<std::vector<std::size_t>> sources;    // of each batch: places in `prepared`
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (!reasons[i].empty()) {
+        stretch.bad.push_back({order[i], std::move(reasons[i])});
+        continue;
+      }
+      const auto [found, is_new] =
+          open.try_emplace({prepared[i].height, prepared[i].width}, sources.size());
+      if (is_new || std::ssize(sources[found->second]) == options_.batch_size) {
+        found->second = sources.size();
+        sources.emplace_back();
+        stretch.batches.emplace_back();
+      }
+      sources[found->second].push_back(i);
+      stretch.batches[found->second].rows.push_back(std::ssize(stretch.indices));
+      stretch.indices.push_back(order[i]);
+      stretch.placements.push_back(prepared[i].placement);
+    }
+    for (std::size_t b = 0; b < sources.size(); ++b) {
+      const data::Prepared& first = prepared[sources[b].front()];
+      torch::Tensor& images = stretch.batches[b].images;
+      images = torch::empty({std::ssize(sources[b]), preparer_.preprocess().channels, first.height,
+                             first.width});  // [B, C, H, W]
+      float* out = images.data_ptr<float>();
+      for (const std::size_t i : sources[b]) {
+        out = std::ranges::copy(prepared[i].pixels, out).out;
+        prepared[i].pixels = {};
+      }
+    }
+    return stretch;
+  }
+
+  /** Empty, or why the image cannot be used. */
+  std::string load_into(std::int64_t index, data::Prepared& out) const {
+    try {
+      out = preparer_(dataset_.load(index));
+      if (options_.augment.any())
+        data::augment_prepared(out, preparer_.preprocess(), options_.augment, index);
+      return {};
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format &&
+          error.kind() != ErrorKind::Data)
+        throw;
+      return error.what();
+    }
+  }
+
+  const data::Dataset& dataset_;
+  const BatchOptions options_;
+  const data::Preparer preparer_;
+  ThreadPool pool_;  // last: its threads use the members above
+};
+
+}  // namespace
+
+void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t> order,
+                      const data::Preprocess& preprocess, const BatchOptions& options,
+                      const std::function<bool(ImageStretch&)>& visit) {
+  if (options.batch_size < 1)
+    fail(ErrorKind::Usage, "[extract] batch size must be at least 1: {}", options.batch_size);
+  StretchReader reader(dataset, preprocess, options);
+  const std::size_t length = static_cast<std::size_t>(options.batch_size) *
+                             (data::keeps_shape(preprocess) ? kBatchesAhead : 1);
+  const auto read_from = [&](std::size_t begin) {
+    return reader.start(order.subspan(begin, std::min(length, order.size() - begin)));
+  };
+  std::future<ImageStretch> next;
+  if (!order.empty()) next = read_from(0);
+  for (std::size_t begin = 0; begin < order.size(); begin += length) {
+    ImageStretch stretch = next.get();
+    stretch.done = static_cast<std::int64_t>(std::min(begin + length, order.size()));
+    if (begin + length < order.size()) next = read_from(begin + length);
+    if (!visit(stretch)) return;
+  }
+}
+
+}  // namespace dino::embed

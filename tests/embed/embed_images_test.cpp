@@ -1,0 +1,200 @@
+#include "dino/embed/embed_images.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "dino/base/error.h"
+#include "dino/embed/extractor.h"
+#include "dino/embed/image_batches.h"
+#include "tests/embed/fakes.h"
+#include "tests/embed/store_fakes.h"
+#include "tests/temp_dir.h"
+
+namespace dino::embed {
+namespace {
+
+using testing::contents;
+using testing::FakeBackbone;
+using testing::MemoryDataset;
+using testing::picture;
+
+/** Twenty pictures of four shapes; 3 and 11 cannot be read. */
+MemoryDataset mixed(int count = 20) {
+  std::vector<image::Image> images;
+  std::vector<std::int64_t> labels;
+  for (int i = 0; i < count; ++i) {
+    images.push_back(picture(8 + 4 * (i % 3), 8 + 4 * (i * i % 2), 1, 13 * i));
+    labels.push_back(i % 3);
+    if (i == 3 || i == 11) images.back() = {};
+  }
+  return MemoryDataset(std::move(images), std::move(labels));
+}
+
+const data::Preprocess kNative{
+    .channels = 1, .mean = {0.25}, .std = {0.5}, .fit = data::Fit::Native};
+
+StoreHeader header(std::vector<Feature> features = {Feature::Cls, Feature::Mean,
+                                                    Feature::Patches}) {
+  return {.network = "{}",
+          .weights_hash = "",
+          .features = std::move(features),
+          .dim = 3,
+          .patch_size = 4,
+          .shard_rows = 7};
+}
+
+StoreWriterOptions memory_options() {
+  return {.source = "memory", .class_names = {"class0", "class1", "class2"}};
+}
+
+EmbedResult embed_into(const std::filesystem::path& folder, const data::Dataset& dataset,
+                       const EmbedOptions& options, StoreWriterOptions writer = memory_options()) {
+  FakeBackbone backbone(4);
+  FeatureStoreWriter store(folder, header(), std::move(writer));
+  return embed_images(backbone, dataset, kNative, store, options);
+}
+
+TEST(EmbedImages, MixedSizesInBatchesEqualOneByOne) {
+  const test::TempDir temp;
+  const auto dataset = mixed();
+  const auto result = embed_into(temp / "store", dataset, {.batch_size = 3});
+  EXPECT_EQ(result.added, 18);
+  EXPECT_EQ(result.bad_count, 2);
+  EXPECT_NE(result.bad.at(0).find("memory#3"), std::string::npos);
+  const FeatureStore store(temp / "store");
+  ASSERT_EQ(store.size(), 18);
+  FakeBackbone backbone(4);
+  backbone.eval();
+  const torch::NoGradGuard no_grad;
+  std::int64_t row = 0;
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    if (i == 3 || i == 11) continue;
+    const auto prepared = data::prepare(dataset.load(i), kNative, 4);
+    const auto features = backbone.forward_features(
+        torch::tensor(prepared.pixels).view({1, 1, prepared.height, prepared.width}));
+    const auto equal = [&](const torch::Tensor& expected, Feature feature) {
+      EXPECT_TRUE(torch::equal(expected.flatten(), torch::tensor(store.values(feature, row))));
+    };
+    equal(features.cls, Feature::Cls);
+    equal(features.patches.mean(1), Feature::Mean);
+    equal(features.patches, Feature::Patches);
+    const StoreRow& about = store.rows()[static_cast<std::size_t>(row)];
+    EXPECT_EQ(about.path, dataset.name(i));
+    EXPECT_EQ(about.label, i % 3);
+    EXPECT_EQ(about.width, dataset.load(i).width);
+    EXPECT_EQ(about.grid_height, features.grid_height);
+    EXPECT_EQ(about.grid_width, features.grid_width);
+    ++row;
+  }
+}
+
+TEST(EmbedImages, ThreadsAndBatchesChangeNothing) {
+  const test::TempDir temp;
+  embed_into(temp / "expected", mixed(), {});
+  const auto expected = contents(temp / "expected");
+  for (const int threads : {1, 3})
+    for (const int batch : {1, 4}) {
+      const auto folder = temp / fmt::format("{}-{}", threads, batch);
+      embed_into(folder, mixed(), {.batch_size = batch, .threads = threads, .commit_seconds = 0});
+      EXPECT_EQ(contents(folder), expected);
+    }
+}
+
+TEST(EmbedImages, StoppedAndGoneOnIsAsIfUndisturbed) {
+  const test::TempDir temp;
+  embed_into(temp / "expected", mixed(), {.batch_size = 2});
+  std::stop_source source;
+  const auto first = embed_into(temp / "store", mixed(),
+                                {.batch_size = 2,
+                                 .progress = [&](auto, auto) { source.request_stop(); },
+                                 .stop = source.get_token()});
+  EXPECT_TRUE(first.stopped);
+  EXPECT_EQ(first.added, 7);  // a stretch of four batches, one image of which is bad
+  const auto second = embed_into(temp / "store", mixed(), {.batch_size = 2});
+  EXPECT_EQ(second.known, 8);
+  EXPECT_EQ(second.added, 11);
+  EXPECT_EQ(contents(temp / "store"), contents(temp / "expected"));
+}
+
+TEST(EmbedImages, DiedWithinAStretchAndGoneOnIsAsIfUndisturbed) {
+  const test::TempDir temp;
+  embed_into(temp / "expected", mixed(), {.batch_size = 2});
+  for (const int die_at : {5, 9, 10, 11, 12, 20}) {
+    const auto folder = temp / std::to_string(die_at);
+    auto options = memory_options();
+    int steps = 0;
+    options.on_step = [&](std::string_view) {
+      if (++steps == die_at) throw std::runtime_error("died");
+    };
+    EXPECT_THROW(
+        embed_into(folder, mixed(), {.batch_size = 2, .commit_seconds = 0}, std::move(options)),
+        std::runtime_error);
+    embed_into(folder, mixed(), {.batch_size = 2});
+    EXPECT_EQ(contents(folder), contents(temp / "expected")) << die_at;
+  }
+}
+
+TEST(EmbedImages, AddsOnlyWhatIsMissing) {
+  const test::TempDir temp;
+  embed_into(temp / "store", mixed(12), {});
+  const auto result = embed_into(temp / "store", mixed(20), {});
+  EXPECT_EQ(result.known, 12);
+  EXPECT_EQ(result.added, 8);
+  EXPECT_EQ(embed_into(temp / "store", mixed(20), {}).added, 0);
+  embed_into(temp / "whole", mixed(20), {});
+  EXPECT_EQ(contents(temp / "store"), contents(temp / "whole"));  // the fake does not round
+}
+
+TEST(EmbedImages, NothingReadableIsAnError) {
+  const test::TempDir temp;
+  try {
+    embed_into(temp / "store", MemoryDataset({image::Image{}, image::Image{}}), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Data);
+    EXPECT_NE(std::string(error.what()).find("memory#0"), std::string::npos);
+  }
+}
+
+TEST(EmbedImages, CountsImagesThatDoNotDivideIntoPatches) {
+  const test::TempDir temp;
+  const auto result =
+      embed_into(temp / "store", MemoryDataset({picture(8, 8, 1), picture(9, 8, 1)}), {},
+                 {.source = "memory"});
+  EXPECT_EQ(result.added, 1);
+  EXPECT_NE(result.bad.at(0).find("patches of 4 px"), std::string::npos) << result.bad.at(0);
+}
+
+TEST(ImageStretches, PutEqualSizesTogetherAndKeepTheOrder) {
+  const auto dataset = mixed();
+  std::vector<std::int64_t> order(20), seen;
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(19 - i);
+  std::size_t batches = 0;
+  for_each_stretch(
+      dataset, order, kNative, {.batch_size = 4, .patch_size = 4}, [&](ImageStretch& stretch) {
+        seen.insert(seen.end(), stretch.indices.begin(), stretch.indices.end());
+        batches += stretch.batches.size();
+        for (const ImageBatch& batch : stretch.batches)
+          for (const std::int64_t row : batch.rows)
+            EXPECT_EQ(batch.images.size(3),
+                      dataset.load(stretch.indices[static_cast<std::size_t>(row)]).width);
+        return true;
+      });
+  std::erase_if(order, [](std::int64_t i) { return i == 3 || i == 11; });
+  EXPECT_EQ(seen, order);
+  EXPECT_LT(batches, 12U);  // of 18 images in six sizes
+}
+
+TEST(WeightsHash, IsOfNamesShapesAndValues) {
+  torch::nn::Linear one(3, 2), two(3, 2);
+  const torch::NoGradGuard no_grad;
+  two->weight.copy_(one->weight);
+  two->bias.copy_(one->bias);
+  EXPECT_EQ(weights_hash(*one), weights_hash(*two));
+  two->bias[1] += 1e-6F;
+  EXPECT_NE(weights_hash(*one), weights_hash(*two));
+  EXPECT_EQ(weights_hash(*one).size(), 32U);
+}
+
+}  // namespace
+}  // namespace dino::embed

@@ -1,0 +1,63 @@
+// Small networks of every kind with tensors of distinct bytes.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dino/arch/zoo.h"
+#include "dino/base/rng.h"
+#include "dino/weights/weights.h"
+
+namespace dino::weights::testing {
+
+/** A published backbone cut down: heads of 64 as everywhere, two blocks. */
+inline arch::Network toy_network(const std::string& zoo_name) {
+  arch::Network network = arch::zoo_entry(zoo_name).network;
+  arch::Architecture& a = network.architecture;
+  if (a.family == arch::Family::ResNet50) return network;
+  a.name.clear();
+  const bool gated = a.vit.ffn == arch::Ffn::SwiGlu;
+  a.vit.dim = 128;
+  a.vit.depth = 2;
+  a.vit.heads = 2;
+  a.vit.hidden = gated ? 344 : 512;  // SwiGLU: 2/3 of four times, up to a multiple of 8
+  if (a.family == arch::Family::Vit && a.vit.positions != arch::Positions::Rope)
+    a.image_size = 4 * static_cast<int>(a.vit.patch_size);
+  a.convnext = {.depths = {1, 2, 1, 1}, .widths = {8, 16, 24, 32}};
+  a.xcit.dim = 64;
+  a.xcit.depth = 2;
+  a.xcit.heads = 4;
+  return network;
+}
+
+inline Weights random_weights(const arch::Network& network, std::uint64_t seed = 1) {
+  Weights w;
+  w.network = network;
+  Rng rng(seed);
+  for (const auto& spec : arch::tensors(network.architecture)) {
+    const auto dtype = spec.integer ? format::DType::I64 : format::DType::F32;
+    auto bytes = std::make_shared<std::vector<std::byte>>(
+        static_cast<std::size_t>(format::byte_count(dtype, spec.shape)));
+    if (!spec.integer) {
+      auto* values = reinterpret_cast<float*>(bytes->data());
+      const auto count = static_cast<std::size_t>(format::element_count(spec.shape));
+      for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(rng.normal());
+      const std::size_t third = count / 3;
+      if (spec.name.ends_with("attn.qkv.bias") && network.architecture.vit.mask_key_bias)
+        std::fill_n(values + third, third, 0.0F);
+    }
+    w.tensors.push_back({spec.name, dtype, spec.shape, *bytes});
+    w.owners.push_back(std::move(bytes));
+  }
+  return w;
+}
+
+inline const std::vector<std::string>& kinds() {
+  static const std::vector<std::string> names = {
+      "dino_vits16",       "dino_resnet50",     "dino_xcit_small_12_p16", "dinov2_vits14",
+      "dinov2_vitg14",     "dinov2_vits14_reg", "dinov2_vitg14_reg",      "dinov3_vits16",
+      "dinov3_vits16plus", "dinov3_vit7b16",    "dinov3_convnext_tiny"};
+  return names;
+}
+
+}  // namespace dino::weights::testing
