@@ -95,24 +95,6 @@ void pack_rows(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t s
   }
 }
 
-/** 16 rows of 16 words, rows `from_row` and `to_row` words apart, transposed. */
-template <typename Word>
-void transpose_block(const Word* from, std::int64_t from_row, Word* to, std::int64_t to_row) {
-  vu rows[kLanes], next[kLanes];
-  for (int i = 0; i < kLanes; ++i) std::memcpy(&rows[i], from + i * from_row, sizeof(vu));
-  // Four rounds of interleaving rows i and i + 8 send element (i, j) to (j, i).
-  for (int round = 0; round < 4; ++round) {
-    for (int i = 0; i < kLanes / 2; ++i) {
-      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + kLanes / 2], 0, 16, 1, 17, 2, 18, 3,
-                                            19, 4, 20, 5, 21, 6, 22, 7, 23);
-      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + kLanes / 2], 8, 24, 9, 25, 10, 26,
-                                                11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    }
-    std::memcpy(rows, next, sizeof(rows));
-  }
-  for (int i = 0; i < kLanes; ++i) std::memcpy(to + i * to_row, &rows[i], sizeof(vu));
-}
-
 /** Transposed, words along dim: out[dim word][token], tokens padded with zeros to `padded`. `rows`
  * is scratch of tokens * dim words. */
 template <typename T, typename Word>
@@ -241,44 +223,82 @@ class Arena {
 
 // ---- attention ----
 
+/** Unnormalised softmax of scores [count, padded] in place, zeros beyond `keys`: e^(x * scale -
+ * top). tops and sums [count]. */
+void exponentiate(float* scores, std::int64_t count, std::int64_t keys, std::int64_t padded,
+                  float scale, float* tops, float* sums) {
+  for (std::int64_t r = 0; r < count; ++r, scores += padded) {
+    vf highest = broadcast(-INFINITY), total = {};
+    for_lanes(keys, [&](int, auto get, auto) { highest = max(get(scores, -INFINITY), highest); });
+    const float top = max(highest) * scale;
+    for_lanes(keys, [&](int, auto get, auto put) {
+      const vf e = exp(get(scores, -INFINITY) * scale - top);
+      total += e;
+      put(scores, e);
+    });
+    std::fill(scores + keys, scores + padded, 0.0F);
+    tops[r] = top;
+    sums[r] = sum(total);
+  }
+}
+
+/** Keys transposed in panels of kPanel (the last as wide as it must be), each [dim words][keys of
+ * the panel]: while all queries of a block pass, a panel stays in the first cache. */
+template <typename T, typename Word>
+void pack_key_panels(const Attention& a, std::int64_t padded, Word* rows, Word* out) {
+  const auto* keys = static_cast<const T*>(a.k);
+  const std::int64_t dim_words = a.head_dim / Word::kPerWord;
+  for (std::int64_t first = 0; first < padded; first += kPanel) {
+    const std::int64_t width = std::min<std::int64_t>(kPanel, padded - first);
+    pack_transposed(keys + first * a.kv_stride, std::min(width, a.keys - first), a.head_dim,
+                    a.kv_stride, width, rows, out);
+    out += dim_words * width;
+  }
+}
+
 template <typename T, typename Word>
 void forward(const Attention& a) {
   constexpr int per_word = Word::kPerWord;
+  constexpr std::int64_t kValueWords = 128;  // rows of values that stay in the first cache
   const std::int64_t keys = round_up(a.keys, kLanes), dim = round_up(a.head_dim, kLanes);
   const std::int64_t dim_words = a.head_dim / per_word,
                      key_words = round_up(a.keys, per_word) / per_word;
   Arena arena(a.scratch);
-  Word* rows = arena.take<Word>(std::max(a.keys, kQueryBlock) * dim_words);
-  Word* k_transposed = arena.take<Word>(dim_words * keys);
+  Word* rows = arena.take<Word>(std::max<std::int64_t>(kPanel, kQueryBlock) * dim_words);
+  Word* k_panels = arena.take<Word>(dim_words * keys);
   Word* v = arena.take<Word>(key_words * dim);
   float* scores = arena.take<float>(kQueryBlock * keys);
-  Word* weights = arena.take<Word>(kQueryBlock * keys);
+  Word* packed_weights = arena.take<Word>(kQueryBlock * keys);
   float* out = arena.take<float>(kQueryBlock * dim);
+  float tops[kQueryBlock], sums[kQueryBlock];
 
-  pack_transposed(static_cast<const T*>(a.k), a.keys, a.head_dim, a.kv_stride, keys, rows,
-                  k_transposed);
+  pack_key_panels<T>(a, keys, rows, k_panels);
   pack_tokens(static_cast<const T*>(a.v), a.keys, a.head_dim, a.kv_stride, dim, v);
   for (std::int64_t first = 0; first < a.queries; first += kQueryBlock) {
     const std::int64_t count = std::min(kQueryBlock, a.queries - first);
     pack_rows(static_cast<const T*>(a.q) + first * a.q_stride, count, a.head_dim, a.q_stride, rows);
-    product(count, keys, dim_words, rows, dim_words, 1, k_transposed, keys, scores, keys, false);
-    for (std::int64_t r = 0; r < count; ++r) {
-      float* row = scores + r * keys;
-      vf tops = broadcast(-INFINITY);
-      for_lanes(a.keys, [&](int, auto get, auto) { tops = max(get(row, -INFINITY), tops); });
-      const float top = max(tops) * a.scale;
-      vf total = {};
-      for_lanes(keys, [&](int, auto get, auto put) { put(row, exp(get(row) * a.scale - top)); });
-      std::fill(row + a.keys, row + keys, 0.0F);
-      for_lanes(keys, [&](int, auto get, auto) { total += get(row); });
-      const float normalizer = sum(total), inverse = 1.0F / normalizer;
-      for_lanes(keys, [&](int, auto get, auto put) { put(row, get(row) * inverse); });
-      if (a.logsumexp != nullptr) a.logsumexp[first + r] = top + std::log(normalizer);
-      pack_score_row(row, keys, weights + r * (keys / per_word));
+    for (std::int64_t key = 0; key < keys; key += kPanel) {
+      const std::int64_t width = std::min<std::int64_t>(kPanel, keys - key);
+      product(count, width, dim_words, rows, dim_words, 1, k_panels + key * dim_words, width,
+              scores + key, keys, false);
     }
-    product(count, dim, key_words, weights, keys / per_word, 1, v, dim, out, dim, false);
+    exponentiate(scores, count, a.keys, keys, a.scale, tops, sums);
+    const Word* weights = packed_weights;
+    if constexpr (per_word == 1) {
+      weights = reinterpret_cast<const Word*>(scores);
+    } else {
+      for (std::int64_t r = 0; r < count; ++r)
+        pack_score_row(scores + r * keys, keys, packed_weights + r * (keys / per_word));
+    }
+    for (std::int64_t k = 0; k < key_words; k += kValueWords)
+      product(count, dim, std::min(kValueWords, key_words - k), weights + k, keys / per_word, 1,
+              v + k * dim, dim, out, dim, k > 0);
     for (std::int64_t r = 0; r < count; ++r) {
-      store_row(out + r * dim, a.head_dim, static_cast<T*>(a.out) + (first + r) * a.out_stride);
+      const float* row = out + r * dim;
+      T* to = static_cast<T*>(a.out) + (first + r) * a.out_stride;
+      const float inverse = 1.0F / sums[r];
+      for_lanes(a.head_dim, [&](int, auto get, auto put) { put(to, get(row) * inverse); });
+      if (a.logsumexp != nullptr) a.logsumexp[first + r] = tops[r] + std::log(sums[r]);
     }
   }
 }

@@ -13,53 +13,94 @@ namespace {
 
 // ---- packing ----
 
+inline void round_words(const float* x, float, FloatWord* out) {
+  std::memcpy(out, x, kLanes * sizeof(float));
+}
+#if defined(__AVX512BF16__)
+inline void round_words(const float* x, float, PairWord* out) {
+  store(reinterpret_cast<bf16*>(out), load(x));
+  store(reinterpret_cast<bf16*>(out) + kLanes, load(x + kLanes));
+}
+#endif
+inline void round_words(const float* x, float inverse, ByteWord* out) {
+  using vb = std::int8_t __attribute__((vector_size(16)));
+  const vf magic = broadcast(12582912.0F);  // adding it rounds
+  for (int i = 0; i < 4; ++i) {
+    const vi q = bits<vi>(load(x + i * kLanes) * inverse + magic) - bits<vi>(magic);
+    const vb bytes = __builtin_convertvector(q, vb);
+    std::memcpy(reinterpret_cast<char*>(out) + i * kLanes, &bytes, sizeof(bytes));
+  }
+}
+
+/** Rows of a weight as columns of a panel, 16 rows of 16 words at a time; `inverses` of the scales,
+ * null for 1. */
 template <typename Word>
-void pack_words(const float* rows, std::int64_t count, std::int64_t inputs, Word* out) {
-  constexpr int n = Word::kPerWord;
-  const std::int64_t words = round_up(inputs, n) / n;
-  std::fill(out, out + words * kPanel, Word{});
-  for (std::int64_t r = 0; r < count; ++r) {
-    const float* row = rows + r * inputs;
-    for (std::int64_t i = 0; i < inputs; ++i) {
-      if constexpr (n == 1) {
-        out[i * kPanel + r].value = row[i];
+void pack_words(const float* rows, std::int64_t count, std::int64_t inputs, const float* inverses,
+                Word* out) {
+  constexpr std::int64_t kInputs = kLanes * Word::kPerWord;  // of 16 words
+  const std::int64_t words = round_up(inputs, Word::kPerWord) / Word::kPerWord;
+  Word block[kLanes * kLanes], column[kLanes * kLanes];
+  for (std::int64_t first = 0; first < kPanel; first += kLanes) {
+    for (std::int64_t w = 0; w < words; w += kLanes) {
+      const std::int64_t from = w * Word::kPerWord;
+      const std::int64_t given = std::min(kInputs, inputs - from);
+      for (std::int64_t r = 0; r < kLanes; ++r) {
+        Word* row = block + r * kLanes;
+        float padded[kInputs] = {};
+        const bool there = first + r < count;
+        const float* x = rows + (first + r) * inputs + from;
+        if (!there || given < kInputs) {
+          if (there) std::copy_n(x, given, padded);
+          x = padded;
+        }
+        round_words(x, inverses == nullptr || !there ? 1.0F : inverses[first + r], row);
+      }
+      const std::int64_t last = std::min<std::int64_t>(kLanes, words - w);
+      Word* to = out + w * kPanel + first;
+      if (last == kLanes) {
+        transpose_block(block, kLanes, to, kPanel);
       } else {
-        bf16 value;
-        const float one[kLanes] = {row[i]};
-        bf16 rounded[kLanes];
-        store(rounded, load(one));
-        value = rounded[0];
-        out[i / n * kPanel + r].value |= static_cast<std::uint32_t>(value) << (16 * (i % n));
+        transpose_block(block, kLanes, column, kLanes);
+        for (std::int64_t i = 0; i < last; ++i)
+          std::copy_n(column + i * kLanes, kLanes, to + i * kPanel);
       }
     }
   }
 }
 
-/** Round to bf16 and back: what widened bf16 weights are. */
-[[maybe_unused]] float through_bf16(float x) {
-  const float one[kLanes] = {x};
-  bf16 rounded[kLanes];
-  store(rounded, load(one));
-  return to_float(rounded[0]);
-}
-
 void pack_bytes(const float* rows, std::int64_t count, std::int64_t inputs, ByteWord* out,
                 float* scales, std::int32_t* sums) {
-  const std::int64_t words = round_up(inputs, 4) / 4;
-  std::fill(out, out + words * kPanel, ByteWord{});
-  std::fill(scales, scales + kPanel, 0.0F);
-  std::fill(sums, sums + kPanel, 0);
-  for (std::int64_t r = 0; r < count; ++r) {
-    const float* row = rows + r * inputs;
-    float top = 0;
-    for (std::int64_t i = 0; i < inputs; ++i) top = std::max(top, std::abs(row[i]));
-    const float scale = top > 0 ? top / 127.0F : 1.0F;
-    scales[r] = scale;
-    for (std::int64_t i = 0; i < inputs; ++i) {
-      const auto q = static_cast<std::int32_t>(std::lrint(row[i] / scale));
-      sums[r] += q;
-      out[i / 4 * kPanel + r].value |= static_cast<std::uint32_t>(q & 0xff) << (8 * (i % 4));
+  float inverses[kPanel];
+  for (std::int64_t r = 0; r < kPanel; ++r) {
+    vf tops = {};
+    if (r < count) {
+      for_lanes(inputs, [&](int, auto get, auto) {
+        const vf v = get(rows + r * inputs);
+        tops = max(tops, v < 0.0F ? -v : v);
+      });
     }
+    const float top = max(tops);
+    scales[r] = top > 0 ? top / 127.0F : 1.0F;
+    inverses[r] = 1.0F / scales[r];
+    sums[r] = 0;
+  }
+  pack_words(rows, count, inputs, inverses, out);
+  const std::int64_t words = round_up(inputs, 4) / 4;
+  for (std::int64_t w = 0; w < words; ++w)
+    for (std::int64_t r = 0; r < kPanel; ++r)
+      for (int byte = 0; byte < 4; ++byte)
+        sums[r] += static_cast<std::int8_t>(out[w * kPanel + r].value >> (8 * byte));
+}
+
+/** Rounds to bf16 and back: what widened bf16 weights are. */
+void round_to_bf16(FloatWord* words, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; i += kLanes) {
+    vf x;
+    std::memcpy(&x, words + i, sizeof(x));
+    bf16 rounded[kLanes];
+    store(rounded, x);
+    x = load(rounded);
+    std::memcpy(words + i, &x, sizeof(x));
   }
 }
 
@@ -254,15 +295,11 @@ void pack_panel(GemmType type, const float* rows, std::int64_t count, std::int64
                 void* out, float* scales, std::int32_t* sums) {
   switch (type) {
     case GemmType::F32:
-      return pack_words(rows, count, inputs, static_cast<FloatWord*>(out));
+      return pack_words(rows, count, inputs, nullptr, static_cast<FloatWord*>(out));
     case GemmType::BF16: {
-      auto* words = static_cast<Bf16Word*>(out);
-      pack_words(rows, count, inputs, words);
-      if constexpr (std::is_same_v<Bf16Word, FloatWord>) {
-        auto* values = static_cast<FloatWord*>(out);
-        for (std::int64_t i = 0; i < inputs * kPanel; ++i)
-          values[i].value = through_bf16(values[i].value);
-      }
+      pack_words(rows, count, inputs, nullptr, static_cast<Bf16Word*>(out));
+      if constexpr (std::is_same_v<Bf16Word, FloatWord>)
+        round_to_bf16(static_cast<FloatWord*>(out), inputs * kPanel);
       return;
     }
     case GemmType::I8:

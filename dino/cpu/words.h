@@ -84,6 +84,24 @@ struct ByteWord {
   }
 };
 
+/** 16 rows of 16 words, rows `from_row` and `to_row` words apart, transposed. */
+template <typename Word>
+void transpose_block(const Word* from, std::int64_t from_row, Word* to, std::int64_t to_row) {
+  vu rows[kLanes], next[kLanes];
+  for (int i = 0; i < kLanes; ++i) std::memcpy(&rows[i], from + i * from_row, sizeof(vu));
+  // Four rounds of interleaving rows i and i + 8 send element (i, j) to (j, i).
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < kLanes / 2; ++i) {
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + kLanes / 2], 0, 16, 1, 17, 2, 18, 3,
+                                            19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + kLanes / 2], 8, 24, 9, 25, 10, 26,
+                                                11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    std::memcpy(rows, next, sizeof(rows));
+  }
+  for (int i = 0; i < kLanes; ++i) std::memcpy(to + i * to_row, &rows[i], sizeof(vu));
+}
+
 /** Adds the product of `rows` rows of a (a_row words apart, their words a_k apart) and `depth` rows
  * of b (b_row words apart, each `vectors` * 16 wide) to sums. */
 template <int rows, int vectors, typename Word>

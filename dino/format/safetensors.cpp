@@ -192,6 +192,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) {
   const MappedFile file = map_file(path);
   *this = SafetensorsFile(file.bytes, path.native());
   mapping_ = file.owner;
+  mapped_ = {file.bytes};
 }
 
 const TensorRecord* SafetensorsFile::find(std::string_view name) const {

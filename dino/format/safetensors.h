@@ -1,6 +1,7 @@
 // safetensors: an 8-byte header length, a JSON header, one buffer. Files are memory-mapped, never
 // copied.
 #pragma once
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -31,9 +32,12 @@ class SafetensorsFile {
   const TensorRecord* find(std::string_view name) const;
   /** Keeps the mapping alive; for tensors that borrow the bytes. */
   std::shared_ptr<const void> mapping() const { return mapping_; }
+  /** What of it is mapped files, whole: see drop_pages(). */
+  const std::vector<std::span<const std::byte>>& mapped() const { return mapped_; }
 
  private:
   std::shared_ptr<const void> mapping_;
+  std::vector<std::span<const std::byte>> mapped_;
   std::vector<TensorRecord> tensors_;
   std::map<std::string, std::string> metadata_;
 };

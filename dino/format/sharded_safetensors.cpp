@@ -111,6 +111,7 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& path) {
     check_shard(name, file, shard, index);
     tensors_.insert(tensors_.end(), shard.tensors().begin(), shard.tensors().end());
     mappings->push_back(shard.mapping());
+    mapped_.insert(mapped_.end(), shard.mapped().begin(), shard.mapped().end());
   }
   metadata_ = std::move(index.metadata);
   mappings_ = std::move(mappings);

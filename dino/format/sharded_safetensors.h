@@ -1,9 +1,11 @@
 // One set of weights in several safetensors files, as Hugging Face stores large models: an index
 // (model.safetensors.index.json) says which file holds which tensor.
 #pragma once
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,9 +38,12 @@ class ShardedSafetensors {
   const TensorRecord* find(std::string_view name) const;
   /** Keeps the mappings alive; for tensors that borrow the bytes. */
   std::shared_ptr<const void> mapping() const { return mappings_; }
+  /** What of it is mapped files, whole: see drop_pages(). */
+  const std::vector<std::span<const std::byte>>& mapped() const { return mapped_; }
 
  private:
   std::shared_ptr<const void> mappings_;
+  std::vector<std::span<const std::byte>> mapped_;
   std::vector<TensorRecord> tensors_;
   std::map<std::string, std::string> metadata_;
 };

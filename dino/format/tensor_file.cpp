@@ -106,6 +106,7 @@ template <typename File>
 std::shared_ptr<TensorFile::Contents> TensorFile::contents_of(const File& file) {
   auto contents = std::make_shared<Contents>();
   contents->mapping = file.mapping();
+  contents->mapped = file.mapped();
   contents->tensors = file.tensors();
   if constexpr (std::is_same_v<File, TorchFile>) {
     contents->scalars = file.scalars();

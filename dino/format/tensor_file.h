@@ -1,10 +1,12 @@
 // Weights in whatever container they come: one entry point that looks at the bytes, not at the
 // name.
 #pragma once
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +39,8 @@ class TensorFile {
   const std::filesystem::path& path() const { return contents_->path; }
   /** Keeps the records' bytes (not the records) alive; for tensors that borrow them. */
   std::shared_ptr<const void> mapping() const { return contents_->mapping; }
+  /** What of it is mapped files, whole: see drop_pages(). */
+  const std::vector<std::span<const std::byte>>& mapped() const { return contents_->mapped; }
 
  private:
   friend TensorFile open_tensors(const std::filesystem::path& path);
@@ -44,6 +48,7 @@ class TensorFile {
     TensorContainer container = TensorContainer::Safetensors;
     std::filesystem::path path;
     std::shared_ptr<const void> mapping;
+    std::vector<std::span<const std::byte>> mapped;
     std::vector<TensorRecord> tensors;
     std::map<std::string, std::string> metadata;
     nlohmann::json scalars = nlohmann::json::object();

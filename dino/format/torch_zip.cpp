@@ -271,6 +271,7 @@ TorchFile::TorchFile(const std::filesystem::path& path) {
   *this = TorchFile(file.bytes, path.native());
   mapping_ = std::make_shared<std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>>(
       file.owner, mapping_);
+  mapped_ = {file.bytes};
 }
 
 const TensorRecord* TorchFile::find(std::string_view name) const {

@@ -41,9 +41,12 @@ class TorchFile {
   bool legacy() const { return legacy_; }
   /** Keeps the records' bytes alive; for tensors that borrow them. */
   std::shared_ptr<const void> mapping() const { return mapping_; }
+  /** What of it is mapped files, whole: see drop_pages(). */
+  const std::vector<std::span<const std::byte>>& mapped() const { return mapped_; }
 
  private:
   std::shared_ptr<const void> mapping_;
+  std::vector<std::span<const std::byte>> mapped_;
   std::vector<TensorRecord> tensors_;
   nlohmann::json scalars_;
   bool legacy_ = false;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "dino/base/error.h"
+#include "dino/base/mapped_file.h"
 #include "dino/model/convnext.h"
 #include "dino/model/resnet.h"
 #include "dino/model/vit.h"
@@ -15,6 +16,10 @@ namespace dino::model {
 void Backbone::freeze() {
   eval();
   for (auto& parameter : parameters()) parameter.set_requires_grad(false);
+}
+
+void Backbone::drop_mapped_pages() const {
+  for (const auto& file : mapped_files_) drop_pages(file);
 }
 
 std::vector<int> last_blocks(int n, int depth) {

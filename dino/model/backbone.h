@@ -7,6 +7,8 @@
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "dino/arch/architecture.h"
@@ -82,6 +84,16 @@ class Backbone : public torch::nn::Module {
   /** Promises that the parameters will not change any more, and puts the module into eval mode:
    * features for use may then run on weights repacked for this machine. */
   virtual void freeze();
+  /** Files that the parameters lie in. Their memory is given back once repacked copies are made. */
+  void set_mapped_files(std::vector<std::span<const std::byte>> files) {
+    mapped_files_ = std::move(files);
+  }
+
+ protected:
+  void drop_mapped_pages() const;
+
+ private:
+  std::vector<std::span<const std::byte>> mapped_files_;
 };
 
 /** The n last blocks of a network of `depth`, oldest first: what layers() takes. Throws

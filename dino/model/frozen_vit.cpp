@@ -92,7 +92,8 @@ struct FrozenVit::Call {
 };
 
 FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision,
-                     const std::function<torch::Tensor(const std::string&)>& tensor)
+                     const std::function<torch::Tensor(const std::string&)>& tensor,
+                     const std::function<void()>& copied)
     : architecture_(architecture),
       type_(type_for(precision)),
       activations_(type_ == cpu::GemmType::BF16 ? cpu::Type::BF16 : cpu::Type::F32) {
@@ -113,10 +114,11 @@ FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision
   patch_ = linear("patch_embed.proj", cpu::GemmType::F32, true, "", false);
   cls_ = to_vector(tensor("cls_token"));
   if (v.registers > 0) registers_ = to_vector(tensor("register_tokens"));
-  for (std::int64_t i = 0; i < v.depth; ++i) {
+  blocks_.resize(static_cast<std::size_t>(v.depth));
+  const auto fill_block = [&](std::int64_t i) {
     const std::string b = "blocks." + std::to_string(i) + ".";
     const bool gated = v.ffn == arch::Ffn::SwiGlu;
-    Block block;
+    Block& block = blocks_[static_cast<std::size_t>(i)];
     block.norm1 = norm(b + "norm1");
     block.qkv = linear(b + "attn.qkv", type_, v.qkv_bias, "", false);
     if (v.mask_key_bias && v.qkv_bias) std::fill_n(block.qkv.bias.begin() + v.dim, v.dim, 0.0F);
@@ -124,8 +126,12 @@ FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision
     block.norm2 = norm(b + "norm2");
     block.fc1 = linear(b + (gated ? "mlp.w12" : "mlp.fc1"), type_, true, "", gated);
     block.fc2 = linear(b + (gated ? "mlp.w3" : "mlp.fc2"), type_, true, b + "ls2.gamma", false);
-    blocks_.push_back(std::move(block));
-  }
+    if (copied) copied();
+  };
+  at::parallel_for(0, v.depth, 1, [&](std::int64_t first, std::int64_t last) {
+    const torch::NoGradGuard no_grad;
+    for (std::int64_t i = first; i < last; ++i) fill_block(i);
+  });
   norm_ = norm("norm");
   if (v.untie_cls_and_patch_norms) cls_norm_ = norm("cls_norm");
 }

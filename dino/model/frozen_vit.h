@@ -17,9 +17,11 @@ namespace dino::model {
 /** Thread-safe: calls share nothing but the weights. */
 class FrozenVit {
  public:
-  /** `tensor(name)` gives a canonical tensor in fp32; all are copied. */
+  /** `tensor(name)` gives a canonical tensor; all are copied. It and `copied`, which is called
+   * after each block's, are called by several threads at once. */
   FrozenVit(const arch::Architecture& architecture, Precision precision,
-            const std::function<torch::Tensor(const std::string&)>& tensor);
+            const std::function<torch::Tensor(const std::string&)>& tensor,
+            const std::function<void()>& copied = {});
 
   /** Output of a block that is wanted. */
   struct Tap {

@@ -104,7 +104,8 @@ std::shared_ptr<const FrozenVit> VisionTransformer::engine() const {
   if (!frozen_->engine) {
     const auto parameters = named_parameters();
     frozen_->engine = std::make_shared<FrozenVit>(
-        architecture_, precision_, [&](const std::string& name) { return parameters[name]; });
+        architecture_, precision_, [&](const std::string& name) { return parameters[name]; },
+        [this] { drop_mapped_pages(); });
   }
   return frozen_->engine;
 }

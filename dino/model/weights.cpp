@@ -43,6 +43,7 @@ std::shared_ptr<Backbone> make_backbone(const weights::Weights& weights) {
     DINO_ASSERT(found != by_name.end() && found->second->shape == tensor.sizes().vec());
     tensor.set_data(borrow(*found->second, owners).to(tensor.scalar_type()));
   }
+  backbone->set_mapped_files(weights.mapped);
   backbone->freeze();
   return backbone;
 }

@@ -258,6 +258,7 @@ Weights read(const fs::path& path, const ReadOptions& options) {
                                                        : read_foreign(file, origin, options);
   arch::validate(out.network.architecture);
   out.owners.push_back(file.mapping());
+  out.mapped = file.mapped();
   out.source =
       fmt::format("{}, {} names", format::container_name(file.container()), name_of(out.layout));
   return out;

@@ -1,6 +1,8 @@
 // A backbone's tensors under their canonical names, whatever file they came from. Without Torch.
 #pragma once
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@ struct Weights {
   arch::Network network;
   std::vector<format::TensorRecord> tensors;
   std::vector<std::shared_ptr<const void>> owners;  ///< keep the bytes of `tensors` alive
+  std::vector<std::span<const std::byte>> mapped;   ///< files among them: see drop_pages()
 
   Layout layout = Layout::Dino;      ///< where they came from
   std::string source;                ///< container and scheme, in words
