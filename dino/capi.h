@@ -2,8 +2,8 @@
  * Library libdino_c. Plain C.
  *
  * Functions return 0 on success; otherwise a dino_status, and dino_last_error() says what is wrong.
- * A dino_model may be used by any number of threads at once; dino_last_error() belongs to the calling
- * thread. Whatever is handed out is freed with the function named beside it. */
+ * A dino_model may be used by any number of threads at once; dino_last_error() belongs to the
+ * calling thread. Whatever is handed out is freed with the function named beside it. */
 #ifndef DINO_CAPI_H_
 #define DINO_CAPI_H_
 
@@ -23,12 +23,12 @@ typedef struct dino_model dino_model;
 
 typedef enum {
   DINO_OK = 0,
-  DINO_USAGE = 1,    /* an argument cannot be */
-  DINO_CONFIG = 2,   /* a setting is out of range */
-  DINO_DATA = 3,     /* an image does not fit the network */
-  DINO_FORMAT = 4,   /* a file is damaged or of another kind */
-  DINO_IO = 5,       /* a file cannot be read */
-  DINO_INTERNAL = 6  /* our fault */
+  DINO_USAGE = 1,   /* an argument cannot be */
+  DINO_CONFIG = 2,  /* a setting is out of range */
+  DINO_DATA = 3,    /* an image does not fit the network */
+  DINO_FORMAT = 4,  /* a file is damaged or of another kind */
+  DINO_IO = 5,      /* a file cannot be read */
+  DINO_INTERNAL = 6 /* our fault */
 } dino_status;
 
 typedef enum { DINO_FP32 = 0, DINO_BF16 = 1, DINO_INT8 = 2 } dino_precision;
@@ -36,9 +36,9 @@ typedef enum { DINO_FP32 = 0, DINO_BF16 = 1, DINO_INT8 = 2 } dino_precision;
 /* Features of a batch: row-major fp32, final-normed. */
 typedef struct {
   int64_t batch;
-  int64_t dim;          /* D */
-  int64_t registers;    /* R */
-  int64_t grid_height;  /* patch index = y * grid_width + x */
+  int64_t dim;         /* D */
+  int64_t registers;   /* R */
+  int64_t grid_height; /* patch index = y * grid_width + x */
   int64_t grid_width;
   float* cls;             /* [batch, D] */
   float* register_tokens; /* [batch, R, D], NULL if R is 0 */

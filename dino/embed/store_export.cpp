@@ -1,8 +1,11 @@
 #include "dino/embed/store_export.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string>
 
 #include "dino/base/error.h"
 #include "dino/base/file.h"
@@ -95,6 +98,16 @@ void write_csv(const FeatureStore& store, const std::vector<Feature>& features, 
   }
 }
 
+/** Separated by commas; JSON has no word for infinity and NaN but null. */
+std::string json_numbers(std::span<const float> values) {
+  std::string text;
+  for (const float value : values) {
+    if (!text.empty()) text += ",";
+    text += std::isfinite(value) ? fmt::format("{}", value) : "null";
+  }
+  return text;
+}
+
 void write_jsonl(const FeatureStore& store, const std::vector<Feature>& features,
                  const Sink& sink) {
   for (std::int64_t number = 0; number < store.size(); ++number) {
@@ -112,8 +125,8 @@ void write_jsonl(const FeatureStore& store, const std::vector<Feature>& features
       for (std::int64_t v = 0; v < vectors; ++v) {
         const auto vector = std::span(values).subspan(static_cast<std::size_t>(v) * dim, dim);
         line += v > 0 ? "," : "";
-        line += is_vector(feature) ? fmt::format("{}", fmt::join(vector, ","))
-                                   : fmt::format("[{}]", fmt::join(vector, ","));
+        line +=
+            is_vector(feature) ? json_numbers(vector) : fmt::format("[{}]", json_numbers(vector));
       }
       line += "]";
     }

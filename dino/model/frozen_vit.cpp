@@ -21,7 +21,7 @@ namespace dino::model {
 namespace {
 
 constexpr std::int64_t kSlabRows = 512;  // tokens a thread takes through the blocks at once
-constexpr std::int64_t kRowUnit = 6;     // rows of the products' register tiles
+constexpr std::int64_t kLeastRows = 6;   // that are worth a thread
 
 /** Where pairs of bf16 are the slower way, bf16 is computed in fp32, which loses less. */
 cpu::GemmType type_for(Precision precision) {
@@ -71,11 +71,9 @@ struct Range {
   std::int64_t size() const { return last - first; }
 };
 
-/** Part `member` of `members` of n things, cut at multiples of `unit`. */
-Range share(std::int64_t n, int member, int members, std::int64_t unit) {
-  const std::int64_t units = (n + unit - 1) / unit;
-  const auto cut = [&](int m) { return std::min(n, units * m / members * unit); };
-  return {cut(member), cut(member + 1)};
+/** Part `member` of `members` of n things. */
+Range share(std::int64_t n, int member, int members) {
+  return {n * member / members, n * (member + 1) / members};
 }
 
 }  // namespace
@@ -173,8 +171,10 @@ class FrozenVit::Lane {
   /** Takes images [first, first + count) through the network; every member of the team calls it. */
   void run(std::int64_t first, std::int64_t count, int member) {
     const std::int64_t rows = count * call_.tokens;
-    const Range own = share(rows, member, members_, kRowUnit);
-    embed(first, share(count, member, members_, 1));
+    const Range own = share(rows, member, members_);
+    cut_patches(first, share(count, member, members_));
+    barrier_.wait();
+    embed(count, member);
     barrier_.wait();
     const auto depth = static_cast<std::int64_t>(net_.blocks_.size());
     for (std::int64_t i = 0; i < depth; ++i) {
@@ -185,7 +185,7 @@ class FrozenVit::Lane {
       rotate(qkv, own);
       barrier_.wait();  // the rows of all keys and values are there
       if (call_.cls != nullptr && i + 1 == depth) {
-        finish_cls(block, qkv, first, share(count, member, members_, 1), member);
+        finish_cls(block, qkv, first, share(count, member, members_), member);
         break;
       }
       attend(qkv, own, member);
@@ -205,29 +205,40 @@ class FrozenVit::Lane {
     return base + static_cast<std::size_t>(element) * item_bytes(net_.activations_);
   }
 
-  /** Patches, CLS and registers of whole images into x. */
-  void embed(std::int64_t first, Range images) {
-    const std::int64_t patches = call_.grid_height * call_.grid_width, d = dim();
-    const std::int64_t inputs = net_.patch_.weights.inputs(), p = vit().patch_size;
+  std::int64_t patches() const { return call_.grid_height * call_.grid_width; }
+
+  /** Patches of whole images as rows. */
+  void cut_patches(std::int64_t first, Range images) const {
     const std::int64_t pixels = call_.channels * call_.height * call_.width;
-    for (std::int64_t i = images.first; i < images.last; ++i) {
-      float* columns = columns_.data<float>() + i * patches * inputs;
-      cpu::kernels().patchify(cpu::Type::F32, call_.images + (first + i) * pixels, call_.channels,
-                              call_.height, call_.width, p, columns);
+    for (std::int64_t i = images.first; i < images.last; ++i)
+      cpu::kernels().patchify(
+          cpu::Type::F32, call_.images + (first + i) * pixels, call_.channels, call_.height,
+          call_.width, vit().patch_size,
+          columns_.data<float>() + i * patches() * net_.patch_.weights.inputs());
+  }
+
+  /** CLS, registers and this member's share of each image's patches into x. */
+  void embed(std::int64_t images, int member) const {
+    const std::int64_t d = dim(), inputs = net_.patch_.weights.inputs();
+    const Range own = share(patches(), member, members_);
+    for (std::int64_t i = 0; i < images; ++i) {
       float* tokens = x(i * call_.tokens);
-      float* rows = tokens + prefix() * d;
+      float* rows = tokens + (prefix() + own.first) * d;
       cpu::kernels().gemm({.weights = &net_.patch_.weights,
-                           .rows = patches,
-                           .x = columns,
+                           .rows = own.size(),
+                           .x = columns_.data<float>() + (i * patches() + own.first) * inputs,
                            .x_stride = inputs,
                            .bias = or_null(net_.patch_.bias),
                            .out = rows,
                            .out_stride = d});
+      const float* positions = call_.positions;
+      if (positions != nullptr)
+        cpu::kernels().add(cpu::Type::F32, rows, positions + (1 + own.first) * d, rows,
+                           own.size() * d);
+      if (member != 0) continue;
       std::copy(net_.cls_.begin(), net_.cls_.end(), tokens);
       std::copy(net_.registers_.begin(), net_.registers_.end(), tokens + d);
-      if (call_.positions == nullptr) continue;
-      cpu::kernels().add(cpu::Type::F32, tokens, call_.positions, tokens, d);
-      cpu::kernels().add(cpu::Type::F32, rows, call_.positions + d, rows, patches * d);
+      if (positions != nullptr) cpu::kernels().add(cpu::Type::F32, tokens, positions, tokens, d);
     }
   }
 
@@ -282,13 +293,13 @@ class FrozenVit::Lane {
   /** Rotary positions of queries and keys. */
   void rotate(std::byte* qkv, Range rows) const {
     if (call_.rope == nullptr) return;
-    const std::int64_t d = dim() / vit().heads, patches = call_.grid_height * call_.grid_width;
+    const std::int64_t d = dim() / vit().heads;
     for (std::int64_t row = rows.first; row < rows.last; ++row) {
       const std::int64_t patch = row % call_.tokens - prefix();
       if (patch < 0) continue;
       const float* cosines = call_.rope + patch * d;
       cpu::kernels().rotate(net_.activations_, at(qkv, row * 3 * dim()), 2 * vit().heads, d,
-                            cosines, cosines + patches * d);
+                            cosines, cosines + patches() * d);
     }
   }
 
@@ -381,7 +392,7 @@ class FrozenVit::Lane {
 
 void FrozenVit::run(Call& call) const {
   const auto threads = static_cast<int>(
-      std::min<std::int64_t>(at::get_num_threads(), call.batch * call.tokens / kRowUnit + 1));
+      std::min<std::int64_t>(at::get_num_threads(), call.batch * call.tokens / kLeastRows + 1));
   const std::int64_t slab = std::clamp<std::int64_t>(kSlabRows / call.tokens, 1, call.batch);
   const bool alone = threads == 1 || call.batch % threads == 0 || call.batch >= 4 * threads;
   if (alone) {  // each thread its own images

@@ -50,7 +50,8 @@ TEST(AttentionMap, IsTheClsRowOverThePatchGrid) {
   const torch::NoGradGuard no_grad;
   backbone.eval();
   EXPECT_TRUE(
-      torch::equal(maps[1][0].flatten(), backbone.attention(images, -1, model::AttentionRows::All)[1][0][0].slice(0, 1)));
+      torch::equal(maps[1][0].flatten(),
+                   backbone.attention(images, -1, model::AttentionRows::All)[1][0][0].slice(0, 1)));
   const auto patches = patch_map(backbone, images);
   ASSERT_EQ(patches.sizes(), (torch::IntArrayRef{2, 3, 2, 3}));  // [B, D, gh, gw]
   EXPECT_NEAR(patches[0][0][1][2].item<float>(),
