@@ -25,11 +25,15 @@ Image render(const Sheet& sheet, int tile_px) {
     fail(ErrorKind::Usage, "[render] the sheet \"{}\" has no tiles or no columns", sheet.title);
   const bool marked = std::any_of(sheet.tiles.begin(), sheet.tiles.end(),
                                   [](const Tile& tile) { return tile.mark != Mark::None; });
+  // A map of few cells beside a large picture is drawn as large as the picture.
+  int target = tile_px;
+  for (const Tile& tile : sheet.tiles)
+    target = std::max({target, tile.image.width, tile.image.height});
   std::vector<Image> cells;
   cells.reserve(sheet.tiles.size());
   for (const Tile& tile : sheet.tiles) {
     const int side = std::max({tile.image.width, tile.image.height, 1});
-    Image cell = enlarge(tile.image, std::max(1, tile_px / side));
+    Image cell = enlarge(tile.image, target / side);
     cells.push_back(marked ? framed(cell, tile.mark) : std::move(cell));
   }
   return grid(cells, {.columns = sheet.columns, .gap = 4, .background = kPaper});

@@ -25,9 +25,9 @@ struct Sheet {
   std::vector<Tile> tiles = {};  ///< row by row
 };
 
-/** All tiles as one RGB picture: each enlarged by whole factors towards `tile_px`, marked ones
- * framed. Captions are left out. Throws Error{Usage} on a sheet without tiles or columns.
- * Thread-safe. */
+/** All tiles as one RGB picture: each enlarged by whole factors towards `tile_px` or the
+ * largest tile, whichever is more, marked ones framed. Captions are left out. Throws Error{Usage}
+ * on a sheet without tiles or columns. Thread-safe. */
 Image render(const Sheet& sheet, int tile_px = 112);
 
 }  // namespace dino::image

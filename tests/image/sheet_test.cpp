@@ -18,6 +18,14 @@ TEST(Sheet, EnlargesByWholeFactorsAndKeepsRows) {
   EXPECT_EQ(picture.width, picture.height);
 }
 
+TEST(Sheet, MapsAreAsLargeAsThePictureBesideThem) {
+  Sheet sheet{.title = "t", .columns = 2};
+  sheet.tiles = {{.image = filled(224, 224, 3, {})}, {.image = filled(16, 16, 3, {})}};
+  const Image picture = render(sheet, 112);
+  EXPECT_EQ(picture.width, 2 * 224 + 3 * 4);
+  EXPECT_EQ(picture.height, 224 + 2 * 4);
+}
+
 TEST(Sheet, FramesSayWhatIsRight) {
   Sheet sheet{.columns = 3};
   const Image black = filled(10, 10, 3, {});
