@@ -134,13 +134,6 @@ FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision
   if (v.untie_cls_and_patch_norms) cls_norm_ = norm("cls_norm");
 }
 
-std::size_t FrozenVit::bytes() const {
-  std::size_t total = patch_.weights.bytes();
-  for (const Block& b : blocks_)
-    for (const Linear* layer : {&b.qkv, &b.proj, &b.fc1, &b.fc2}) total += layer->weights.bytes();
-  return total;
-}
-
 /** The memory of one slab and what a member of its team does with its rows. */
 class FrozenVit::Lane {
  public:

@@ -41,8 +41,6 @@ class FrozenVit {
   /** Final-normed CLS of the last block, which then computes little else: [B, D]. */
   torch::Tensor cls(const Input& input) const;
 
-  std::size_t bytes() const;  ///< of packed weights
-
  private:
   struct Call;  // what one call's threads share
   struct Linear {

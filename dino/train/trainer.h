@@ -81,7 +81,7 @@ class Trainer {
   MetricsWindow window_;
   Progress progress_;
   double step_seconds_ = 0;            // running mean
-  std::int64_t saved_iteration_ = -1;  // what the newest checkpoint of this session holds
+  std::int64_t saved_iteration_ = -1;  // what the newest checkpoint since the start holds
   std::set<std::string> alarms_;
   Clock::time_point session_start_ = Clock::now(), last_save_ = Clock::now();
 };

@@ -231,21 +231,18 @@ arch::Architecture probe_xcit(const Probe& probe) {
 }
 
 /** True if the published backbone has these numbers, whatever shapes cannot tell. */
-bool same_shapes(const arch::Architecture& published, arch::Architecture a) {
-  if (published.family != a.family || published.channels != a.channels) return false;
-  const bool timm_free = a.family == arch::Family::Vit && !a.vit.mask_token;
-  arch::Architecture p = published;
-  if (timm_free) p.vit.mask_token = false;
+bool same_shapes(const arch::Architecture& published, const arch::Architecture& a) {
+  if (published.family != a.family || published.channels != a.channels ||
+      published.vit.patch_size != a.vit.patch_size)
+    return false;
+  arch::Architecture p = published;  // without what ports leave out
+  if (!a.vit.mask_token) p.vit.mask_token = false;
   if (a.family == arch::Family::Vit && a.vit.positions == arch::Positions::Rope &&
       !a.vit.qkv_bias) {
     p.vit.qkv_bias = p.vit.mask_key_bias = false;
   }
   if (!a.vit.local_cls_norm) p.vit.local_cls_norm = false;
-  const auto shapes = [](const arch::Architecture& x) {
-    auto list = arch::tensors(x);
-    return list;
-  };
-  return p.vit.patch_size == a.vit.patch_size && shapes(p) == shapes(a);
+  return arch::tensors(p) == arch::tensors(a);
 }
 
 /** Takes name, preprocessing and what shapes do not tell from the published backbone, if it is one.
