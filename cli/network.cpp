@@ -81,8 +81,8 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
   network.backbone = std::move(loaded.backbone);
   network.architecture = std::move(loaded.network.architecture);
   if (untrained)
-    network.backbone = model::make_backbone(network.architecture, 0.0,
-                                            at::make_generator<at::CPUGeneratorImpl>(0));
+    network.backbone =
+        model::make_backbone(network.architecture, {}, at::make_generator<at::CPUGeneratorImpl>(0));
   network.backbone->freeze();
   network.backbone->set_precision(precision_of(flags.precision));
   network.preprocess = std::move(loaded.network.preprocess);

@@ -182,13 +182,11 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   truncate_metrics(layout.metrics(), start.iteration);
   record_session(layout, request, start);
 
-  const arch::Network network = {
-      .architecture =
-          model::architecture_of(recipe.backbone, recipe.data.channels, recipe.crops.global_size),
-      .preprocess = {.image_size = recipe.crops.global_size,
-                     .channels = recipe.data.channels,
-                     .mean = recipe.crops.mean,
-                     .std = recipe.crops.std}};
+  const arch::Network network = {.architecture = recipe::architecture_of(recipe),
+                                 .preprocess = {.image_size = recipe.crops.global_size,
+                                                .channels = recipe.data.channels,
+                                                .mean = recipe.crops.mean,
+                                                .std = recipe.crops.std}};
   model::Backbone& teacher = *model.teacher().backbone;
   TrainerHooks trainer_hooks;
   trainer_hooks.log = hooks.log;
