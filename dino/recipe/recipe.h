@@ -30,14 +30,14 @@ struct Backbone {
   std::string arch = "vit_small";  ///< vit_tiny, vit_small, vit_base, vit_large, vit (dim, depth
                                    ///< and heads given), or a published backbone: dino_vits8,
                                    ///< dinov2_vitl14_reg, dinov3_vits16, dino_resnet50, ...
-  int patch_size = 0;         ///< px
-  int dim = 0;                ///< D
-  int depth = 0;              ///< blocks
-  int heads = 0;              ///< h
-  double mlp_ratio = 0;       ///< hidden width of the MLP over D; SwiGLU has two thirds of it
-  int registers = -1;         ///< tokens between CLS and patches
-  double layer_scale = 1e-5;  ///< initial gain of the branches, where the arch has gains
-  double drop_path = 0.1;     ///< student's stochastic depth of the last block; linear from 0
+  int patch_size = 0;              ///< px
+  int dim = 0;                     ///< D
+  int depth = 0;                   ///< blocks
+  int heads = 0;                   ///< h
+  double mlp_ratio = 0;            ///< hidden width of the MLP over D; SwiGLU has two thirds of it
+  int registers = -1;              ///< tokens between CLS and patches
+  double layer_scale = 1e-5;       ///< initial gain of the branches, where the arch has gains
+  double drop_path = 0.1;          ///< student's stochastic depth of the last block; linear from 0
   double rope_shift = 0, rope_jitter = 0, rope_rescale = 0;  ///< augmentation of rotary positions,
                                                              ///< student only; see RopeAugment
   bool operator==(const Backbone&) const = default;
