@@ -213,7 +213,7 @@ TEST(WriteTorchZip, WriterBytesArePinned) {
   const Sample sample;
   write_torch_zip(dir / "a", sample.records());
   EXPECT_EQ(read_file(dir / "a"), read_file(golden("ours.pth")));
-  write_torch_zip(dir / "b", sample.records(), "teacher");
+  write_torch_zip(dir / "b", std::vector<TorchEntry>{{"teacher", sample.records()}});
   EXPECT_EQ(read_file(dir / "b"), read_file(golden("ours_teacher.pth")));
 }
 
@@ -222,7 +222,11 @@ TEST(WriteTorchZip, RoundTripOfEveryBit) {
   const Sample sample;
   const auto records = sample.records();
   for (const std::string wrapper : {"", "teacher"}) {
-    write_torch_zip(dir / "a", records, wrapper);
+    if (wrapper.empty()) {
+      write_torch_zip(dir / "a", records);
+    } else {
+      write_torch_zip(dir / "a", std::vector<TorchEntry>{{wrapper, records}});
+    }
     const TorchFile file(dir / "a");
     ASSERT_EQ(file.tensors().size(), records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {
@@ -251,8 +255,10 @@ TEST(WriteTorchZip, WhatWasReadFromEveryForm) {
 
 TEST(WriteTorchZip, NothingAtAll) {
   test::TempDir dir;
-  write_torch_zip(dir / "a", {});
+  write_torch_zip(dir / "a", std::span<const TensorRecord>{});
   EXPECT_TRUE(TorchFile(dir / "a").tensors().empty());
+  write_torch_zip(dir / "b", std::span<const TorchEntry>{});
+  EXPECT_TRUE(TorchFile(dir / "b").tensors().empty());
 }
 
 TEST(WriteTorchZip, OverAFileThatIsMapped) {
@@ -260,7 +266,7 @@ TEST(WriteTorchZip, OverAFileThatIsMapped) {
   const Sample sample;
   write_torch_zip(dir / "a", sample.records());
   const TorchFile old(dir / "a");
-  write_torch_zip(dir / "a", old.tensors(), "model");
+  write_torch_zip(dir / "a", std::vector<TorchEntry>{{"model", old.tensors()}});
   EXPECT_EQ(values<std::int64_t>(old.find("ids"))[0], -1);
   EXPECT_EQ(values<std::int64_t>(TorchFile(dir / "a").find("model.ids"))[0], -1);
 }
@@ -279,26 +285,41 @@ TEST(WriteTorchZip, ManySizesOfIntegers) {
   }
 }
 
+TEST(WriteTorchZip, SeveralEntries) {
+  test::TempDir dir;
+  const Sample sample;
+  const auto records = sample.records();
+  write_torch_zip(dir / "a", std::vector<TorchEntry>{{"student", records}, {"teacher", records}});
+  const TorchFile file(dir / "a");
+  ASSERT_EQ(file.tensors().size(), 2 * records.size());
+  EXPECT_EQ(file.tensors()[1].name, "student.a");
+  EXPECT_EQ(file.find("teacher.a")->bytes.data(), file.find("student.a")->bytes.data());
+}
+
 TEST(WriteTorchZip, RefusesWhatCannotBeRead) {
+  using Records = std::vector<TensorRecord>;
+  using Entries = std::vector<TorchEntry>;
   test::TempDir dir;
   const std::array<float, 4> data{};
   const auto bytes = std::as_bytes(std::span(data));
-  const auto expect_usage = [&](std::vector<TensorRecord> records, std::string_view wrapper = {}) {
+  const auto expect_usage = [&](const auto& contents) {
     try {
-      write_torch_zip(dir / "a", records, wrapper);
+      write_torch_zip(dir / "a", contents);
       ADD_FAILURE();
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::Usage) << error.what();
     }
     EXPECT_FALSE(std::filesystem::exists(dir / "a"));
   };
-  expect_usage({{"x", DType::F32, {4}, bytes}, {"x", DType::F32, {4}, bytes}});
-  expect_usage({{"x", DType::F32, {5}, bytes}});
-  expect_usage({{"x", DType::F64, {4}, bytes}});
-  expect_usage({{"x", DType::U32, {4}, bytes}});
-  expect_usage({{"x", DType::F8_E4M3, {16}, bytes}});
-  expect_usage({{"caf\xE9", DType::F32, {4}, bytes}});
-  expect_usage({}, "caf\xE9");
+  expect_usage(Records{{"x", DType::F32, {4}, bytes}, {"x", DType::F32, {4}, bytes}});
+  expect_usage(Records{{"x", DType::F32, {5}, bytes}});
+  expect_usage(Records{{"x", DType::F64, {4}, bytes}});
+  expect_usage(Records{{"x", DType::U32, {4}, bytes}});
+  expect_usage(Records{{"x", DType::F8_E4M3, {16}, bytes}});
+  expect_usage(Records{{"caf\xE9", DType::F32, {4}, bytes}});
+  expect_usage(Entries{{"caf\xE9", {}}});
+  expect_usage(Entries{{"teacher", {}}, {"teacher", {}}});
+  expect_usage(Entries{{"teacher", {{"x", DType::F32, {5}, bytes}}}});
 }
 
 }  // namespace

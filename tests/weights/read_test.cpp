@@ -179,6 +179,29 @@ TEST_F(ReadTest, RefusesWhatIsNoBackbone) {
   EXPECT_NE(message_of(temp_ / "none.pth").find("none.pth"), std::string::npos);
 }
 
+// ViT-L's norm of local crops is only in the satellite weights: a renamed file still shows it.
+TEST_F(ReadTest, SatelliteWeightsAreToldByTheirNormOfLocalCrops) {
+  const auto name_of_file = [&](const char* zoo, const char* file, bool norm,
+                                Layout layout = Layout::Official) {
+    arch::Network network = arch::zoo_entry(zoo).network;
+    network.architecture.vit.local_cls_norm = norm;
+    const fs::path path = temp_ / file;
+    write_header(path, network.architecture, layout);
+    return read_header(path);
+  };
+  EXPECT_EQ(name_of_file("dinov3_vitl16", "a.pth", true), "dinov3_vitl16_sat");
+  EXPECT_EQ(name_of_file("dinov3_vitl16", "a.pth", false), "dinov3_vitl16");
+  EXPECT_EQ(name_of_file("dinov3_vitl16", "sat493m.pth", true), "dinov3_vitl16_sat");
+  // Ports leave the norm out: the name decides, or a note says what was taken.
+  EXPECT_EQ(name_of_file("dinov3_vitl16", "x.sat493m.safetensors", false, Layout::Timm),
+            "dinov3_vitl16_sat");
+  EXPECT_EQ(name_of_file("dinov3_vitl16", "x.safetensors", false, Layout::Timm),
+            "dinov3_vitl16; these tensors may be dinov3_vitl16 or dinov3_vitl16_sat");
+  EXPECT_EQ(name_of_file("dinov3_vit7b16", "x.pth", true),
+            "dinov3_vit7b16; these tensors may be dinov3_vit7b16 or dinov3_vit7b16_sat");
+  EXPECT_EQ(name_of_file("dinov3_vit7b16", "x_sat.pth", true), "dinov3_vit7b16_sat");
+}
+
 TEST_F(ReadTest, HuggingFaceConfigsAreBelieved) {
   original_ = random_weights(toy_network("dinov2_vits14"));
   original_.network.architecture.vit.heads = 4;
