@@ -209,9 +209,12 @@ std::vector<const arch::ZooEntry*> published(const arch::Architecture& a, Layout
   return found;
 }
 
-bool named_satellite(std::string_view file_name) {
+/** What the releases' file names say of the images: satellite's, the web's, or nothing. */
+std::optional<bool> named_satellite(std::string_view file_name) {
   const std::string_view stem = file_name.substr(0, file_name.rfind('.'));
-  return file_name.find("sat493m") != std::string_view::npos || stem.ends_with("_sat");
+  if (file_name.find("sat493m") != std::string_view::npos || stem.ends_with("_sat")) return true;
+  if (file_name.find("lvd1689m") != std::string_view::npos) return false;
+  return std::nullopt;
 }
 
 void take_published(const arch::ZooEntry& entry, arch::Network& network) {
@@ -231,9 +234,10 @@ void complete_from_zoo(Detected& d, std::string_view file_name) {
   if (const auto found = published(a, d.layout); !found.empty()) {
     const auto satellite = std::ranges::find_if(
         found, [](const arch::ZooEntry* entry) { return entry->name.ends_with("_sat"); });
-    const bool take = satellite != found.end() && (found.size() == 1 || named_satellite(file_name));
+    const auto named = named_satellite(file_name);
+    const bool take = satellite != found.end() && (found.size() == 1 || named.value_or(false));
     take_published(take ? **satellite : *found.front(), d.network);
-    if (found.size() > 1 && !take)
+    if (found.size() > 1 && !named)
       d.doubt = fmt::format(
           "these tensors may be {} or {}: mean and std of the first taken; --arch says which it is",
           found[0]->name, found[1]->name);

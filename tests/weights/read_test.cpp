@@ -17,6 +17,7 @@
 namespace dino::weights {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::random_weights;
 using testing::toy_network;
 using Rename = std::function<std::string(const std::string&)>;
@@ -179,27 +180,43 @@ TEST_F(ReadTest, RefusesWhatIsNoBackbone) {
   EXPECT_NE(message_of(temp_ / "none.pth").find("none.pth"), std::string::npos);
 }
 
-// ViT-L's norm of local crops is only in the satellite weights: a renamed file still shows it.
-TEST_F(ReadTest, SatelliteWeightsAreToldByTheirNormOfLocalCrops) {
-  const auto name_of_file = [&](const char* zoo, const char* file, bool norm,
-                                Layout layout = Layout::Official) {
-    arch::Network network = arch::zoo_entry(zoo).network;
-    network.architecture.vit.local_cls_norm = norm;
-    const fs::path path = temp_ / file;
-    write_header(path, network.architecture, layout);
-    return read_header(path);
+// Each library's own way to resample the position table, unless the caller says which.
+TEST_F(ReadTest, PositionsAreTheSourcesUnlessTheCallerSays) {
+  const auto positions_of = [&](const fs::path& path, std::optional<arch::Positions> given = {}) {
+    return read(path, {.network = "teacher", .arch = "", .positions = given})
+        .network.architecture.vit.positions;
   };
-  EXPECT_EQ(name_of_file("dinov3_vitl16", "a.pth", true), "dinov3_vitl16_sat");
-  EXPECT_EQ(name_of_file("dinov3_vitl16", "a.pth", false), "dinov3_vitl16");
-  EXPECT_EQ(name_of_file("dinov3_vitl16", "sat493m.pth", true), "dinov3_vitl16_sat");
-  // Ports leave the norm out: the name decides, or a note says what was taken.
-  EXPECT_EQ(name_of_file("dinov3_vitl16", "x.sat493m.safetensors", false, Layout::Timm),
-            "dinov3_vitl16_sat");
-  EXPECT_EQ(name_of_file("dinov3_vitl16", "x.safetensors", false, Layout::Timm),
-            "dinov3_vitl16; these tensors may be dinov3_vitl16 or dinov3_vitl16_sat");
-  EXPECT_EQ(name_of_file("dinov3_vit7b16", "x.pth", true),
-            "dinov3_vit7b16; these tensors may be dinov3_vit7b16 or dinov3_vit7b16_sat");
-  EXPECT_EQ(name_of_file("dinov3_vit7b16", "x_sat.pth", true), "dinov3_vit7b16_sat");
+  for (const char* kind : {"dino_vits16", "dinov2_vits14", "dinov2_vits14_reg"}) {
+    SCOPED_TRACE(kind);
+    const bool registers = std::string_view(kind).ends_with("_reg");
+    const Weights weights = random_weights(toy_network(kind));
+    const auto papers =
+        registers ? arch::Positions::LearnedAntialias : arch::Positions::LearnedOffset;
+    for (const auto& [layout, file] :
+         {std::pair(Layout::Official, "a.pth"), {Layout::Timm, "t.pth"}}) {
+      write(temp_ / file, weights, {.layout = layout, .allow_loss = true});
+      EXPECT_EQ(positions_of(temp_ / file), papers);
+    }
+    const std::string folder = fmt::format("hf_{}", kind);
+    write(temp_ / folder, weights, {.layout = Layout::HuggingFace});
+    EXPECT_EQ(positions_of(temp_ / folder), registers ? papers : arch::Positions::LearnedSize);
+    EXPECT_EQ(positions_of(temp_ / folder, arch::Positions::LearnedOffset),
+              arch::Positions::LearnedOffset);
+    // Ours keep what was said.
+    const Weights chosen =
+        read(temp_ / "a.pth",
+             {.network = "teacher", .arch = "", .positions = arch::Positions::LearnedSize});
+    write(temp_ / "ours.safetensors", chosen, {});
+    EXPECT_EQ(positions_of(temp_ / "ours.safetensors"), arch::Positions::LearnedSize);
+    EXPECT_THROW(positions_of(temp_ / "a.pth", arch::Positions::Rope), Error);
+  }
+  write(temp_ / "v3.pth", random_weights(toy_network("dinov3_vits16")),
+        {.layout = Layout::Official});
+  EXPECT_NE(
+      message_of(temp_ / "v3.pth",
+                 {.network = "teacher", .arch = "", .positions = arch::Positions::LearnedSize})
+          .find("no learned table"),
+      std::string::npos);
 }
 
 TEST_F(ReadTest, HuggingFaceConfigsAreBelieved) {
