@@ -18,6 +18,7 @@
 #include "dino/train/progress.h"
 #include "dino/train/run_dir.h"
 #include "dino/weights/read.h"
+#include "dino/weights/select.h"
 
 namespace dino::cli {
 namespace {
@@ -60,6 +61,7 @@ void add_heads(Finding& finding, const fs::path& path) {
   const nlohmann::json heads = heads_summary(weights::read_heads(path));
   finding.document["heads"] = heads;
   finding.text += heads_text(heads);
+  if (!heads.empty() && finding.document["kind"] == "tensors") finding.document["kind"] = "heads";
 }
 
 std::string percent_or_none(double share) {
@@ -103,6 +105,11 @@ Finding inspect_tensors(const fs::path& path) {
                       {"container", format::container_name(file.container())}};
   finding.text =
       fmt::format("{}, a {} file\n", printable(path), format::container_name(file.container()));
+  if (const auto networks = weights::networks_in(file.tensors()); !networks.empty()) {
+    finding.document["networks"] = networks;
+    finding.text +=
+        fmt::format("  a training checkpoint, of a {}\n", fmt::join(networks, " and a "));
+  }
   try {
     const nlohmann::json summary = weights_summary(weights::read(path));
     finding.document["kind"] = "weights";
