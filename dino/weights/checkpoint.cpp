@@ -13,6 +13,8 @@
 namespace dino::weights {
 namespace {
 
+constexpr std::string_view kDinoCenter = "dino_loss.center";
+
 Generation generation_in(const Checkpoint& checkpoint) {
   DINO_ASSERT(!checkpoint.networks.empty());
   return generation_of(checkpoint.networks.begin()->second.network.architecture);
@@ -63,7 +65,7 @@ std::vector<format::TorchEntry> dino_entries(const Checkpoint& checkpoint,
     entries.push_back({name, outputs.back().records()});
   }
   for (const auto& center : checkpoint.centers)
-    if (center.name == "dino_loss.center")
+    if (center.name == kDinoCenter)
       entries.push_back(
           {"dino_loss", {{"center", center.dtype, center_shape(center), center.bytes}}});
   return entries;
@@ -72,7 +74,8 @@ std::vector<format::TorchEntry> dino_entries(const Checkpoint& checkpoint,
 std::vector<format::TorchEntry> newer_entries(const Checkpoint& checkpoint,
                                               std::vector<Output>& outputs) {
   Output& out = outputs.emplace_back();
-  const bool alone = checkpoint.networks.size() == 1 && checkpoint.networks.contains("teacher");
+  const bool alone = checkpoint.networks.size() == 1 && checkpoint.networks.contains("teacher") &&
+                     checkpoint.centers.empty();
   if (alone) {
     add_network(checkpoint.networks.at("teacher"), "", out);
     return {{"teacher", out.records()}};
@@ -127,6 +130,9 @@ std::vector<std::string> losses(const Checkpoint& checkpoint) {
     for (const std::string& why : weights.unusable_heads)
       lost.push_back(fmt::format("{}'s {}", name, why));
   }
+  for (const auto& center : checkpoint.centers)
+    if (generation == Generation::Dino && center.name != kDinoCenter)
+      lost.push_back(fmt::format("{} (DINO has one loss)", center.name));
   return lost;
 }
 

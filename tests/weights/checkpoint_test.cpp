@@ -177,6 +177,16 @@ TEST(Checkpoint, RefusesWhatTheCodeHasNoPlaceFor) {
             std::string::npos);
 }
 
+TEST(Checkpoint, DinoHasOneCenter) {
+  Checkpoint checkpoint;
+  checkpoint.networks.emplace("teacher", random_weights(toy_network("dino_vits16")));
+  const std::vector<float> center(4);
+  checkpoint.centers = {
+      {"ibot_patch_loss.center", format::DType::F32, {4}, std::as_bytes(std::span(center))}};
+  EXPECT_EQ(losses(checkpoint),
+            std::vector<std::string>{"ibot_patch_loss.center (DINO has one loss)"});
+}
+
 // ---- Ours ----
 
 /** A checkpoint as dino train writes it, of a network whose heads shapes cannot tell. */

@@ -76,9 +76,19 @@ class ReadTest : public ::testing::Test {
 TEST_F(ReadTest, WrappersOfTrainingCheckpoints) {
   for (const char* prefix :
        {"module.", "backbone.", "module.backbone.", "teacher.backbone.", "teacher.module.backbone.",
-        "model.", "state_dict.module.", "teacher.backbone._fsdp_wrapped_module."}) {
+        "model.", "state_dict.module.", "teacher.backbone._fsdp_wrapped_module.",
+        "model.teacher.backbone.", "state_dict.teacher.module.backbone."}) {
     SCOPED_TRACE(prefix);
     expect_read(published("dinov2_vits14_reg", [&](const auto& name) { return prefix + name; }));
+  }
+}
+
+TEST_F(ReadTest, WrappersWithinNames) {
+  for (const char* wrapper : {"_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}) {
+    expect_read(published("dinov2_vits14", [&](const std::string& name) {
+      std::string wrapped = "teacher.backbone." + name;
+      return name.starts_with("blocks.1.") ? wrapped.insert(26, wrapper) : wrapped;
+    }));
   }
 }
 
