@@ -18,6 +18,7 @@
 #include "dino/train/progress.h"
 #include "dino/train/run_dir.h"
 #include "dino/weights/read.h"
+#include "dino/weights/select.h"
 
 namespace dino::cli {
 namespace {
@@ -55,6 +56,14 @@ void add_tensors(Finding& finding, const std::vector<format::TensorRecord>& tens
   }
 }
 
+/** Of the teacher, where there are two networks. */
+void add_heads(Finding& finding, const fs::path& path) {
+  const nlohmann::json heads = heads_summary(weights::read_heads(path));
+  finding.document["heads"] = heads;
+  finding.text += heads_text(heads);
+  if (!heads.empty() && finding.document["kind"] == "tensors") finding.document["kind"] = "heads";
+}
+
 std::string percent_or_none(double share) {
   return share < 0 ? "none yet" : fmt::format("{:.1f} %", 100 * share);
 }
@@ -72,6 +81,7 @@ Finding inspect_checkpoint(const fs::path& path) {
           static_cast<double>(std::max<std::int64_t>(info.iterations_per_epoch, 1)),
       info.images, train::format_duration(info.total_seconds), percent_or_none(info.best_knn),
       info.precision, info.threads);
+  add_heads(finding, path);
   add_tensors(finding, checkpoint.file.tensors());
   return finding;
 }
@@ -95,6 +105,11 @@ Finding inspect_tensors(const fs::path& path) {
                       {"container", format::container_name(file.container())}};
   finding.text =
       fmt::format("{}, a {} file\n", printable(path), format::container_name(file.container()));
+  if (const auto networks = weights::networks_in(file.tensors()); !networks.empty()) {
+    finding.document["networks"] = networks;
+    finding.text +=
+        fmt::format("  a training checkpoint, of a {}\n", fmt::join(networks, " and a "));
+  }
   try {
     const nlohmann::json summary = weights_summary(weights::read(path));
     finding.document["kind"] = "weights";
@@ -106,6 +121,11 @@ Finding inspect_tensors(const fs::path& path) {
   } catch (const Error& error) {
     finding.document["no_backbone"] = error.what();
     finding.text += fmt::format("  no backbone of DINO: {}\n", error.what());
+    try {
+      add_heads(finding, path);
+    } catch (const Error& of_heads) {
+      finding.text += fmt::format("  no head of DINO: {}\n", of_heads.what());
+    }
   }
   if (!file.scalars().empty()) {
     finding.document["scalars"] = file.scalars();
