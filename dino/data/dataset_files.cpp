@@ -31,6 +31,12 @@ class FileDataset : public Dataset {
   image::Image load(std::int64_t index) const override {
     return image::decode_file(paths_.at(static_cast<std::size_t>(index)), channels_);
   }
+  image::Planes load_wide(std::int64_t index) const override {
+    return image::decode_file_wide(paths_.at(static_cast<std::size_t>(index)), channels_);
+  }
+  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
+    return read_file(paths_.at(static_cast<std::size_t>(index)));
+  }
   std::string name(std::int64_t index) const override {
     return paths_.at(static_cast<std::size_t>(index)).native();
   }

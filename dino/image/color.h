@@ -26,6 +26,10 @@ void to_grayscale(Image& image);
 /** Inverts all samples at or above `threshold`. */
 void solarize(Image& image, int threshold = 128);
 
+/** Throws Error{Usage} on an image of other than 1 or 3 channels: `operation` computes with those.
+ */
+void check_grey_or_rgb(const Image& image, const char* operation);
+
 /** Mirrors left and right. */
 void flip_horizontal(Image& image);
 

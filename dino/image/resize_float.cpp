@@ -7,6 +7,7 @@
 #include <span>
 
 #include "dino/base/error.h"
+#include "dino/image/color.h"
 #include "dino/image/taps.h"
 
 namespace dino::image {
@@ -66,6 +67,7 @@ Planes resize_to_floats(const Image& source, int width, int height, Filter filte
   if (filter == Filter::Nearest || (width == source.width && height == source.height))
     return to_planes(resize(source, width, height, filter));
   if (source.empty()) fail(ErrorKind::Usage, "[resize] the image is empty");
+  check_grey_or_rgb(source, "resize");
   if (width < 1 || height < 1)
     fail(ErrorKind::Usage, "[resize] target size must be at least 1 x 1 px: {} x {}", width,
          height);
