@@ -42,7 +42,8 @@ class Dataset {
 };
 
 /** Opens a source for decoding into `channels` (1 or 3) channels:
- *  - a folder: images found recursively (.jpg .jpeg .png, any case), sorted by path; if every image
+ *  - a folder: images found recursively (by the extensions of JPEG, PNG, WebP, TIFF, GIF, BMP and
+ * PNM, any case), sorted by path; if every image
  * lies in a sub-folder, the first level names the classes, else there are no labels;
  *  - a list file (.txt or .csv): one path per line, relative to the list, optionally followed by a
  * comma or tab and a label;
