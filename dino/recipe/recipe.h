@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "dino/data/crop_mix.h"
+#include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
 
 namespace dino::recipe {
@@ -114,6 +116,8 @@ struct Recipe {
   std::vector<std::string> objectives = {"dino"};
   recipe::Data data;
   data::MultiCropOptions crops;
+  data::MixOptions mixes;
+  data::MaskOptions masks;
   recipe::Backbone backbone;
   recipe::Head head;
   recipe::Dino dino;

@@ -56,6 +56,12 @@ void check_backbone(const Recipe& r) {
   if (b.arch == "resnet50") return;
   check_multiple("crops.global_size", r.crops.global_size, b.patch_size);
   if (r.crops.local_count > 0) check_multiple("crops.local_size", r.crops.local_size, b.patch_size);
+  check_multiple("crops.gram_size", r.crops.gram_size, b.patch_size);
+  check_multiple("crops.local_window_step", r.crops.local_window_step, b.patch_size);
+  for (const int size : r.mixes.global_size)
+    check_multiple("mixes.global_size", size, b.patch_size);
+  for (const int size : r.mixes.local_size) check_multiple("mixes.local_size", size, b.patch_size);
+  for (const int size : r.mixes.gram_size) check_multiple("mixes.gram_size", size, b.patch_size);
   check_multiple("knn.image_size", r.knn.image_size, b.patch_size);
   if (b.arch == "vit" && (b.dim == 0 || b.depth == 0 || b.heads == 0))
     fail(ErrorKind::Config,
@@ -105,6 +111,8 @@ void validate(const Recipe& recipe) {
     check_text(section, options);
   });
   data::validate(recipe.crops, recipe.data.channels);
+  data::validate(recipe.mixes, recipe.crops);
+  data::validate(recipe.masks);
   check_backbone(recipe);
   check_training(recipe);
   check_knn(recipe);
