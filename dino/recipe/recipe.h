@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "dino/arch/architecture.h"
+#include "dino/data/crop_mix.h"
+#include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
 
 namespace dino::recipe {
@@ -120,6 +122,8 @@ struct Recipe {
   std::vector<std::string> objectives = {"dino"};
   recipe::Data data;
   data::MultiCropOptions crops;
+  data::MixOptions mixes;
+  data::MaskOptions masks;
   recipe::Backbone backbone;
   recipe::Head head;
   recipe::Dino dino;

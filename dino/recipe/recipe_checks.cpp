@@ -64,6 +64,12 @@ void check_backbone(const Recipe& r) {
   check_multiple("crops.global_size", r.crops.global_size, a.patch_size());
   if (r.crops.local_count > 0)
     check_multiple("crops.local_size", r.crops.local_size, a.patch_size());
+  check_multiple("crops.gram_size", r.crops.gram_size, a.patch_size());
+  check_multiple("crops.local_window_step", r.crops.local_window_step, a.patch_size());
+  for (const auto& [key, sizes] : {std::pair("mixes.global_size", &r.mixes.global_size),
+                                   {"mixes.local_size", &r.mixes.local_size},
+                                   {"mixes.gram_size", &r.mixes.gram_size}})
+    for (const int size : *sizes) check_multiple(key, size, a.patch_size());
   check_multiple("knn.image_size", r.knn.image_size, a.patch_size());
 }
 
@@ -104,6 +110,8 @@ void validate(const Recipe& recipe) {
     check_text(section, options);
   });
   data::validate(recipe.crops, recipe.data.channels);
+  data::validate(recipe.mixes, recipe.crops);
+  data::validate(recipe.masks);
   check_backbone(recipe);
   check_training(recipe);
   check_knn(recipe);

@@ -1,6 +1,8 @@
 // The sections and keys of a recipe and what each key may hold: the only list of them.
 #pragma once
 #include "dino/base/option_fields.h"
+#include "dino/data/crop_mix_fields.h"
+#include "dino/data/mask_fields.h"
 #include "dino/data/multi_crop_fields.h"
 #include "dino/recipe/recipe.h"
 
@@ -109,6 +111,8 @@ template <OptionsOf<Recipe> Options, typename Section>
 void visit_sections(Options& o, Section&& section) {
   section("data", o.data);
   section("crops", o.crops);
+  section("mixes", o.mixes);
+  section("masks", o.masks);
   section("backbone", o.backbone);
   section("head", o.head);
   section("dino", o.dino);

@@ -73,7 +73,10 @@ data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t fi
           .seed = recipe.seed,
           .workers = recipe.data.workers,
           .max_bad_share = recipe.data.max_bad_share,
-          .first_iteration = first_iteration};
+          .first_iteration = first_iteration,
+          .patch_size = recipe.backbone.patch_size,
+          .masks = recipe.masks,
+          .mixes = recipe.mixes};
 }
 
 /** Where the run begins: at 0, or as the checkpoint says, once it is known to fit. */

@@ -100,7 +100,7 @@ struct Change {
   void operator()(std::string_view, std::vector<std::string>&, const auto&) const {}
   template <detail::List T>
   void operator()(std::string_view key, T& values, const Range& range) const {
-    for (double& value : values) (*this)(key, value, range);
+    for (auto& value : values) (*this)(key, value, range);
   }
 };
 
@@ -108,6 +108,8 @@ TEST(Recipe, WritesAndReadsBackEveryKeyExactly) {
   Recipe recipe;
   visit_fields(recipe, Change{});
   visit_sections(recipe, [](auto&&, auto& section) { visit_fields(section, Change{}); });
+  recipe.mixes = {
+      .probability = {0.25, 0.75}, .global_size = {9, 10}, .local_size = {5, 6}, .gram_size = {}};
   recipe.data.channels = 3;
   recipe.backbone.arch = "vit";  // of patch size 1, which divides all crops
   recipe.backbone.mlp_ratio = 3.0625;
