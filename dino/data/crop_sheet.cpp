@@ -155,11 +155,16 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
           "sees them all, the teacher only the global ones; all of a row must get the same answer.",
           sizes_text(mixes.global_size, crops.global_size), locals, crops.local_count,
           sizes_text(mixes.local_size, crops.local_size)),
-      .column_titles = {"image", "global 1", "global 2"}};
+      .column_titles = {"image"}};
+  if (options.evaluation) {
+    sheet.column_titles.emplace_back("evaluation");
+    sheet.caption += " Evaluation sees one crop, unchanged.";
+  }
   const auto add_pair = [&](const char* name) {
     for (const int number : {1, 2})
       sheet.column_titles.push_back(fmt::format("{} {}", name, number));
   };
+  add_pair("global");
   if (crops.clean_teacher) add_pair("teacher's");
   if (gram) add_pair("Gram");
   for (int i = 0; i < locals; ++i) sheet.column_titles.push_back(fmt::format("local {}", i + 1));
@@ -178,6 +183,13 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
     sheet.tiles.push_back(
         {.image = overview(*source, draw, crops.pad, static_cast<std::size_t>(2 + locals)),
          .caption = fmt::format("{} x {} px", source->width, source->height)});
+    if (options.evaluation) {
+      const image::Image fed = eval_crop(*source, *options.evaluation);
+      sheet.tiles.push_back(
+          {.image =
+               reduced(fed, static_cast<double>(kLargestTile) / std::max(fed.width, fed.height)),
+           .caption = fmt::format("{} x {} px, unchanged", fed.width, fed.height)});
+    }
     for (auto& tile : view_tiles(*source, mixed, key, locals))
       sheet.tiles.push_back(std::move(tile));
   }

@@ -93,6 +93,10 @@ void check_knn(const Recipe& r) {
   if (r.knn.train.empty() && !r.knn.test.empty())
     fail(ErrorKind::Config,
          "[recipe] knn.test = {} needs labelled images to compare with; set knn.train", r.knn.test);
+  if (r.knn.resize > 0 && r.knn.fit != "center_crop")
+    fail(ErrorKind::Config,
+         "[recipe] knn.resize = {} is the size before a centre crop; knn.fit = {} has none",
+         r.knn.resize, r.knn.fit);
   const int size = r.knn.image_size > 0 ? r.knn.image_size : r.crops.global_size;
   if (r.knn.resize > 0 && r.knn.resize < size)
     fail(ErrorKind::Config,

@@ -82,6 +82,17 @@ TEST(CropSheet, LargeViewsAreReducedTogether) {
   EXPECT_EQ(sheet.tiles[8 + 1].image.width, 256) << "the second row shows the second mix";
 }
 
+TEST(CropSheet, ShowsWhatEvaluationFeeds) {
+  const OneGoodOneBad dataset;
+  const Preprocess evaluation{
+      .image_size = 20, .channels = 1, .mean = {0.5}, .std = {0.5}, .fit = Fit::Stretch};
+  const auto sheet =
+      crop_sheet(dataset, {0}, {.crops = grey_crops(), .max_locals = 0, .evaluation = evaluation});
+  EXPECT_EQ(sheet.column_titles,
+            (std::vector<std::string>{"image", "evaluation", "global 1", "global 2"}));
+  EXPECT_EQ(sheet.tiles[1].image, eval_crop(dataset.load(0), evaluation));
+}
+
 TEST(CropSheet, NothingReadableIsAnEmptySheet) {
   EXPECT_TRUE(crop_sheet(OneGoodOneBad(), {1}, {.crops = grey_crops()}).tiles.empty());
   EXPECT_TRUE(

@@ -115,6 +115,7 @@ TEST(Recipe, WritesAndReadsBackEveryKeyExactly) {
   recipe.train.batch_size = 66;
   recipe.train.accumulate = 2;
   recipe.knn.resize = 300;
+  recipe.knn.fit = "center_crop";  // the only one with a resize before
   const std::string text = to_toml(recipe);
   EXPECT_EQ(parse(text), recipe) << text;
   EXPECT_EQ(to_toml(parse(text)), text);
