@@ -60,7 +60,14 @@ void check_backbone(const Recipe& r) {
   check_multiple("crops.local_window_step", r.crops.local_window_step, b.patch_size);
   for (const int size : r.mixes.global_size)
     check_multiple("mixes.global_size", size, b.patch_size);
-  for (const int size : r.mixes.local_size) check_multiple("mixes.local_size", size, b.patch_size);
+  // DINOv3's 168 px are ten and a half patches: the network leaves the remainder out.
+  for (const int size : r.mixes.local_size)
+    if (size < b.patch_size)
+      fail(
+          ErrorKind::Config,
+          "[recipe] mixes.local_size = {} is less than backbone.patch_size = {}; change one of the "
+          "two",
+          size, b.patch_size);
   for (const int size : r.mixes.gram_size) check_multiple("mixes.gram_size", size, b.patch_size);
   check_multiple("knn.image_size", r.knn.image_size, b.patch_size);
   if (b.arch == "vit" && (b.dim == 0 || b.depth == 0 || b.heads == 0))

@@ -64,7 +64,7 @@ TEST(CropSheet, OutlinesLieWhereTheCropsWereCut) {
   EXPECT_GT(corner[0], corner[2] + 100) << "red";
 }
 
-TEST(CropSheet, LargeViewsAreReducedTogether) {
+TEST(CropSheet, LargeViewsAreReduced) {
   const OneGoodOneBad dataset;
   CropSheetOptions options{.crops = grey_crops()};
   options.crops.clean_teacher = true;
@@ -76,7 +76,8 @@ TEST(CropSheet, LargeViewsAreReducedTogether) {
   const auto sheet = crop_sheet(dataset, {0, 0}, options);
   EXPECT_EQ(sheet.columns, 8);  // image, 2 global, 2 teacher's, 2 Gram, 1 local
   ASSERT_EQ(sheet.tiles.size(), 16U);
-  EXPECT_EQ(sheet.tiles[1].image.width, 128);
+  EXPECT_EQ(sheet.tiles[1].image.width, 256);
+  EXPECT_EQ(sheet.tiles[7].image.width, 128);
   EXPECT_EQ(sheet.tiles[5].image.width, 256);
   EXPECT_EQ(sheet.tiles[5].caption.rfind("512 px", 0), 0U);
   EXPECT_EQ(sheet.tiles[8 + 1].image.width, 256) << "the second row shows the second mix";
