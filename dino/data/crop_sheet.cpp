@@ -182,6 +182,8 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
     sheet.tiles.push_back(
         {.image = overview(*source, draw, crops.pad, static_cast<std::size_t>(2 + locals)),
          .caption = fmt::format("{} x {} px", source->width, source->height)});
+    if (draw.shared)
+      sheet.tiles.back().caption += "; in all crops: " + describe(*draw.shared, source->channels);
     if (options.evaluation) {
       const image::Image fed = eval_crop(*source, *options.evaluation);
       sheet.tiles.push_back(
@@ -237,7 +239,7 @@ image::Sheet mask_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
       sheet.tiles.push_back(
           {.image = reduced(covered(crop, mask, grid, patch_size)),
            .caption = masked == 0 ? "no mask"
-                                  : fmt::format("{} of {} patches, {:.0f} %", masked, patches,
+                                  : fmt::format("{} of {}, {:.0f} %", masked, patches,
                                                 100.0 * static_cast<double>(masked) / patches)});
     });
   }

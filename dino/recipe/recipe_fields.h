@@ -19,13 +19,18 @@ void visit_fields(Options& o, Field&& field) {
 
 template <OptionsOf<Backbone> Options, typename Field>
 void visit_fields(Options& o, Field&& field) {
-  field("arch", o.arch, OneOfWords{{"vit_tiny", "vit_small", "vit_base", "vit", "resnet50"}});
-  field("patch_size", o.patch_size, between(1, 256));
+  field("arch", o.arch, Anything{});  // architecture_of() knows the names
+  field("patch_size", o.patch_size, between(0, 256));
   field("dim", o.dim, between(0, 16384));
   field("depth", o.depth, between(0, 256));
   field("heads", o.heads, between(0, 256));
-  field("mlp_ratio", o.mlp_ratio, above(0, 64));
+  field("mlp_ratio", o.mlp_ratio, between(0, 64));
+  field("registers", o.registers, between(-1, 64));
+  field("layer_scale", o.layer_scale, above(0, 10));
   field("drop_path", o.drop_path, below(0, 1));
+  field("rope_shift", o.rope_shift, between(0, 10));
+  field("rope_jitter", o.rope_jitter, between(0, 100));
+  field("rope_rescale", o.rope_rescale, between(0, 100));
 }
 
 template <OptionsOf<Head> Options, typename Field>

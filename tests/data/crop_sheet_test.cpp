@@ -64,6 +64,15 @@ TEST(CropSheet, OutlinesLieWhereTheCropsWereCut) {
   EXPECT_GT(corner[0], corner[2] + 100) << "red";
 }
 
+TEST(CropSheet, SaysWhatAllCropsShare) {
+  const OneGoodOneBad dataset;
+  CropSheetOptions options{.crops = grey_crops()};
+  options.crops.shared_jitter = true;
+  options.crops.jitter = 1;
+  const auto sheet = crop_sheet(dataset, {0}, options);
+  EXPECT_EQ(sheet.tiles[0].caption, "28 x 28 px; in all crops: contrast");
+}
+
 TEST(CropSheet, LargeViewsAreReduced) {
   const OneGoodOneBad dataset;
   CropSheetOptions options{.crops = grey_crops()};
