@@ -10,6 +10,7 @@
 #include "dino/base/text.h"
 #include "dino/data/crop_sheet.h"
 #include "dino/embed/pictures.h"
+#include "dino/eval/recipe_knn.h"
 #include "dino/image/encode.h"
 
 namespace dino::cli {
@@ -103,7 +104,8 @@ image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
 
 image::Sheet crops(const ShowFlags& flags, Context&) {
   return recipe_sheet(
-      flags, [](const auto& dataset, const auto& indices, const auto&, const auto& options) {
+      flags, [](const auto& dataset, const auto& indices, const auto& recipe, auto options) {
+        options.evaluation = eval::knn_preprocess(recipe);
         return data::crop_sheet(dataset, indices, options);
       });
 }
