@@ -11,6 +11,7 @@
 #include "dino/data/crop_sheet.h"
 #include "dino/embed/pictures.h"
 #include "dino/image/encode.h"
+#include "dino/recipe/training_images.h"
 
 namespace dino::cli {
 namespace {
@@ -23,6 +24,8 @@ struct ShowFlags {
   int count = 6, k = 8, stride = 0, tile_px = 112;
   bool center = false, force = false;
 };
+
+constexpr std::int64_t kStreamed = 200;  // images of a stream to choose from
 
 using MakeSheet = std::function<image::Sheet(const ShowFlags&, Context&)>;
 
@@ -92,8 +95,14 @@ image::Sheet crops(const ShowFlags& flags, Context&) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "--recipe is missing: it says how crops are made");
   const auto recipe = load(flags.recipe);
-  const auto dataset =
-      open_images(flags.images.empty() ? recipe.data.train : flags.images, recipe.data.channels);
+  if (flags.images.empty()) {
+    const recipe::TrainingImages images(recipe);
+    const auto streamed =
+        images.stream() ? data::first_images(*images.stream(), kStreamed) : nullptr;
+    const data::Dataset& dataset = streamed ? *streamed : *images.dataset();
+    return data::crop_sheet(dataset, chosen(flags, dataset), recipe.crops, recipe.seed);
+  }
+  const auto dataset = open_images(flags.images, recipe.data.channels);
   return data::crop_sheet(*dataset, chosen(flags, *dataset), recipe.crops, recipe.seed);
 }
 
