@@ -79,12 +79,15 @@ class IndexFile {
     std::vector<std::int64_t> stamps;
     for (const Witness& w : index.witnesses)
       stamps.insert(stamps.end(), {w.device, w.inode, w.size, w.modified_ns, w.changed_ns});
-    const format::TensorRecord records[] = {
-        record("begins", DType::U64, items.begins_), record("where", DType::U64, index.where),
-        record("stamps", DType::I64, stamps),        record("labels", DType::I32, items.labels_),
-        record("sizes", DType::U32, index.sizes),    record("names", DType::U8, items.names_),
-        record("classes", DType::U8, classes),       record("paths", DType::U8, paths),
-        record("key", DType::U8, key)};
+    const format::TensorRecord records[] = {record("begins", DType::U64, items.begins_),
+                                            record("where", DType::U64, index.where),
+                                            record("stamps", DType::I64, stamps),
+                                            record("labels", DType::I32, items.labels_),
+                                            record("sizes", DType::U32, index.sizes),
+                                            record("names", DType::U8, items.names_),
+                                            record("classes", DType::U8, classes),
+                                            record("paths", DType::U8, paths),
+                                            record("key", DType::U8, key)};
     format::write_safetensors(path, records);
   }
 

@@ -18,7 +18,8 @@ bool is_gzip(std::span<const std::byte> bytes);
 /** No deflate stream holds more than this many bytes for each of its own. */
 inline constexpr std::size_t kMaxGzipRatio = 1032;
 
-/** What is around a deflate stream: gzip's header and checksum, or nothing (a member of a zip file).
+/** What is around a deflate stream: gzip's header and checksum, or nothing (a member of a zip
+ * file).
  */
 enum class Wrapper { Gzip, None };
 
@@ -34,8 +35,8 @@ class GzipReader : public ByteSource {
   ~GzipReader() override;
 
   /** Fills `out` from the front; fewer bytes than asked mean the end, where checksum and length
-   * have been verified (of gzip). Throws Error{Format} on damage, on a stream that is cut short and on bytes
-   * behind its end. */
+   * have been verified (of gzip). Throws Error{Format} on damage, on a stream that is cut short and
+   * on bytes behind its end. */
   std::size_t read(std::span<std::byte> out) override;
 
  private:
