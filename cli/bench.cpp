@@ -114,7 +114,7 @@ struct InferFlags {
 int run_bench_infer(const InferFlags& flags, Context& context) {
   arch::Architecture architecture = arch::zoo_entry(flags.model).network.architecture;
   auto backbone =
-      model::make_backbone(architecture, 0.0, at::make_generator<at::CPUGeneratorImpl>(0));
+      model::make_backbone(architecture, {}, at::make_generator<at::CPUGeneratorImpl>(0));
   backbone->set_precision(precision_of(flags.precision));
   backbone->freeze();
   const torch::Tensor images =

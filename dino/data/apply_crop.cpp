@@ -1,5 +1,6 @@
 // A drawn view made of pixels, in the reference's order: crop and resize, flip, colour jitter,
-// grey, blur, solarise; then normalised to floats.
+// grey, blur, solarise; then normalised to floats. DINOv3's Gram crops add a second resize, before
+// the colours or after them.
 #include <algorithm>
 #include <cstring>
 
@@ -8,6 +9,8 @@
 #include "dino/image/blur.h"
 #include "dino/image/color.h"
 #include "dino/image/resize.h"
+#include "dino/image/resize_float.h"
+#include "dino/image/tap_blur.h"
 
 namespace dino::data {
 namespace {
@@ -38,6 +41,14 @@ void cut(const image::Image& source, const CropRecord& record, image::Image& out
   }
 }
 
+int painted_size(const CropRecord& record) {
+  return record.painted_size > 0 ? record.painted_size : record.size;
+}
+
+image::Image resized(image::Image square, int size) {
+  return square.width == size ? std::move(square) : image::resize(square, size, size);
+}
+
 void jitter(image::Image& view, const CropRecord& record) {
   for (const int step : record.order) {
     if (step == 0) image::adjust_brightness(view, record.brightness);
@@ -49,16 +60,41 @@ void jitter(image::Image& view, const CropRecord& record) {
 
 }  // namespace
 
-image::Image apply_crop(const image::Image& source, const CropRecord& record) {
+image::Image crop_base(const image::Image& source, const CropRecord& record) {
   thread_local image::Image piece;  // kept between calls: a large crop is copied, not allocated
   cut(source, record, piece);
-  image::Image view = image::resize(piece, record.size, record.size);
-  if (record.flipped) image::flip_horizontal(view);
+  const int size = record.base_size > 0 ? record.base_size : painted_size(record);
+  image::Image base = image::resize(piece, size, size);
+  if (record.flipped) image::flip_horizontal(base);
+  return base;
+}
+
+void change_colors(image::Image& view, const CropRecord& record) {
   if (record.jittered) jitter(view, record);
   if (record.grayscaled) image::to_grayscale(view);
-  if (record.blurred) image::gaussian_blur(view, record.blur_radius);
+  if (record.blurred && record.blur_kernel > 0)
+    image::gaussian_blur_taps(view, record.blur_radius, record.blur_kernel);
+  else if (record.blurred)
+    image::gaussian_blur(view, record.blur_radius);
   if (record.solarized) image::solarize(view);
-  return view;
+}
+
+image::Image paint_crop(image::Image base, const CropRecord& record) {
+  image::Image view = resized(std::move(base), painted_size(record));
+  change_colors(view, record);
+  if (!record.window) return view;
+  image::Image piece;
+  cut(view,
+      {.left = record.window_left,
+       .top = record.window_top,
+       .width = record.size,
+       .height = record.size},
+      piece);
+  return piece;
+}
+
+image::Image apply_crop(const image::Image& source, const CropRecord& record) {
+  return resized(paint_crop(crop_base(source, record), record), record.size);
 }
 
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
@@ -68,7 +104,8 @@ image::Image crop_view(const image::Image& source, int view, const MultiCropOpti
   return apply_crop(source, drawn);
 }
 
-Normalizer::Normalizer(const std::vector<double>& mean, const std::vector<double>& std) {
+Normalizer::Normalizer(const std::vector<double>& mean, const std::vector<double>& std)
+    : mean_(mean), std_(std) {
   DINO_ASSERT(mean.size() == std.size());
   for (std::size_t c = 0; c < mean.size(); ++c) {
     auto& table = tables_.emplace_back();
@@ -85,6 +122,17 @@ void Normalizer::operator()(const image::Image& source, float* out) const {
     const std::uint8_t* in = source.pixels.data() + c;
     const float* table = tables_[c].data();
     for (std::size_t i = 0; i < count; ++i) out[i] = table[in[i * channels]];  // [C, H, W]
+  }
+}
+
+void Normalizer::resized(const image::Image& source, int size, float* out) const {
+  DINO_ASSERT(static_cast<std::size_t>(source.channels) == tables_.size());
+  const image::Planes planes = image::resize_to_floats(source, size, size, image::Filter::Bicubic);
+  const auto plane = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  for (std::size_t c = 0; c < tables_.size(); ++c, out += plane) {
+    const auto mean = static_cast<float>(mean_[c]), scale = static_cast<float>(1 / std_[c]);
+    const float* in = planes.values.data() + c * plane;
+    for (std::size_t i = 0; i < plane; ++i) out[i] = (in[i] - mean) * scale;  // [C, H, W]
   }
 }
 

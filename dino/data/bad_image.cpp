@@ -5,6 +5,7 @@
 
 #include "dino/base/file.h"
 #include "dino/base/text.h"
+#include "dino/format/byte_order.h"
 #include "dino/image/decode.h"
 
 namespace dino::data {
@@ -21,6 +22,10 @@ bool ends_early(std::span<const std::byte> bytes) {
       return text.find("\xFF\xD9") == text.npos;
     case image::ImageKind::Png:
       return text.find("IEND") == text.npos;
+    case image::ImageKind::Gif:
+      return text.find(';') == text.npos;
+    case image::ImageKind::WebP:  // RIFF says how many bytes follow the first eight
+      return bytes.size() < 8 || format::load_little_endian(bytes.subspan(4, 4)) > bytes.size() - 8;
     default:
       return false;
   }
@@ -30,7 +35,8 @@ BadReason reason_of_bytes(std::span<const std::byte> bytes, std::string_view mes
   if (bytes.empty()) return BadReason::Empty;
   if (image::kind_of(bytes) == image::ImageKind::Unknown) return BadReason::NotAnImage;
   if (message.find("above the limit") != message.npos) return BadReason::TooLarge;
-  return ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
+  const bool stated = message.find("[decode] truncated") != message.npos;
+  return stated || ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
 }
 
 }  // namespace
@@ -62,14 +68,28 @@ BadReason reason_of(const Error& error) {
   return error.kind() == ErrorKind::Io ? BadReason::Unreadable : BadReason::Corrupt;
 }
 
-image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name) {
+namespace {
+
+template <typename Decode>
+auto decode_or_say(std::span<const std::byte> bytes, std::string_view name, Decode decode) {
   try {
-    return image::decode(bytes, channels);
+    return decode();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::Format) throw;
     throw BadImage(error.kind(), reason_of_bytes(bytes, error.what()),
                    fmt::format("{} ({})", error.what(), printable(name)));
   }
+}
+
+}  // namespace
+
+image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name) {
+  return decode_or_say(bytes, name, [&] { return image::decode(bytes, channels); });
+}
+
+image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
+                                std::string_view name) {
+  return decode_or_say(bytes, name, [&] { return image::decode_wide(bytes, channels); });
 }
 
 std::vector<std::byte> read_image_file(const std::filesystem::path& path) {

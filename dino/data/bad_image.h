@@ -9,6 +9,7 @@
 
 #include "dino/base/error.h"
 #include "dino/image/image.h"
+#include "dino/image/planes.h"
 
 namespace dino::data {
 
@@ -43,6 +44,9 @@ BadReason reason_of(const Error& error);
 
 /** image::decode with a BadImage that names `name` where the bytes are no image. */
 image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name);
+/** The same with image::decode_wide. */
+image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
+                                std::string_view name);
 
 /** The bytes of an image file; BadImage where there are none. */
 std::vector<std::byte> read_image_file(const std::filesystem::path& path);

@@ -151,7 +151,10 @@ bool has_image_extension(const fs::path& path) {
   std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+  static constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".webp",
+                                                     ".tif", ".tiff", ".gif", ".bmp",
+                                                     ".pbm", ".pgm",  ".ppm", ".pnm"};
+  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
 }
 
 std::string_view first_level(std::string_view path) {
@@ -180,7 +183,9 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels, const
            error.code().message());
     }
   if (index->items.size() == 0)
-    fail(ErrorKind::Data, "[open data set] folder '{}' holds no .jpg, .jpeg or .png file",
+    fail(ErrorKind::Data,
+         "[open data set] folder '{}' holds no image: no .jpg, .png, .webp, .tif, .gif, .bmp or "
+         ".ppm file",
          printable(folder));
   rename_classes(index->items, root);
   return make_file_dataset(std::move(index->items), root, channels);

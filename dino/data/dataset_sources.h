@@ -44,7 +44,8 @@ std::unique_ptr<Dataset> open_cifar(const std::vector<std::filesystem::path>& fi
 /** data_batch_*.bin of a folder, in order; empty if there are none. */
 std::vector<std::filesystem::path> cifar_batches(const std::filesystem::path& folder);
 
-/** True for the file names a folder or list may contribute: .jpg .jpeg .png in any case. */
+/** True for the file names a folder or list may contribute, in any case: .jpg .jpeg .png .webp .tif
+ * .tiff .gif .bmp .pbm .pgm .ppm .pnm. */
 bool has_image_extension(const std::filesystem::path& path);
 
 /** The first folder of "b/c.png", or empty for an image that lies in none. */

@@ -22,6 +22,12 @@ class EncodedDataset : public Dataset {
   image::Image load(std::int64_t index) const override {
     return decode_image(read(index), channels_, name(index));
   }
+  image::Planes load_wide(std::int64_t index) const override {
+    return decode_image_wide(read(index), channels_, name(index));
+  }
+  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
+    return read(index);
+  }
   std::int64_t label(std::int64_t index) const override { return items_.label(index); }
   const std::vector<std::string>& class_names() const override { return items_.class_names(); }
 

@@ -19,6 +19,7 @@
 #include "dino/base/error.h"
 #include "dino/base/hash.h"
 #include "dino/base/text.h"
+#include "dino/data/batch_maker.h"
 #include "dino/data/image_feed.h"
 
 namespace dino::data {
@@ -34,11 +35,6 @@ constexpr std::int64_t kListedBad = 100;  ///< bad images named in the statistic
 constexpr std::int64_t kLoggedBad = 10;   ///< of these, logged one by one
 constexpr std::int64_t kFewestBad = 16;   ///< a share of fewer bad images than this means nothing
 
-std::size_t area(int channels, int size) {
-  return static_cast<std::size_t>(channels) * static_cast<std::size_t>(size) *
-         static_cast<std::size_t>(size);
-}
-
 }  // namespace
 
 class Loader::Impl {
@@ -47,15 +43,18 @@ class Loader::Impl {
 
   Impl(const MakeFeed& make_feed, const MultiCropOptions& crops, const LoaderOptions& options,
        LogSink sink)
-      : crops_(crops),
-        options_(options),
+      : options_(options),
         log_(std::move(sink)),
-        normalize_(crops),
+        maker_(crops, {.batch_size = options.batch_size,
+                       .channels = options.channels,
+                       .seed = options.seed,
+                       .patch_size = options.patch_size,
+                       .masks = options.masks,
+                       .mixes = options.mixes}),
         bad_shard_([this](const std::string& name, const Error& error) {
           remember_bad(xxh3_64(std::as_bytes(std::span(name))), name, error);
           check_bad_share(/*asked_for=*/true, /*good=*/false);
         }) {
-    validate(crops, options.channels);
     feed_ = make_feed({.batch_size = options.batch_size,
                        .seed = options.seed,
                        .epoch_images = options.epoch_images,
@@ -116,26 +115,9 @@ class Loader::Impl {
         spare_.pop_back();
       }
     }
-    shape(slot->batch);
     slot->scheduled = feed_->next();
-    slot->batch.iteration = slot->scheduled.iteration;
+    maker_.begin(slot->batch, slot->scheduled.iteration);
     return slot;
-  }
-
-  /** Gives a new or recycled batch the sizes of this run; keeps buffers that fit. */
-  void shape(CropBatch& batch) const {
-    batch.batch_size = options_.batch_size;
-    batch.channels = options_.channels;
-    batch.global_size = crops_.global_size;
-    batch.local_size = crops_.local_size;
-    batch.local_count = crops_.local_count;
-    const auto images = static_cast<std::size_t>(options_.batch_size);
-    const std::size_t globals = 2 * images * area(options_.channels, crops_.global_size);
-    const std::size_t locals = static_cast<std::size_t>(crops_.local_count) * images *
-                               area(options_.channels, crops_.local_size);
-    if (batch.globals.size() != globals) batch.globals = AlignedBuffer(globals);
-    if (batch.locals.size() != locals) batch.locals = AlignedBuffer(locals);
-    batch.indices.assign(images, -1);
   }
 
   CropBatch wait_for_first() {
@@ -204,22 +186,10 @@ class Loader::Impl {
     batch.indices[static_cast<std::size_t>(position)] =
         load_near(slot.scheduled, position, stop, source);
     if (source.empty()) return;  // stopped
-    for (int view = 0; view < 2 + batch.local_count; ++view) {
-      const Rng rng(options_.seed, draw.pass, index, static_cast<std::uint64_t>(view));
-      normalize_(crop_view(source, view, crops_, rng), row(batch, view, position));
-    }
+    maker_.write(source, {options_.seed, draw.pass, index}, position, batch);
     const std::lock_guard lock(mutex_);
     ++stats_.images;
     stats_.busy_seconds += seconds_since(start);
-  }
-
-  static float* row(CropBatch& batch, int view, int position) {
-    const bool global = view < 2;
-    const int crop = global ? view : view - 2;
-    const auto row = static_cast<std::size_t>(crop) * static_cast<std::size_t>(batch.batch_size) +
-                     static_cast<std::size_t>(position);  // crop-major
-    return global ? batch.globals.data() + row * area(batch.channels, batch.global_size)
-                  : batch.locals.data() + row * area(batch.channels, batch.local_size);
   }
 
   /** Loads the image drawn for `position` or, if it is bad, the first of its replacements that is
@@ -297,10 +267,9 @@ class Loader::Impl {
            stats_.bad.front());
   }
 
-  const MultiCropOptions crops_;
   const LoaderOptions options_;
   const LogSink log_;
-  const Normalizer normalize_;
+  const BatchMaker maker_;
   const BadSink bad_shard_;
   std::atomic<std::int64_t> images_ = 0;  // of the feed, which may report before it is here
 

@@ -11,7 +11,9 @@
 #include "dino/base/log.h"
 #include "dino/data/bad_image.h"
 #include "dino/data/batch.h"
+#include "dino/data/crop_mix.h"
 #include "dino/data/dataset.h"
+#include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
 #include "dino/data/sampler.h"
 #include "dino/data/stream.h"
@@ -27,6 +29,9 @@ struct LoaderOptions {
   double max_bad_share = 0.05;  ///< stop with Error{Data} once more than this share of tried images
                                 ///< (and at least 16) is bad
   std::int64_t first_iteration = 0;
+  int patch_size = 16;            ///< px of a mask's cell
+  MaskOptions masks = {};         ///< which patches the student does not see; none by default
+  MixOptions mixes = {};          ///< sizes that change from batch to batch; none by default
   std::int64_t epoch_images = 0;  ///< images of an epoch, all ranks together; 0 = the data set's
                                   ///< size (streams have none and need it)
   int rank = 0, world_size = 1;   ///< see EpochSampler

@@ -1,21 +1,17 @@
-// Gaussian blur as three box blurs along x and three along y (extended box blur, Gwosdek et al.
-// 2011).
+// Gaussian blur as three box blurs along x and three along y.
 #include "dino/image/blur.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
 
-#include "dino/base/error.h"
+#include "dino/image/box_blur.h"
 #include "dino/image/byte_rows.h"
+#include "dino/image/color.h"
 
 namespace dino::image {
 namespace {
-
-constexpr int kPasses = 3;
-constexpr double kMaxRadius = 10'000;  // px; keeps the loops over the border short
 
 /** A box of 2 * whole + 1 samples with weight `inner` each, and one sample more on either side with
  * weight `outer`. */
@@ -24,17 +20,6 @@ struct BoxFilter {
   std::uint32_t inner = 0;  // 24-bit fixed point
   std::uint32_t outer = 0;
 };
-
-/** The box radius whose kPasses-fold blur has standard deviation `sigma`; single precision, as
- * Pillow computes it. */
-float box_radius(float sigma) {
-  const float variance = sigma * sigma / kPasses;
-  const auto length = static_cast<float>(std::sqrt(12.0 * variance + 1.0));
-  const auto whole = static_cast<float>(std::floor((length - 1.0) / 2.0));
-  float fraction = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance);
-  fraction /= 6 * (variance - (whole + 1) * (whole + 1));
-  return whole + fraction;
-}
 
 BoxFilter make_box(float radius) {
   BoxFilter box;
@@ -48,12 +33,12 @@ simd::Uints8 load(const std::uint8_t* from) {
   return reinterpret_cast<simd::Uints8>(simd::load_ints(from));
 }
 
-/** kPasses box blurs along the first axis of `lines` [size, 8 * kVectors]; `other` is room of the
+/** kBoxBlurs box blurs along the first axis of `lines` [size, 8 * kVectors]; `other` is room of the
  * same size. The result is in the returned one of the two. */
 template <int kVectors>
 std::uint8_t* blur_lines(std::uint8_t* lines, std::uint8_t* other, int size, const BoxFilter& box) {
   constexpr std::ptrdiff_t kLanes = 8 * kVectors;
-  for (int pass = 0; pass < kPasses; ++pass) {
+  for (int pass = 0; pass < kBoxBlurs; ++pass) {
     const auto row = [&](int i) { return lines + std::clamp(i, 0, size - 1) * kLanes; };
     simd::Uints8 sums[kVectors] = {};
     for (int i = -box.whole - 1; i < box.whole; ++i)
@@ -107,8 +92,8 @@ void blur_y(Image& image, const BoxFilter& box, std::uint8_t* room, std::uint8_t
 }  // namespace
 
 void gaussian_blur(Image& image, double radius) {
-  if (!(radius >= 0) || radius > kMaxRadius)
-    fail(ErrorKind::Usage, "[blur] radius must lie between 0 and {} px: {}", kMaxRadius, radius);
+  check_blur_radius(radius);
+  check_grey_or_rgb(image, "blur");
   if (radius == 0 || image.empty()) return;
   const BoxFilter box = make_box(box_radius(static_cast<float>(radius)));
   const std::size_t room = kStripe * static_cast<std::size_t>(std::max(image.width, image.height));

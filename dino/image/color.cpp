@@ -132,12 +132,20 @@ void reverse_rgb(const std::uint8_t* row, std::size_t width, std::uint8_t* out) 
 
 }  // namespace
 
+void check_grey_or_rgb(const Image& image, const char* operation) {
+  if (!image.empty() && image.channels != 1 && image.channels != 3)
+    fail(ErrorKind::Usage,
+         "[{}] 8-bit images have 1 or 3 channels here, not {}; decode into planes", operation,
+         image.channels);
+}
+
 void adjust_brightness(Image& image, double factor) {
   blend_with(image, 0, checked_factor(factor, "brightness"));
 }
 
 void adjust_contrast(Image& image, double factor) {
   const float share = checked_factor(factor, "contrast");
+  check_grey_or_rgb(image, "contrast");
   if (!image.empty()) blend_with(image, static_cast<int>(mean_luma(image) + 0.5), share);
 }
 
@@ -179,6 +187,7 @@ void solarize(Image& image, int threshold) {
 }
 
 void flip_horizontal(Image& image) {
+  check_grey_or_rgb(image, "flip");
   if (image.channels == 1) {
     for (int y = 0; y < image.height; ++y) std::reverse(image.row(y), image.row(y) + image.width);
     return;
@@ -191,6 +200,7 @@ void flip_horizontal(Image& image) {
 }
 
 Image grey_copy(const Image& image) {
+  check_grey_or_rgb(image, "grey");
   if (image.channels == 1) return image;
   Image grey(image.width, image.height, 1);
   const std::uint8_t* rgb = image.pixels.data();
