@@ -98,17 +98,15 @@ image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "--recipe is missing: it says how crops are made");
   const auto recipe = load(flags.recipe);
-  const auto options =
-      data::CropSheetOptions{.crops = recipe.crops, .mixes = recipe.mixes, .seed = recipe.seed};
-  if (flags.images.empty()) {
-    const recipe::TrainingImages images(recipe);
-    const auto streamed =
-        images.stream() ? data::first_images(*images.stream(), kStreamed) : nullptr;
-    const data::Dataset& dataset = streamed ? *streamed : *images.dataset();
-    return make(dataset, chosen(flags, dataset), recipe, options);
-  }
-  const auto dataset = open_images(flags.images, recipe.data.channels);
-  return make(*dataset, chosen(flags, *dataset), recipe, options);
+  const auto show = [&](const data::Dataset& dataset) {
+    return make(
+        dataset, chosen(flags, dataset), recipe,
+        data::CropSheetOptions{.crops = recipe.crops, .mixes = recipe.mixes, .seed = recipe.seed});
+  };
+  if (!flags.images.empty()) return show(*open_images(flags.images, recipe.data.channels));
+  const recipe::TrainingImages images(recipe);
+  return images.stream() ? show(*data::first_images(*images.stream(), kStreamed))
+                         : show(*images.dataset());
 }
 
 image::Sheet crops(const ShowFlags& flags, Context&) {

@@ -36,20 +36,31 @@ class ArrayDataset : public Dataset {
   std::int64_t size() const override { return ends_.back(); }
 
   image::Image load(std::int64_t index) const override {
-    const std::vector<std::byte> bytes = record(index);
-    const auto [file, inner] = find(index);
-    const ArrayLayout& layout = file.layout;
-    const int stored = layout.channels == 1 ? 1 : 3;
-    image::Image image(static_cast<int>(layout.width), static_cast<int>(layout.height), stored);
-    const std::size_t pixels = image.pixels.size() / static_cast<std::size_t>(stored);
-    for (std::size_t i = 0; i < pixels; ++i)
-      for (std::size_t c = 0; c < static_cast<std::size_t>(stored); ++c) {
-        const std::size_t item =
-            layout.planar ? c * pixels + i : i * static_cast<std::size_t>(layout.channels) + c;
-        image.pixels[i * static_cast<std::size_t>(stored) + c] =
-            sample(bytes.data() + item * format::item_bytes(layout.dtype), layout.dtype, index);
-      }
+    image::Image image;
+    each_sample(
+        index,
+        [&](const ArrayLayout& layout, int stored) {
+          image = {static_cast<int>(layout.width), static_cast<int>(layout.height), stored};
+        },
+        [&](const std::byte* item, DType dtype, std::size_t pixel, std::size_t channel) {
+          image.pixels[pixel * static_cast<std::size_t>(image.channels) + channel] =
+              sample(item, dtype, index);
+        });
     return in_channels(std::move(image));
+  }
+
+  /** Grey or colour as stored if that is what is asked for, else through eight bits. */
+  image::Planes load_wide(std::int64_t index) const override {
+    image::Planes planes;
+    each_sample(
+        index,
+        [&](const ArrayLayout& layout, int stored) {
+          planes = {static_cast<int>(layout.width), static_cast<int>(layout.height), stored};
+        },
+        [&](const std::byte* item, DType dtype, std::size_t pixel, std::size_t channel) {
+          planes.plane(static_cast<int>(channel))[pixel] = wide_sample(item, dtype);
+        });
+    return planes.channels == channels_ ? planes : image::to_planes(load(index));
   }
 
   std::string name(std::int64_t index) const override {
@@ -62,6 +73,24 @@ class ArrayDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
  private:
+  /** begin(layout, channels), then visit(item, type, pixel, channel) for each sample but a fourth
+   * channel's. */
+  template <typename Begin, typename Visit>
+  void each_sample(std::int64_t index, Begin begin, Visit visit) const {
+    const std::vector<std::byte> bytes = record(index);
+    const ArrayLayout& layout = find(index).first.layout;
+    const std::size_t stored = layout.channels == 1 ? 1 : 3,
+                      item = format::item_bytes(layout.dtype);
+    begin(layout, static_cast<int>(stored));
+    const auto pixels = static_cast<std::size_t>(layout.width * layout.height);
+    for (std::size_t i = 0; i < pixels; ++i)
+      for (std::size_t c = 0; c < stored; ++c) {
+        const std::size_t at =
+            layout.planar ? c * pixels + i : i * static_cast<std::size_t>(layout.channels) + c;
+        visit(bytes.data() + at * item, layout.dtype, i, c);
+      }
+  }
+
   std::pair<const ArrayFile&, std::int64_t> find(std::int64_t index) const {
     DINO_ASSERT(index >= 0 && index < size());
     const auto i = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), index) -
@@ -102,6 +131,18 @@ class ArrayDataset : public Dataset {
                      fmt::format("[load image] the value {} is outside [0, {}] ({})", value,
                                  float_scale_ == 1 ? 255 : 1, name(index)));
     return static_cast<std::uint8_t>(std::clamp(std::nearbyint(scaled), 0.0F, 255.0F));
+  }
+
+  /** In [0, 1]. */
+  float wide_sample(const std::byte* item, DType dtype) const {
+    if (dtype == DType::U8) return static_cast<float>(std::to_integer<int>(*item)) / 255;
+    if (dtype == DType::U16) {
+      const auto bytes = std::span(item, 2);
+      return static_cast<float>(format::load_little_endian(bytes)) / 65535;
+    }
+    float value = 0;
+    std::memcpy(&value, item, sizeof value);
+    return value * float_scale_ / 255;
   }
 
   void find_float_scale() {

@@ -5,6 +5,7 @@
 
 #include "dino/base/file.h"
 #include "dino/base/text.h"
+#include "dino/format/byte_order.h"
 #include "dino/image/decode.h"
 
 namespace dino::data {
@@ -21,6 +22,10 @@ bool ends_early(std::span<const std::byte> bytes) {
       return text.find("\xFF\xD9") == text.npos;
     case image::ImageKind::Png:
       return text.find("IEND") == text.npos;
+    case image::ImageKind::Gif:
+      return text.find(';') == text.npos;
+    case image::ImageKind::WebP:  // RIFF says how many bytes follow the first eight
+      return bytes.size() < 8 || format::load_little_endian(bytes.subspan(4, 4)) > bytes.size() - 8;
     default:
       return false;
   }
@@ -30,7 +35,8 @@ BadReason reason_of_bytes(std::span<const std::byte> bytes, std::string_view mes
   if (bytes.empty()) return BadReason::Empty;
   if (image::kind_of(bytes) == image::ImageKind::Unknown) return BadReason::NotAnImage;
   if (message.find("above the limit") != message.npos) return BadReason::TooLarge;
-  return ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
+  const bool stated = message.find("[decode] truncated") != message.npos;
+  return stated || ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
 }
 
 }  // namespace

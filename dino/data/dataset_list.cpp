@@ -63,11 +63,11 @@ class ListReader {
 
   void add(const Entry& entry, int line) {
     if (entry.path.find('\0') != std::string::npos || !has_image_extension(entry.path))
-      refuse(
-          line,
-          "'{}' is no .jpg, .jpeg or .png file; one path per line, without a heading (a .csv may "
-          "have one that names a column path)",
-          printable(std::string_view(entry.path).substr(0, 200)));
+      refuse(line,
+             "'{}' is no image file (.jpg, .png, .webp, .tif, .gif, .bmp, .ppm); one path per "
+             "line, without a heading (a .csv may "
+             "have one that names a column path)",
+             printable(std::string_view(entry.path).substr(0, 200)));
     if (items_.size() > 0 && entry.label.empty() == labelled_)
       refuse(line, "the line has {} label, unlike those before; label all or none",
              entry.label.empty() ? "no" : "a");

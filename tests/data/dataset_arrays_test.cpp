@@ -51,6 +51,16 @@ TEST(NpyDataset, EveryLayoutAndType) {
   EXPECT_EQ(luma.pixels[0], image::luma(std::uint8_t{0}, std::uint8_t{20}, std::uint8_t{40}));
 }
 
+TEST(NpyDataset, WideImagesKeepTheirRange) {
+  EXPECT_FLOAT_EQ(open_dataset(golden("chw_u2.npy"), 3)->load_wide(1).row(2, 3)[5],
+                  static_cast<float>(colour(1, 3, 5, 2) * 256 + 77) / 65535);
+  for (const char* name : {"hwc_f4_unit.npy", "hwc_f4_bytes.npy", "hwc_u1.npy"})
+    EXPECT_NEAR(open_dataset(golden(name), 3)->load_wide(1).row(2, 3)[5],
+                static_cast<float>(colour(1, 3, 5, 2)) / 255, 1e-7)
+        << name;
+  EXPECT_EQ(open_dataset(golden("hwc_u1.npy"), 1)->load_wide(0).channels, 1);
+}
+
 TEST(NpyDataset, LabelsBesideWithinAndNamed) {
   const Labels expected = {2, 0, 1, 2, 0};
   for (const char* name : {"grey_u1.npy", "named.npz", "packed.npz"}) {
