@@ -111,10 +111,11 @@ image::Sheet crops(const ShowFlags& flags, Context&) {
 }
 
 image::Sheet masks(const ShowFlags& flags, Context&) {
-  return recipe_sheet(flags, [](const auto& dataset, const auto& indices, const auto& recipe,
-                                const auto& options) {
-    return data::mask_sheet(dataset, indices, options, recipe.masks, recipe.backbone.patch_size);
-  });
+  return recipe_sheet(
+      flags, [](const auto& dataset, const auto& indices, const auto& recipe, const auto& options) {
+        return data::mask_sheet(dataset, indices, options, recipe.masks,
+                                static_cast<int>(recipe::architecture_of(recipe).patch_size()));
+      });
 }
 
 int run_show(const ShowFlags& flags, Context& context, const MakeSheet& make) {
