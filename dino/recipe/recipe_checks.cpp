@@ -72,7 +72,9 @@ void check_backbone(const Recipe& r) {
   for (const int size : r.mixes.local_size)
     if (size < patch)
       fail(ErrorKind::Config,
-           "[recipe] mixes.local_size = {} is less than the patch size {}; change one of the two",
+           "[recipe] mixes.local_size = {} is less than the backbone's patch size {}; change one "
+           "of the "
+           "two",
            size, patch);
   check_multiple("knn.image_size", r.knn.image_size, patch);
 }
