@@ -1,0 +1,297 @@
+// Resampling with VNNI: 22-bit weights in three signed digits of eight bits, four taps a product.
+// Across, a permutation of bytes brings each output sample its four taps; down, four rows are
+// interleaved.
+#include "dino/image/avx512/kernels.h"
+#include "dino/image/avx512/vectors.h"
+
+namespace dino::image::avx512 {
+namespace {
+
+constexpr int kDigits = 3;
+constexpr int kRows = 8;    // scaled across at once: 24 sums stay in registers
+constexpr int kLanes = 16;  // sums in a register
+
+/** Weights as products want them: word [digit][step][position] holds that digit of taps 4 * step
+ * ... + 3. */
+struct Digits {
+  int steps = 0;
+  std::size_t positions = 0;  // with room for a vector behind the last
+  std::uint32_t* words = nullptr;
+
+  const std::uint32_t* at(int digit, int step) const {
+    return words + (static_cast<std::size_t>(digit * steps + step)) * positions;
+  }
+};
+
+Digits split(const FixedTaps& taps, int positions, Room& room) {
+  const int* const counts = taps.count.data();
+  const int* const first = taps.first.data();
+  (void)first;
+  int most = 1;
+  for (int i = 0; i < positions; ++i) most = counts[i] > most ? counts[i] : most;
+  Digits digits;
+  digits.steps = (most + 3) / 4;
+  digits.positions = static_cast<std::size_t>(positions + kLanes);
+  const std::size_t words = kDigits * static_cast<std::size_t>(digits.steps) * digits.positions;
+  digits.words = room.get<std::uint32_t>(words);
+  for (std::size_t i = 0; i < words; ++i) digits.words[i] = 0;
+  // w + 0x808080 has the digits plus 128 for bytes.
+  const __m128i bias = _mm_set1_epi32(0x808080);
+  const __m128i by_digit = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (int i = 0; i < positions; ++i) {
+    const std::int32_t* weights =
+        taps.weights.data() + static_cast<std::ptrdiff_t>(i) * taps.stride;
+    for (int step = 0; 4 * step < counts[i]; ++step) {
+      const int left = counts[i] - 4 * step;
+      const auto mask = static_cast<__mmask8>(left >= 4 ? 15 : (1 << left) - 1);
+      const __m128i w = _mm_maskz_loadu_epi32(mask, weights + 4 * step);
+      const __m128i biased = _mm_xor_si128(_mm_add_epi32(w, bias), bias);
+      alignas(16) std::uint32_t words_of[4];
+      _mm_store_si128(reinterpret_cast<__m128i*>(words_of), _mm_shuffle_epi8(biased, by_digit));
+      for (int digit = 0; digit < kDigits; ++digit)
+        digits.words[static_cast<std::size_t>(digit * digits.steps + step) * digits.positions +
+                     static_cast<std::size_t>(i)] = words_of[digit];
+    }
+  }
+  return digits;
+}
+
+inline __m512i rounding() {
+  return _mm512_set1_epi32(1 << (kWeightBits - 1));
+}
+
+/** The digits' sums put together; not yet cut to 0..255. */
+inline __m512i join(__m512i low, __m512i middle, __m512i high) {
+  const __m512i sum = _mm512_add_epi32(
+      low, _mm512_add_epi32(_mm512_slli_epi32(middle, 8), _mm512_slli_epi32(high, 16)));
+  return _mm512_srai_epi32(sum, kWeightBits);
+}
+
+/** One output row of `bytes` samples from 4 * steps rows; those past the last tap may be any. */
+void weigh_rows(const Digits& digits, int y, const std::uint8_t* const* rows, std::ptrdiff_t bytes,
+                std::uint8_t* out) {
+  for (std::ptrdiff_t at = 0; at < bytes; at += 64) {
+    const __mmask64 mask = first_bytes(bytes - at);
+    __m512i sums[kDigits][4];
+    for (int q = 0; q < 4; ++q) {
+      sums[0][q] = rounding();
+      sums[1][q] = sums[2][q] = _mm512_setzero_si512();
+    }
+    for (int step = 0; step < digits.steps; ++step) {
+      const std::uint8_t* const* four = rows + 4 * step;
+      __m512i taps[4];
+      interleave(_mm512_maskz_loadu_epi8(mask, four[0] + at),
+                 _mm512_maskz_loadu_epi8(mask, four[1] + at),
+                 _mm512_maskz_loadu_epi8(mask, four[2] + at),
+                 _mm512_maskz_loadu_epi8(mask, four[3] + at), taps);
+#pragma GCC unroll 3
+      for (int digit = 0; digit < kDigits; ++digit) {
+        const __m512i weight = _mm512_set1_epi32(static_cast<int>(digits.at(digit, step)[y]));
+#pragma GCC unroll 4
+        for (int q = 0; q < 4; ++q)
+          sums[digit][q] = _mm512_dpbusd_epi32(sums[digit][q], taps[q], weight);
+      }
+    }
+    __m512i joined[4];
+    for (int q = 0; q < 4; ++q) joined[q] = join(sums[0][q], sums[1][q], sums[2][q]);
+    _mm512_mask_storeu_epi8(out + at, mask, pack(joined));
+  }
+}
+
+/** The horizontal pass: 16 output samples, which may lie in six pixels, at a time. */
+struct AcrossPlan {
+  Digits digits;
+  int channels = 0;
+  int groups = 0;
+  std::ptrdiff_t in_bytes = 0;    // of a source row
+  std::ptrdiff_t out_bytes = 0;   // of a scaled row
+  int widest = 0;                 // bytes of the source that one product reads
+  std::int32_t* begin = nullptr;  // [groups] byte of the source row where a group's reading starts
+  std::uint8_t* order = nullptr;  // [groups, 64] taps of each sample, from there
+};
+
+/** Pixel and channel of lane j of a group that starts `phase` samples into a pixel. */
+inline __m512i lane_pixels(int channels, int phase) {
+  alignas(64) std::int32_t pixels[kLanes];
+  for (int j = 0; j < kLanes; ++j) pixels[j] = (phase + j) / channels;
+  return _mm512_load_si512(pixels);
+}
+inline __m512i lane_channels(int channels, int phase) {
+  alignas(64) std::int32_t of[kLanes];
+  for (int j = 0; j < kLanes; ++j) of[j] = (phase + j) % channels;
+  return _mm512_load_si512(of);
+}
+
+AcrossPlan plan_across(const FixedTaps& taps, const ImageView& source, int width, Room& words,
+                       Room& orders) {
+  AcrossPlan plan;
+  plan.digits = split(taps, width, words);
+  plan.channels = source.channels;
+  plan.in_bytes = static_cast<std::ptrdiff_t>(source.width) * source.channels;
+  plan.out_bytes = static_cast<std::ptrdiff_t>(width) * source.channels;
+  plan.groups = static_cast<int>((plan.out_bytes + kLanes - 1) / kLanes);
+  const auto groups = static_cast<std::size_t>(plan.groups);
+  plan.order = orders.get<std::uint8_t>(groups * (64 + sizeof(std::int32_t)));
+  plan.begin = reinterpret_cast<std::int32_t*>(plan.order + groups * 64);
+  const std::int32_t* const first = taps.first.data();
+  const __m512i tap_offsets =
+      source.channels == 3 ? _mm512_set1_epi32(0x09060300) : _mm512_set1_epi32(0x03020100);
+  const __m512i spread = _mm512_set1_epi32(0x01010101);
+  for (int g = 0; g < plan.groups; ++g) {
+    const int phase = kLanes * g % source.channels, pixel = kLanes * g / source.channels;
+    alignas(64) std::int32_t firsts[kLanes];
+    for (int j = 0; j < kLanes; ++j) firsts[j] = first[pixel + j < width ? pixel + j : width - 1];
+    __m512i start =
+        _mm512_permutexvar_epi32(lane_pixels(source.channels, phase), _mm512_load_si512(firsts));
+    start = _mm512_sub_epi32(start, _mm512_set1_epi32(firsts[0]));
+    start = _mm512_mullo_epi32(start, _mm512_set1_epi32(source.channels));
+    start = _mm512_add_epi32(start, lane_channels(source.channels, phase));
+    const int reads = _mm512_reduce_max_epi32(start) + 3 * source.channels + 1;
+    plan.widest = reads > plan.widest ? reads : plan.widest;
+    plan.begin[g] = firsts[0] * source.channels;
+    _mm512_storeu_si512(plan.order + 64 * g,
+                        _mm512_add_epi8(_mm512_mullo_epi32(start, spread), tap_offsets));
+  }
+  return plan;
+}
+
+/** Scales kRows rows across. kWide: a product reads up to 128 bytes of the source, not 64. */
+template <bool kWide>
+void scale_rows(const AcrossPlan& plan, const std::uint8_t* const* rows, std::uint8_t* const* out) {
+  const int channels = plan.channels;
+  __m512i patterns[3];
+  for (int phase = 0; phase < channels; ++phase) patterns[phase] = lane_pixels(channels, phase);
+  for (int g = 0; g < plan.groups; ++g) {
+    const int phase = kLanes * g % channels, pixel = kLanes * g / channels;
+    const __m512i pattern = patterns[phase];
+    const __m512i order = load64(plan.order + 64 * g);
+    __m512i sums[kRows][kDigits];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      sums[r][0] = rounding();
+      sums[r][1] = sums[r][2] = _mm512_setzero_si512();
+    }
+    for (int step = 0; step < plan.digits.steps; ++step) {
+      const std::ptrdiff_t begin = plan.begin[g] + 4 * step * channels;
+      const __mmask64 mask = first_bytes(plan.in_bytes - begin);
+      if (mask == 0) break;  // taps that no position has
+      __m512i weights[kDigits];
+#pragma GCC unroll 3
+      for (int digit = 0; digit < kDigits; ++digit)
+        weights[digit] =
+            _mm512_permutexvar_epi32(pattern, load64(plan.digits.at(digit, step) + pixel));
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        __m512i taps = _mm512_maskz_loadu_epi8(mask, rows[r] + begin);
+        if constexpr (kWide) {
+          const __m512i more = _mm512_maskz_loadu_epi8(first_bytes(plan.in_bytes - begin - 64),
+                                                       rows[r] + begin + 64);
+          taps = _mm512_permutex2var_epi8(taps, order, more);
+        } else {
+          taps = _mm512_permutexvar_epi8(order, taps);
+        }
+#pragma GCC unroll 3
+        for (int digit = 0; digit < kDigits; ++digit)
+          sums[r][digit] = _mm512_dpbusd_epi32(sums[r][digit], taps, weights[digit]);
+      }
+    }
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(kLanes) * g;
+    const std::ptrdiff_t left = plan.out_bytes - at;
+    const auto store = static_cast<__mmask16>(left >= kLanes ? 0xffff : (1 << left) - 1);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i value =
+          _mm512_max_epi32(join(sums[r][0], sums[r][1], sums[r][2]), _mm512_setzero_si512());
+      _mm_mask_storeu_epi8(out[r] + at, store, _mm512_cvtusepi32_epi8(value));
+    }
+  }
+}
+
+/** Scales rows [begin, min(begin + kRows, end)) across. */
+template <typename RowAt, typename OutAt>
+void scale_block(const AcrossPlan& plan, int begin, int end, const RowAt& row_at,
+                 const OutAt& out_at) {
+  const std::uint8_t* rows[kRows];
+  std::uint8_t* out[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    const int y = begin + r < end ? begin + r : end - 1;  // the last row stands in
+    rows[r] = row_at(y);
+    out[r] = out_at(y);
+  }
+  if (plan.widest <= 64)
+    scale_rows<false>(plan, rows, out);
+  else
+    scale_rows<true>(plan, rows, out);
+}
+
+/** Scales one row down. `last` is the last row there is. */
+template <typename RowAt>
+void weigh(const FixedTaps& down, const Digits& digits, int y, const RowAt& row_at,
+           const std::uint8_t** rows, std::ptrdiff_t bytes, std::uint8_t* out) {
+  const int first = down.first.data()[y], count = down.count.data()[y];
+  for (int k = 0; k < 4 * digits.steps; ++k) rows[k] = row_at(first + (k < count ? k : count - 1));
+  weigh_rows(digits, y, rows, bytes, out);
+}
+
+}  // namespace
+
+void scale(const Scaling& scaling, Workspace& workspace) {
+  const ImageView source = scaling.source;
+  const int width = scaling.out->width, height = scaling.out->height;
+  std::uint8_t* const pixels = scaling.out->pixels.data();
+  const std::ptrdiff_t in_bytes = static_cast<std::ptrdiff_t>(source.width) * source.channels;
+  const std::ptrdiff_t out_bytes = static_cast<std::ptrdiff_t>(width) * source.channels;
+  const auto source_row = [&](int y) {
+    return source.pixels + static_cast<std::size_t>(y) * source.stride;
+  };
+  const auto out_row = [&](int y) { return pixels + y * out_bytes; };
+
+  AcrossPlan plan;
+  if (scaling.across != nullptr) {
+    plan = plan_across(*scaling.across, source, width, workspace.first, workspace.second);
+    if (plan.widest > 128) return portable::scale(scaling, workspace);  // shrinks more than 6 times
+  }
+  if (scaling.down == nullptr) {
+    for (int y = 0; y < height; y += kRows) scale_block(plan, y, height, source_row, out_row);
+    return;
+  }
+
+  const FixedTaps& down = *scaling.down;
+  const Digits digits = split(down, height, workspace.third);
+  const int most = 4 * digits.steps;
+  const auto list_bytes = static_cast<std::ptrdiff_t>(sizeof(void*)) * most;
+  const std::ptrdiff_t list_room = (list_bytes + 63) / 64 * 64;
+  const std::ptrdiff_t row_room = ((scaling.down_first ? in_bytes : out_bytes) + 63) / 64 * 64;
+  // Scaled rows wait in a ring just large enough for one output row, so that they stay in the
+  // cache.
+  const int ring_rows = (most + 2 * kRows - 1) / kRows * kRows;
+  auto* const room = workspace.fourth.get<std::uint8_t>(
+      static_cast<std::size_t>(list_room + ring_rows * row_room));
+  auto* const list = reinterpret_cast<const std::uint8_t**>(room);
+  std::uint8_t* const ring = room + list_room;
+
+  if (scaling.across == nullptr) {
+    for (int y = 0; y < height; ++y)
+      weigh(down, digits, y, source_row, list, out_bytes, out_row(y));
+  } else if (scaling.down_first) {
+    const auto block_row = [&](int r) { return ring + r * row_room; };
+    for (int begin = 0; begin < height; begin += kRows) {
+      const int rows = height - begin < kRows ? height - begin : kRows;
+      for (int r = 0; r < rows; ++r)
+        weigh(down, digits, begin + r, source_row, list, in_bytes, block_row(r));
+      scale_block(plan, 0, rows, block_row, [&](int r) { return out_row(begin + r); });
+    }
+  } else {
+    const int begin = down.first.data()[0];
+    const int end = down.first.data()[height - 1] + down.count.data()[height - 1];
+    const auto slot = [&](int y) { return ring + (y - begin) % ring_rows * row_room; };
+    int ready = begin;  // rows before this one have been scaled across
+    for (int y = 0; y < height; ++y) {
+      for (; ready < down.first.data()[y] + down.count.data()[y]; ready += kRows)
+        scale_block(plan, ready, end, source_row, slot);
+      weigh(down, digits, y, slot, list, out_bytes, out_row(y));
+    }
+  }
+}
+
+}  // namespace dino::image::avx512
