@@ -18,7 +18,8 @@ struct Attention {
   std::int64_t q_stride = 0, kv_stride = 0;
   void* out = nullptr;
   std::int64_t out_stride = 0;
-  float* logsumexp = nullptr;  ///< [queries], for backward; null = not wanted
+  bool int8 = false;           ///< round Q and K to bytes, V and the weights to 11 and 14 bits
+  float* logsumexp = nullptr;  ///< [queries], for backward; null = not wanted, as with int8
   void* scratch = nullptr;     ///< attention_scratch_bytes(), 64-byte aligned; one per thread
 };
 

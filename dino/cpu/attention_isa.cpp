@@ -5,128 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dino/cpu/attention_tiles.h"
 #include "dino/cpu/isa_kernels.h"
-#include "dino/cpu/words.h"
 
 namespace dino::cpu::DINO_ISA {
 namespace {
 
-constexpr std::int64_t kQueryBlock = 48;  // queries whose scores are in cache at once; even
-
-// ---- products: C [m, n] (+)= A [m, k] B [k, n], k counted in words ----
-
-template <int rows, int vectors, typename Word>
-void tile(const Word* a, std::int64_t a_row, std::int64_t a_k, const Word* b, std::int64_t b_row,
-          std::int64_t depth, float* c, std::int64_t c_row, bool accumulate) {
-  vf sums[rows][vectors] = {};
-  multiply_tile<rows, vectors>(a, a_row, a_k, b, b_row, depth, sums);
-  for (int r = 0; r < rows; ++r) {
-    for (int v = 0; v < vectors; ++v) {
-      float* to = c + r * c_row + v * kLanes;
-      store(to, accumulate ? load(to) + sums[r][v] : sums[r][v]);
-    }
-  }
-}
-
-template <int vectors, typename Word>
-void tile_rows(std::int64_t rows, const Word* a, std::int64_t a_row, std::int64_t a_k,
-               const Word* b, std::int64_t b_row, std::int64_t depth, float* c, std::int64_t c_row,
-               bool accumulate) {
-  while (rows >= kTileRows) {
-    tile<kTileRows, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-    a += kTileRows * a_row;
-    c += kTileRows * c_row;
-    rows -= kTileRows;
-  }
-  switch (rows) {
-    case 5:
-      return tile<5, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-    case 4:
-      return tile<4, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-    case 3:
-      return tile<3, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-    case 2:
-      return tile<2, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-    case 1:
-      return tile<1, vectors>(a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-    default:
-      return;
-  }
-}
-
-/** A's element (m, k) is a[m * a_row + k * a_k]; B and C are padded to whole vectors: n is a
- * multiple of 16. */
-template <typename Word>
-void product(std::int64_t m, std::int64_t n, std::int64_t depth, const Word* a, std::int64_t a_row,
-             std::int64_t a_k, const Word* b, std::int64_t b_row, float* c, std::int64_t c_row,
-             bool accumulate) {
-  std::int64_t vectors = n / kLanes;
-  for (; vectors >= kTileVectors; vectors -= kTileVectors) {
-    tile_rows<kTileVectors>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-    b += kTileVectors * kLanes;
-    c += kTileVectors * kLanes;
-  }
-  if constexpr (kTileVectors > 1) {
-    switch (vectors) {
-      case 3:
-        return tile_rows<3>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-      case 2:
-        return tile_rows<2>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-      case 1:
-        return tile_rows<1>(m, a, a_row, a_k, b, b_row, depth, c, c_row, accumulate);
-      default:
-        return;
-    }
-  }
-}
-
 // ---- packing: x is [tokens, dim], `stride` elements between rows ----
-
-/** Words along dim, as the first factor: out[t][dim words]. */
-template <typename T, typename Word>
-void pack_rows(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t stride, Word* out) {
-  const std::int64_t words = dim / Word::kPerWord;
-  for (std::int64_t t = 0; t < tokens; ++t, x += stride, out += words) {
-    if constexpr (sizeof(T) * Word::kPerWord == sizeof(Word)) {
-      std::memcpy(out, x, static_cast<std::size_t>(words) * sizeof(Word));
-    } else {
-      for (std::int64_t i = 0; i < words; ++i) out[i].value = to_float(x[i]);
-    }
-  }
-}
-
-/** Transposed, words along dim: out[dim word][token], tokens padded with zeros to `padded`. `rows`
- * is scratch of tokens * dim words. */
-template <typename T, typename Word>
-void pack_transposed(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t stride,
-                     std::int64_t padded, Word* rows, Word* out) {
-  const std::int64_t words = dim / Word::kPerWord;
-  const Word* from = rows;
-  std::int64_t from_row = words;
-  if constexpr (sizeof(T) * Word::kPerWord == sizeof(Word)) {
-    if (stride % Word::kPerWord == 0) {  // already words: read in place
-      from = reinterpret_cast<const Word*>(x);
-      from_row = stride / Word::kPerWord;
-    } else {
-      pack_rows(x, tokens, dim, stride, rows);
-    }
-  } else {
-    pack_rows(x, tokens, dim, stride, rows);
-  }
-  for (std::int64_t t = 0; t < padded; t += kLanes) {
-    for (std::int64_t w = 0; w < words; w += kLanes) {
-      if (t + kLanes <= tokens && w + kLanes <= words) {
-        transpose_block(from + t * from_row + w, from_row, out + w * padded + t, padded);
-        continue;
-      }
-      for (std::int64_t j = w; j < std::min(w + kLanes, words); ++j) {
-        for (std::int64_t i = t; i < t + kLanes; ++i) {
-          out[j * padded + i] = i < tokens ? from[i * from_row + j] : Word{};
-        }
-      }
-    }
-  }
-}
 
 /** Words along tokens, as the second factor: out[token word][dim], dim padded with zeros to
  * `padded`. */
@@ -204,23 +89,6 @@ void store_row(const float* row, std::int64_t dim, T* out) {
   for_lanes(dim, [&](int, auto get, auto put) { put(out, get(row)); });
 }
 
-// ---- scratch ----
-
-/** Hands out pieces of the caller's scratch, each 64-byte aligned. */
-class Arena {
- public:
-  explicit Arena(void* memory) : next_(static_cast<char*>(memory)) {}
-  template <typename T>
-  T* take(std::int64_t count) {
-    T* piece = reinterpret_cast<T*>(next_);
-    next_ += round_up(count * static_cast<std::int64_t>(sizeof(T)), 64);
-    return piece;
-  }
-
- private:
-  char* next_;
-};
-
 // ---- attention ----
 
 /** Unnormalised softmax of scores [count, padded] in place, zeros beyond `keys`: e^(x * scale -
@@ -280,7 +148,7 @@ void forward(const Attention& a) {
     for (std::int64_t key = 0; key < keys; key += kPanel) {
       const std::int64_t width = std::min<std::int64_t>(kPanel, keys - key);
       product(count, width, dim_words, rows, dim_words, 1, k_panels + key * dim_words, width,
-              scores + key, keys, false);
+              store_sums(scores + key, keys, false));
     }
     exponentiate(scores, count, a.keys, keys, a.scale, tops, sums);
     const Word* weights = packed_weights;
@@ -292,7 +160,7 @@ void forward(const Attention& a) {
     }
     for (std::int64_t k = 0; k < key_words; k += kValueWords)
       product(count, dim, std::min(kValueWords, key_words - k), weights + k, keys / per_word, 1,
-              v + k * dim, dim, out, dim, k > 0);
+              v + k * dim, dim, store_sums(out, dim, k > 0));
     for (std::int64_t r = 0; r < count; ++r) {
       const float* row = out + r * dim;
       T* to = static_cast<T*>(a.out) + (first + r) * a.out_stride;
@@ -341,9 +209,11 @@ void backward(const AttentionBackward& b) {
     const T* out_rows = static_cast<const T*>(a.out) + first * a.out_stride;
     const T* dout_rows = static_cast<const T*>(b.dout) + first * a.out_stride;
     pack_rows(q_rows, count, a.head_dim, a.q_stride, rows);
-    product(count, keys, dim_words, rows, dim_words, 1, k_transposed, keys, scores, keys, false);
+    product(count, keys, dim_words, rows, dim_words, 1, k_transposed, keys,
+            store_sums(scores, keys, false));
     pack_rows(dout_rows, count, a.head_dim, a.out_stride, rows);
-    product(count, keys, dim_words, rows, dim_words, 1, v_transposed, keys, dscores, keys, false);
+    product(count, keys, dim_words, rows, dim_words, 1, v_transposed, keys,
+            store_sums(dscores, keys, false));
     for (std::int64_t r = 0; r < count; ++r) {
       vf products = {};
       const T* o = out_rows + r * a.out_stride;
@@ -362,14 +232,14 @@ void backward(const AttentionBackward& b) {
     }
     pack_tokens(dout_rows, count, a.head_dim, a.out_stride, dim, dout);
     pack_score_columns(scores, count, keys, zeros, weights);
-    product(a.keys, dim, count_words, weights, 1, keys, dout, dim, dv, dim, accumulate);
+    product(a.keys, dim, count_words, weights, 1, keys, dout, dim, store_sums(dv, dim, accumulate));
     pack_tokens(q_rows, count, a.head_dim, a.q_stride, dim, q);
     pack_score_columns(dscores, count, keys, zeros, weights);
-    product(a.keys, dim, count_words, weights, 1, keys, q, dim, dk, dim, accumulate);
+    product(a.keys, dim, count_words, weights, 1, keys, q, dim, store_sums(dk, dim, accumulate));
     for (std::int64_t r = 0; r < count; ++r) {
       pack_score_row(dscores + r * keys, keys, weights + r * (keys / per_word));
     }
-    product(count, dim, key_words, weights, keys / per_word, 1, k, dim, dq, dim, false);
+    product(count, dim, key_words, weights, keys / per_word, 1, k, dim, store_sums(dq, dim, false));
     for (std::int64_t r = 0; r < count; ++r) {
       store_row(dq + r * dim, a.head_dim, static_cast<T*>(b.dq) + (first + r) * a.q_stride);
     }
@@ -383,6 +253,7 @@ void backward(const AttentionBackward& b) {
 }  // namespace
 
 void attention_forward(const Attention& a) {
+  if (a.int8) return attention_forward_int8(a);
   a.type == Type::BF16 ? forward<bf16, Bf16Word>(a) : forward<float, FloatWord>(a);
 }
 void attention_backward(const AttentionBackward& b) {

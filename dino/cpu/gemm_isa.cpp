@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "dino/cpu/isa_kernels.h"
+#include "dino/cpu/quantize.h"
 #include "dino/cpu/words.h"
 
 namespace dino::cpu::DINO_ISA {
@@ -74,10 +75,8 @@ void pack_bytes(const float* rows, std::int64_t count, std::int64_t inputs, Byte
   for (std::int64_t r = 0; r < kPanel; ++r) {
     vf tops = {};
     if (r < count) {
-      for_lanes(inputs, [&](int, auto get, auto) {
-        const vf v = get(rows + r * inputs);
-        tops = max(tops, v < 0.0F ? -v : v);
-      });
+      for_lanes(inputs,
+                [&](int, auto get, auto) { tops = max(absolute(get(rows + r * inputs)), tops); });
     }
     const float top = max(tops);
     scales[r] = top > 0 ? top / 127.0F : 1.0F;
@@ -266,27 +265,9 @@ void multiply(const Gemm& g) {
 
 template <typename T>
 void quantize(const Quantize& q) {
-  for (std::int64_t r = 0; r < q.rows; ++r) {
-    const T* x = static_cast<const T*>(q.x) + r * q.stride;
-    vf tops = {};
-    for_lanes(q.dim, [&](int, auto get, auto) {
-      const vf v = get(x);
-      tops = max(tops, v < 0.0F ? -v : v);
-    });
-    const float top = max(tops), scale = top > 0 ? top / 127.0F : 1.0F, inverse = 1.0F / scale;
-    q.scales[r] = scale;
-    std::uint8_t* out = q.out + r * q.out_stride;
-    const vf magic = broadcast(12582912.0F + 128.0F);  // adding it rounds, and moves zero to 128
-    for (std::int64_t i = 0; i < q.dim; i += kLanes) {
-      const std::int64_t n = std::min<std::int64_t>(kLanes, q.dim - i);
-      const vf v = n == kLanes ? load(x + i) : load_some(x + i, n);
-      const vu word = bits<vu>(v * inverse + magic);
-      using vb = std::uint8_t __attribute__((vector_size(16)));
-      const vb bytes = __builtin_convertvector(word & 0xff, vb);
-      std::memcpy(out + i, &bytes, static_cast<std::size_t>(n));
-    }
-    std::fill(out + q.dim, out + q.out_stride, std::uint8_t{128});
-  }
+  for (std::int64_t r = 0; r < q.rows; ++r)
+    q.scales[r] = quantize_row(static_cast<const T*>(q.x) + r * q.stride, q.dim,
+                               q.out + r * q.out_stride, q.out_stride);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 namespace dino::cpu::DINO_ISA {
 
 void attention_forward(const Attention&);
+void attention_forward_int8(const Attention&);
 void attention_backward(const AttentionBackward&);
 void gemm(const Gemm&);
 void quantize_rows(const Quantize&);

@@ -19,21 +19,23 @@ extern const Kernels kKernels;
 }
 #endif
 
-const Kernels& kernels() {
+std::vector<const Kernels*> supported_kernels() {
+  std::vector<const Kernels*> supported = {&baseline::kKernels};
 #if defined(__x86_64__)
-  static const Kernels& best = []() -> const Kernels& {
-    const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                    __builtin_cpu_supports("avx512cd");
-    if (v4 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
-      return avx512_bf16::kKernels;
-    if (v4) return avx512::kKernels;
-    return baseline::kKernels;
-  }();
-  return best;
-#else
-  return baseline::kKernels;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512cd")) {
+    supported.push_back(&avx512::kKernels);
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+      supported.push_back(&avx512_bf16::kKernels);
+  }
 #endif
+  return supported;
+}
+
+const Kernels& kernels() {
+  static const Kernels& best = *supported_kernels().back();
+  return best;
 }
 
 std::int64_t attention_scratch_bytes(std::int64_t keys, std::int64_t head_dim) {

@@ -4,6 +4,7 @@
 // rows it is given, so the caller splits rows over threads.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 namespace dino::cpu {
 
@@ -132,5 +133,8 @@ struct Kernels {
 
 /** The fastest set this processor runs. Thread-safe. */
 const Kernels& kernels();
+
+/** Every set it runs, the fastest last. */
+std::vector<const Kernels*> supported_kernels();
 
 }  // namespace dino::cpu

@@ -18,6 +18,8 @@ using vf = float __attribute__((vector_size(64)));
 using vi = std::int32_t __attribute__((vector_size(64)));
 using vu = std::uint32_t __attribute__((vector_size(64)));
 using vh = std::uint16_t __attribute__((vector_size(32)));
+using vs = std::int16_t __attribute__((vector_size(32)));
+using vb = std::uint8_t __attribute__((vector_size(16)));
 
 inline vf broadcast(float x) {
   return vf{} + x;
@@ -107,6 +109,9 @@ inline float sum(vf x) {
 }
 inline vf max(vf a, vf b) {
   return a > b ? a : b;
+}
+inline vf absolute(vf x) {
+  return bits<vf>(bits<vu>(x) & 0x7fffffffU);
 }
 inline float max(vf x) {
   float s[kLanes];

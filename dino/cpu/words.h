@@ -84,6 +84,26 @@ struct ByteWord {
   }
 };
 
+/** Two signed 16-bit integers per word; sums are integers. */
+struct ShortWord {
+  static constexpr int kPerWord = 2;
+  using Sum = vi;
+  std::uint32_t value;
+  static vi multiply_add(vi sum, const ShortWord* a, const ShortWord* b) {
+#if defined(__AVX512VNNI__)
+    __m512i x;
+    std::memcpy(&x, b, sizeof(x));
+    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
+    return bits<vi>(_mm512_dpwssd_epi32(bits<__m512i>(sum), y, x));
+#else
+    vi x;
+    std::memcpy(&x, b, sizeof(x));
+    return sum + (x << 16 >> 16) * static_cast<std::int16_t>(a->value) +
+           (x >> 16) * static_cast<std::int16_t>(a->value >> 16);
+#endif
+  }
+};
+
 /** 16 rows of 16 words, rows `from_row` and `to_row` words apart, transposed. */
 template <typename Word>
 void transpose_block(const Word* from, std::int64_t from_row, Word* to, std::int64_t to_row) {

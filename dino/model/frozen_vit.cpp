@@ -316,6 +316,7 @@ class FrozenVit::Lane {
            .kv_stride = 3 * dim(),
            .out = at(out, h * head_dim),
            .out_stride = dim(),
+           .int8 = net_.type_ == cpu::GemmType::I8,
            .scratch = scratch_[static_cast<std::size_t>(member)].data()});
     }
   }

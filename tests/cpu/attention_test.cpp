@@ -1,6 +1,7 @@
 // Attention kernels against plain double-precision loops, forward and backward.
 #include "dino/cpu/attention.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -80,6 +81,21 @@ struct Matrix {
   }
 };
 
+/** Scratch for one call, aligned. */
+class Scratch {
+ public:
+  Scratch(std::int64_t keys, std::int64_t head_dim)
+      : memory_(static_cast<std::size_t>(attention_scratch_bytes(keys, head_dim)) + 64, 0x7f) {}
+  void* data() {
+    void* at = memory_.data();
+    std::size_t space = memory_.size();
+    return std::align(64, memory_.size() - 64, at, space);
+  }
+
+ private:
+  std::vector<char> memory_;
+};
+
 double relative_error(Matrix& got, const std::vector<double>& expected) {
   double error = 0, norm = 0;
   for (std::int64_t i = 0; i < got.rows; ++i) {
@@ -92,10 +108,14 @@ double relative_error(Matrix& got, const std::vector<double>& expected) {
   return std::sqrt(error / norm);
 }
 
-class AttentionTest : public testing::TestWithParam<std::tuple<Sizes, Type>> {};
+constexpr auto isa_name = [](const auto& info) {
+  return fmt::format("{}_{}", std::get<2>(info.param)->name, info.index);
+};
+
+class AttentionTest : public testing::TestWithParam<std::tuple<Sizes, Type, const Kernels*>> {};
 
 TEST_P(AttentionTest, EqualsPlainLoops) {
-  const auto [sizes, type] = GetParam();
+  const auto [sizes, type, isa] = GetParam();
   const auto [n, m, d] = sizes;
   const double scale = 1.0 / std::sqrt(static_cast<double>(d));
   Rng rng(1);
@@ -104,10 +124,7 @@ TEST_P(AttentionTest, EqualsPlainLoops) {
   Matrix dq(n, d, 3 * d + 2, type, nullptr), dk(m, d, 3 * d, type, nullptr),
       dv(m, d, 3 * d, type, nullptr);
   std::vector<float> logsumexp(static_cast<std::size_t>(n));
-  std::vector<char> memory(static_cast<std::size_t>(attention_scratch_bytes(m, d)) + 64, 0x7f);
-  void* scratch = memory.data();
-  std::size_t space = memory.size();
-  std::align(64, memory.size() - 64, scratch, space);
+  Scratch scratch(m, d);
   const Attention a{.type = type,
                     .queries = n,
                     .keys = m,
@@ -121,13 +138,13 @@ TEST_P(AttentionTest, EqualsPlainLoops) {
                     .out = out.bytes.data(),
                     .out_stride = out.stride,
                     .logsumexp = logsumexp.data(),
-                    .scratch = scratch};
-  kernels().attention_forward(a);
-  kernels().attention_backward({.forward = a,
-                                .dout = dout.bytes.data(),
-                                .dq = dq.bytes.data(),
-                                .dk = dk.bytes.data(),
-                                .dv = dv.bytes.data()});
+                    .scratch = scratch.data()};
+  isa->attention_forward(a);
+  isa->attention_backward({.forward = a,
+                           .dout = dout.bytes.data(),
+                           .dq = dq.bytes.data(),
+                           .dk = dk.bytes.data(),
+                           .dv = dv.bytes.data()});
 
   std::vector<double> o(static_cast<std::size_t>(n * d)), eq(o.size()),
       ek(static_cast<std::size_t>(m * d)), ev(ek.size());
@@ -175,7 +192,115 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
                                                           Sizes{1, 50, 64}, Sizes{5, 5, 32},
                                                           Sizes{197, 197, 64}, Sizes{1, 3, 2},
                                                           Sizes{97, 97, 20}, Sizes{49, 130, 48}),
-                                          testing::Values(Type::F32, Type::BF16)));
+                                          testing::Values(Type::F32, Type::BF16),
+                                          testing::ValuesIn(supported_kernels())),
+                         isa_name);
+
+// ---- int8 ----
+
+struct Int8Case {
+  Sizes sizes;
+  double sharpness;  ///< of the scores
+};
+
+class Int8AttentionTest
+    : public testing::TestWithParam<std::tuple<Int8Case, Type, const Kernels*>> {};
+
+TEST_P(Int8AttentionTest, IsCloseToPlainLoops) {
+  const auto [test, type, isa] = GetParam();
+  const auto [n, m, d] = test.sizes;
+  Rng rng(7);
+  Matrix q(n, d, 3 * d, type, &rng), k(m, d, 3 * d, type, &rng), v(m, d, 3 * d, type, &rng);
+  Matrix out(n, d, d + 2, type, nullptr);
+  const double scale = test.sharpness / std::sqrt(static_cast<double>(d));
+  Scratch scratch(m, d);
+  isa->attention_forward({.type = type,
+                          .queries = n,
+                          .keys = m,
+                          .head_dim = d,
+                          .scale = static_cast<float>(scale),
+                          .q = q.bytes.data(),
+                          .k = k.bytes.data(),
+                          .v = v.bytes.data(),
+                          .q_stride = q.stride,
+                          .kv_stride = k.stride,
+                          .out = out.bytes.data(),
+                          .out_stride = out.stride,
+                          .int8 = true,
+                          .scratch = scratch.data()});
+  std::vector<double> expected(static_cast<std::size_t>(n * d));
+  for (std::int64_t i = 0; i < n; ++i) {
+    double total = 0;
+    for (std::int64_t j = 0; j < m; ++j) {
+      double s = 0;
+      for (std::int64_t c = 0; c < d; ++c) s += q.at(i, c) * k.at(j, c);
+      const double p = std::exp(s * scale);
+      total += p;
+      for (std::int64_t c = 0; c < d; ++c)
+        expected[static_cast<std::size_t>(i * d + c)] += p * v.at(j, c);
+    }
+    for (std::int64_t c = 0; c < d; ++c) expected[static_cast<std::size_t>(i * d + c)] /= total;
+  }
+  EXPECT_LT(relative_error(out, expected), 0.02 * test.sharpness);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Int8AttentionTest,
+    testing::Combine(testing::Values(Int8Case{{17, 17, 64}, 1}, Int8Case{{257, 257, 64}, 1},
+                                     Int8Case{{1, 50, 64}, 1}, Int8Case{{5, 1370, 64}, 1},
+                                     Int8Case{{49, 130, 48}, 1}, Int8Case{{3, 97, 20}, 1},
+                                     Int8Case{{1, 3, 6}, 1}, Int8Case{{60, 300, 64}, 3},
+                                     Int8Case{{60, 300, 64}, 0.1}),
+                     testing::Values(Type::F32, Type::BF16),
+                     testing::ValuesIn(supported_kernels())),
+    isa_name);
+
+/** One key takes a fifth of the weight, a thousand others the rest: none of these may be lost, as
+ * they would be in 8 bits. */
+TEST(Int8Attention, ManySmallWeightsBesideALargeOneCount) {
+  constexpr std::int64_t kKeys = 1370, kDim = 64;
+  std::vector<float> q(kDim, 0), k(kKeys * kDim, 0), v(kKeys * kDim, 1), out(kDim);
+  q[0] = 8;
+  k[0] = std::log(0.2F / 0.8F * (kKeys - 1)) / 8;  // key 0 is looked at most
+  std::fill_n(v.begin(), kDim, 0.0F);              // and has nothing to say
+  Scratch scratch(kKeys, kDim);
+  kernels().attention_forward({.queries = 1,
+                               .keys = kKeys,
+                               .head_dim = kDim,
+                               .q = q.data(),
+                               .k = k.data(),
+                               .v = v.data(),
+                               .q_stride = kDim,
+                               .kv_stride = kDim,
+                               .out = out.data(),
+                               .out_stride = kDim,
+                               .int8 = true,
+                               .scratch = scratch.data()});
+  for (const float x : out) EXPECT_NEAR(x, 0.8F, 2e-3F);
+}
+
+/** What all keys agree on comes out, whatever the weights were rounded to. */
+TEST(Int8Attention, WeightsSumToOne) {
+  constexpr std::int64_t kKeys = 333, kDim = 32;
+  Rng rng(3);
+  std::vector<float> q(kDim), k(kKeys * kDim), v(kKeys * kDim, -2.5F), out(kDim);
+  for (float& x : q) x = static_cast<float>(rng.normal());
+  for (float& x : k) x = static_cast<float>(rng.normal());
+  Scratch scratch(kKeys, kDim);
+  kernels().attention_forward({.queries = 1,
+                               .keys = kKeys,
+                               .head_dim = kDim,
+                               .q = q.data(),
+                               .k = k.data(),
+                               .v = v.data(),
+                               .q_stride = kDim,
+                               .kv_stride = kDim,
+                               .out = out.data(),
+                               .out_stride = kDim,
+                               .int8 = true,
+                               .scratch = scratch.data()});
+  for (const float x : out) EXPECT_NEAR(x, -2.5F, 1e-5F);
+}
 
 }  // namespace
 }  // namespace dino::cpu

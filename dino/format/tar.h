@@ -1,0 +1,101 @@
+// Tar archives, front to back: what a data set is kept and moved in.
+#pragma once
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace dino::format {
+
+/** Where a reader's bytes come from, in order. */
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  /** Fills `out` from the front; fewer bytes than asked mean the end. */
+  virtual std::size_t read(std::span<std::byte> out) = 0;
+  /** Passes over `count` bytes, or to the end if that comes first; returns how many. Reads them
+   * unless a source knows better. */
+  virtual std::uint64_t skip(std::uint64_t count);
+};
+
+/** Bytes in memory. Borrows them. */
+class SpanSource : public ByteSource {
+ public:
+  explicit SpanSource(std::span<const std::byte> bytes) : rest_(bytes) {}
+  std::size_t read(std::span<std::byte> out) override;
+  std::uint64_t skip(std::uint64_t count) override;
+
+ private:
+  std::span<const std::byte> rest_;
+};
+
+struct TarMember {
+  std::string path;  ///< as stored, without a leading "./"; not checked for ".." and the like
+  std::uint64_t offset = 0;  ///< of its data in the archive; a multiple of 512
+  std::uint64_t size = 0;    ///< bytes
+};
+
+/** Reads ustar, pax (path and size) and GNU (long names, large sizes) archives member by member.
+ * Thread-compatible. */
+class TarReader {
+ public:
+  /** Borrows `source`; `name` appears in errors. */
+  TarReader(ByteSource& source, std::string_view name);
+
+  /** The next regular file; folders, links and devices are passed over. Nothing at the end: a block
+   * of zeros, or the end of the source between two members. Throws Error{Format} naming archive and
+   * place on a header that is damaged or cut short, and where the member before this one was; on
+   * sparse and multi-volume members. */
+  std::optional<TarMember> next();
+  /** Fills `out` with the bytes of the member that are not read yet; returns how many. Throws
+   * Error{Format} if the archive ends within it. */
+  std::size_t read(std::span<std::byte> out);
+
+ private:
+  struct Header;
+  bool read_block(std::span<std::byte> block);
+  std::string read_text(const Header& header);
+  void pass_over(std::uint64_t count);
+  void finish_member();
+  template <typename... Args>
+  [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const;
+
+  ByteSource& source_;
+  std::string name_;
+  std::uint64_t position_ = 0;  // in the archive
+  std::uint64_t left_ = 0;      // bytes of the member not read yet
+  std::uint64_t padding_ = 0;   // behind them
+  bool finished_ = false;
+};
+
+/** Writes a pax archive front to back: equal members give equal bytes (no owner, no time). */
+class TarWriter {
+ public:
+  using Sink = std::function<void(std::span<const std::byte>)>;
+
+  /** `sink` receives the archive's bytes in order; it must outlive the writer. */
+  explicit TarWriter(const Sink& sink) : sink_(sink) {}
+
+  /** A regular file. `path` is relative, of any length and any bytes but NUL; throws Error{Usage}
+   * on others. */
+  void add(std::string_view path, std::span<const std::byte> bytes);
+  /** The end mark; nothing may follow. */
+  void finish();
+  /** Bytes written so far. */
+  std::uint64_t bytes_written() const { return position_; }
+
+ private:
+  void add_member(std::string_view name, std::string_view prefix, char type,
+                  std::span<const std::byte> bytes);
+  void write(std::span<const std::byte> bytes);
+
+  const Sink& sink_;
+  std::uint64_t position_ = 0;
+};
+
+}  // namespace dino::format
