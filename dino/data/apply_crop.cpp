@@ -1,7 +1,9 @@
 // A drawn view made of pixels, in the reference's order: crop and resize, flip, colour jitter,
 // grey, blur, solarise; then normalised to floats.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "dino/base/error.h"
 #include "dino/data/multi_crop.h"
@@ -15,10 +17,7 @@ namespace {
 /** The pixels of the record's box; zeros where it reaches outside the image. The reference cuts
  * before it resizes, so the resize must not see pixels outside the box. */
 void cut(const image::Image& source, const CropRecord& record, image::Image& out) {
-  out.width = record.width;
-  out.height = record.height;
-  out.channels = source.channels;
-  out.pixels.resize(static_cast<std::size_t>(out.height) * out.row_bytes());
+  out.reshape(record.width, record.height, source.channels);
   const auto bytes = [&](int columns) {
     return static_cast<std::size_t>(columns * source.channels);
   };
@@ -38,27 +37,76 @@ void cut(const image::Image& source, const CropRecord& record, image::Image& out
   }
 }
 
-void jitter(image::Image& view, const CropRecord& record) {
+/** The record's box scaled to size x size px. Not mirrored: that is left to whoever reads the view,
+ * as no later step tells left from right. */
+void crop_into(const image::Image& source, const CropRecord& record, int size, image::Image& out,
+               CropWorkspace& workspace) {
+  const Stopwatch watch = timed(workspace, &StageSeconds::crop);
+  const bool inside = record.left >= 0 && record.top >= 0 &&
+                      record.left + record.width <= source.width &&
+                      record.top + record.height <= source.height;
+  if (!inside) cut(source, record, workspace.piece);
+  const image::ImageView view =
+      inside ? image::ImageView(source, record.left, record.top, record.width, record.height)
+             : image::ImageView(workspace.piece);
+  const image::Box all{0, 0, static_cast<float>(view.width), static_cast<float>(view.height)};
+  image::resize_into(view, all, size, size, image::Filter::Bicubic, out, workspace.pixels);
+}
+
+void jitter(image::ColourChain& chain, const CropRecord& record) {
   for (const int step : record.order) {
-    if (step == 0) image::adjust_brightness(view, record.brightness);
-    if (step == 1) image::adjust_contrast(view, record.contrast);
-    if (step == 2) image::adjust_saturation(view, record.saturation);
-    if (step == 3) image::adjust_hue(view, record.hue);
+    if (step == 0) chain.brightness(record.brightness);
+    if (step == 1) chain.contrast(record.contrast);
+    if (step == 2) chain.saturation(record.saturation);
+    if (step == 3) chain.hue(record.hue);
+  }
+}
+
+void change_colours(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
+  image::ColourChain chain(view, *workspace.pixels.kernels);
+  if (record.jittered || record.grayscaled) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::colour);
+    if (record.jittered) jitter(chain, record);
+    if (record.grayscaled) chain.grayscale();
+    if (record.blurred || !record.solarized) chain.run();
+  }
+  if (record.blurred) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::blur);
+    image::gaussian_blur(view, record.blur_radius, workspace.pixels);
+  }
+  if (record.solarized) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::colour);
+    chain.solarize();
+    chain.run();
   }
 }
 
 }  // namespace
 
+StageSeconds& StageSeconds::operator+=(const StageSeconds& other) {
+  read += other.read;
+  decode += other.decode;
+  crop += other.crop;
+  colour += other.colour;
+  blur += other.blur;
+  normalize += other.normalize;
+  return *this;
+}
+
 image::Image apply_crop(const image::Image& source, const CropRecord& record) {
-  thread_local image::Image piece;  // kept between calls: a large crop is copied, not allocated
-  cut(source, record, piece);
-  image::Image view = image::resize(piece, record.size, record.size);
-  if (record.flipped) image::flip_horizontal(view);
-  if (record.jittered) jitter(view, record);
-  if (record.grayscaled) image::to_grayscale(view);
-  if (record.blurred) image::gaussian_blur(view, record.blur_radius);
-  if (record.solarized) image::solarize(view);
-  return view;
+  CropWorkspace workspace;
+  crop_into(source, record, record.size, workspace.view, workspace);
+  change_colours(workspace.view, record, workspace);
+  if (record.flipped) image::flip_horizontal(workspace.view);
+  return std::move(workspace.view);
+}
+
+void write_crop(const image::Image& source, const CropRecord& record, const Normalizer& normalizer,
+                float* out, CropWorkspace& workspace) {
+  crop_into(source, record, record.size, workspace.view, workspace);
+  change_colours(workspace.view, record, workspace);
+  const Stopwatch watch = timed(workspace, &StageSeconds::normalize);
+  normalizer(workspace.view, out, record.flipped);
 }
 
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
@@ -71,21 +119,30 @@ image::Image crop_view(const image::Image& source, int view, const MultiCropOpti
 Normalizer::Normalizer(const std::vector<double>& mean, const std::vector<double>& std) {
   DINO_ASSERT(mean.size() == std.size());
   for (std::size_t c = 0; c < mean.size(); ++c) {
+    scale_.push_back(static_cast<float>(1 / (255 * std[c])));
+    offset_.push_back(static_cast<float>(-mean[c] / std[c]));
     auto& table = tables_.emplace_back();
     for (std::size_t value = 0; value < table.size(); ++value)
-      table[value] = static_cast<float>((static_cast<double>(value) / 255 - mean[c]) / std[c]);
+      table[value] = std::fma(static_cast<float>(value), scale_[c], offset_[c]);
   }
 }
 
-void Normalizer::operator()(const image::Image& source, float* out) const {
-  const auto channels = static_cast<std::size_t>(source.channels);
-  DINO_ASSERT(channels == tables_.size());
-  const std::size_t count = source.pixels.size() / channels;
-  for (std::size_t c = 0; c < channels; ++c, out += count) {
-    const std::uint8_t* in = source.pixels.data() + c;
-    const float* table = tables_[c].data();
-    for (std::size_t i = 0; i < count; ++i) out[i] = table[in[i * channels]];  // [C, H, W]
-  }
+image::Normalization Normalizer::of(const image::Image& source, bool mirrored) const {
+  DINO_ASSERT(static_cast<std::size_t>(source.channels) == tables_.size());
+  return {
+      .source = &source, .mirrored = mirrored, .scale = scale_.data(), .offset = offset_.data()};
+}
+
+void Normalizer::operator()(const image::Image& source, float* out, bool mirrored) const {
+  image::kernels().to_floats(of(source, mirrored), out);  // [C, H, W]
+}
+
+void Normalizer::operator()(const image::Image& source, std::uint16_t* out, bool mirrored) const {
+  image::kernels().to_bfloats(of(source, mirrored), out);  // [C, H, W]
+}
+
+void Normalizer::operator()(const image::Image& source, std::uint8_t* out, bool mirrored) const {
+  image::kernels().to_planes(of(source, mirrored), out);  // [C, H, W]
 }
 
 void normalize(const image::Image& source, const MultiCropOptions& options, float* out) {

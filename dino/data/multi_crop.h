@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "dino/base/rng.h"
+#include "dino/data/crop_workspace.h"
 #include "dino/image/image.h"
+#include "dino/image/kernels.h"
 
 namespace dino::data {
 
@@ -39,6 +41,29 @@ struct MultiCropOptions {
  * `channels` entries. */
 void validate(const MultiCropOptions& options, int channels);
 
+/** uint8 [H, W, C] -> [C, H, W], (x/255 - mean)/std: one multiplication and one addition, rounded
+ * once. Thread-safe. */
+class Normalizer {
+ public:
+  explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
+  Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
+  /** Writes C*H*W floats. The image must have as many channels as `mean` has entries. `mirrored`:
+   * left and right change places. */
+  void operator()(const image::Image& source, float* out, bool mirrored = false) const;
+  /** bfloat16, rounded to nearest even from those floats. */
+  void operator()(const image::Image& source, std::uint16_t* out, bool mirrored = false) const;
+  /** The bytes themselves, not normalised. */
+  void operator()(const image::Image& source, std::uint8_t* out, bool mirrored = false) const;
+  /** What the 256 values of a channel become. */
+  const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
+
+ private:
+  image::Normalization of(const image::Image& source, bool mirrored) const;
+
+  std::vector<float> scale_, offset_;           // [C]
+  std::vector<std::array<float, 256>> tables_;  // [C]
+};
+
 /** Everything drawn for one view; tests and the crop contact sheet show it. */
 struct CropRecord {
   int size = 0;  ///< px, side of the finished view
@@ -59,24 +84,14 @@ CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& op
 /** Makes the view that `record` describes, 8-bit pixels before normalisation. Thread-safe. */
 image::Image apply_crop(const image::Image& source, const CropRecord& record);
 
+/** Writes that view, normalised, to `out` [C, size, size]; allocates nothing once the workspace is
+ * large enough. */
+void write_crop(const image::Image& source, const CropRecord& record, const Normalizer& normalizer,
+                float* out, CropWorkspace& workspace);
+
 /** draw_crop, then apply_crop. */
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
                        Rng rng, CropRecord* record = nullptr);
-
-/** uint8 [H, W, C] -> float [C, H, W], (x/255 - mean)/std, by a table of the 256 values per
- * channel. Thread-safe. */
-class Normalizer {
- public:
-  explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
-  Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
-  /** Writes C*H*W floats. The image must have as many channels as `mean` has entries. */
-  void operator()(const image::Image& source, float* out) const;
-  /** What the 256 values of a channel become. */
-  const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
-
- private:
-  std::vector<std::array<float, 256>> tables_;  // [C]
-};
 
 /** One-off form of Normalizer. */
 void normalize(const image::Image& source, const MultiCropOptions& options, float* out);

@@ -1,0 +1,53 @@
+// What making crops needs beside the image: memory kept from view to view, and a clock if wanted.
+#pragma once
+#include <chrono>
+
+#include "dino/image/image.h"
+#include "dino/image/workspace.h"
+
+namespace dino::data {
+
+/** Seconds of one thread spent in each stage of making views, summed. */
+struct StageSeconds {
+  double read = 0;    ///< bytes of the file into memory
+  double decode = 0;  ///< bytes -> pixels
+  double crop = 0;    ///< cut and resize
+  double colour = 0;  ///< jitter, grey, solarise
+  double blur = 0;
+  double normalize = 0;  ///< mirror, normalise, write to the batch
+  double total() const { return read + decode + crop + colour + blur + normalize; }
+  StageSeconds& operator+=(const StageSeconds& other);
+};
+
+/** One per thread. */
+struct CropWorkspace {
+  image::Workspace pixels;
+  image::Image piece;  ///< of the source, where a crop reaches outside it
+  image::Image view;
+  StageSeconds* seconds = nullptr;  ///< added to, if there is one
+};
+
+/** Adds the time it lives to `*sum`, if there is a sum. */
+class Stopwatch {
+ public:
+  using Clock = std::chrono::steady_clock;
+  explicit Stopwatch(double* sum) : sum_(sum) {
+    if (sum_) start_ = Clock::now();
+  }
+  ~Stopwatch() {
+    if (sum_) *sum_ += std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  double* sum_;
+  Clock::time_point start_;
+};
+
+/** The stopwatch of one stage: timed(workspace, &StageSeconds::blur). */
+inline Stopwatch timed(const CropWorkspace& workspace, double StageSeconds::*stage) {
+  return Stopwatch(workspace.seconds ? &(workspace.seconds->*stage) : nullptr);
+}
+
+}  // namespace dino::data
