@@ -83,16 +83,6 @@ void change_colours(image::Image& view, const CropRecord& record, CropWorkspace&
 
 }  // namespace
 
-StageSeconds& StageSeconds::operator+=(const StageSeconds& other) {
-  read += other.read;
-  decode += other.decode;
-  crop += other.crop;
-  colour += other.colour;
-  blur += other.blur;
-  normalize += other.normalize;
-  return *this;
-}
-
 image::Image apply_crop(const image::Image& source, const CropRecord& record) {
   CropWorkspace workspace;
   crop_into(source, record, record.size, workspace.view, workspace);

@@ -15,8 +15,19 @@ struct StageSeconds {
   double colour = 0;  ///< jitter, grey, solarise
   double blur = 0;
   double normalize = 0;  ///< mirror, normalise, write to the batch
-  double total() const { return read + decode + crop + colour + blur + normalize; }
-  StageSeconds& operator+=(const StageSeconds& other);
+  double total() const { return decode + crop + colour + blur + normalize; }
+  StageSeconds& operator+=(const StageSeconds& other) { return add(other, 1); }
+  StageSeconds& operator-=(const StageSeconds& other) { return add(other, -1); }
+
+ private:
+  StageSeconds& add(const StageSeconds& other, double sign) {
+    decode += sign * other.decode;
+    crop += sign * other.crop;
+    colour += sign * other.colour;
+    blur += sign * other.blur;
+    normalize += sign * other.normalize;
+    return *this;
+  }
 };
 
 /** One per thread. */

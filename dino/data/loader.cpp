@@ -140,11 +140,12 @@ class Loader::Impl {
 
   CropBatch make_here() {
     const std::unique_ptr<Slot> slot = scheduled();
-    for (int i = 0; i < options_.batch_size; ++i) make_image(*slot, i, {});
+    for (int i = 0; i < options_.batch_size; ++i) make_image(*slot, i, {}, here_);
     return std::move(slot->batch);
   }
 
   void work(const std::stop_token& stop) {
+    CropWorkspace workspace;
     std::unique_lock lock(mutex_);
     while (true) {
       Slot* slot = nullptr;
@@ -154,7 +155,7 @@ class Loader::Impl {
       lock.unlock();
       std::exception_ptr error;
       try {
-        make_image(*slot, image, stop);
+        make_image(*slot, image, stop, workspace);
       } catch (...) {
         error = std::current_exception();
       }
@@ -174,23 +175,31 @@ class Loader::Impl {
   // ---- one image
   // -----------------------------------------------------------------------------------
 
-  void make_image(Slot& slot, int position, const std::stop_token& stop) {
+  void make_image(Slot& slot, int position, const std::stop_token& stop, CropWorkspace& workspace) {
     const Clock::time_point start = Clock::now();
     CropBatch& batch = slot.batch;
     const std::int64_t index = slot.scheduled[static_cast<std::size_t>(position)];
+    StageSeconds seconds;
+    workspace.seconds = &seconds;
     image::Image source;
-    batch.indices[static_cast<std::size_t>(position)] = load_near(index, stop, source);
+    {
+      const Stopwatch watch = timed(workspace, &StageSeconds::decode);
+      batch.indices[static_cast<std::size_t>(position)] = load_near(index, stop, source);
+    }
     if (source.empty()) return;  // stopped
     const auto epoch =
         static_cast<std::uint64_t>(batch.iteration / sampler_.iterations_per_epoch());
     for (int view = 0; view < 2 + batch.local_count; ++view) {
       const Rng rng(options_.seed, epoch, static_cast<std::uint64_t>(index),
                     static_cast<std::uint64_t>(view));
-      normalize_(crop_view(source, view, crops_, rng), row(batch, view, position));
+      write_crop(source, draw_crop(source.width, source.height, view, crops_, rng), normalize_,
+                 row(batch, view, position), workspace);
     }
+    workspace.seconds = nullptr;
     const std::lock_guard lock(mutex_);
     ++stats_.images;
     stats_.busy_seconds += seconds_since(start);
+    stats_.stages += seconds;
   }
 
   static float* row(CropBatch& batch, int view, int position) {
@@ -277,6 +286,7 @@ class Loader::Impl {
   const Normalizer normalize_;
   EpochSampler sampler_;         // consumer only
   std::int64_t next_iteration_;  // consumer only
+  CropWorkspace here_;           // of the consumer, where there are no workers
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any work_;
