@@ -13,9 +13,9 @@
 namespace dino::image {
 namespace {
 
-std::int32_t to_fixed_point(double weight) {
+constexpr auto to_fixed_point = [](double weight) {  // an object, so that loops see through it
   return static_cast<std::int32_t>(weight * (1 << kWeightBits) + (weight < 0 ? -0.5 : 0.5));
-}
+};
 
 void copy(const ImageView& source, int left, int top, Image& out) {
   for (int y = 0; y < out.height; ++y)

@@ -13,34 +13,42 @@ struct alignas(64) Reversed {
 };
 constexpr Reversed kReversed;
 
-/** Calls store(channel, byte of the plane, bytes, how many) for up to 64 pixels of one channel at a
- * time; a mirrored row runs backwards. */
-template <typename Store>
+/** Calls store(channel, where in the plane, bytes, how many) for up to 64 pixels of one channel at
+ * a time; a mirrored row runs backwards. */
+template <int kChannels, typename Store>
 void for_each_plane(const Normalization& work, const Store& store) {
   const Image& source = *work.source;
-  const int channels = source.channels;
   const std::ptrdiff_t width = source.width;
-  const std::ptrdiff_t row_bytes = width * channels;
   const std::uint8_t* row = source.pixels.data();
   const __m512i reversed = load64(kReversed.order);
-  for (std::ptrdiff_t y = 0; y < source.height; ++y, row += row_bytes)
+  for (std::ptrdiff_t y = 0; y < source.height; ++y, row += width * kChannels)
     for (std::ptrdiff_t x = 0; x < width; x += 64) {
       const std::ptrdiff_t count = width - x < 64 ? width - x : 64;
       __m512i planes[3];
-      if (channels == 3)
+      if constexpr (kChannels == 3)
         load_rgb(row + 3 * x, 3 * count, planes);
       else
         planes[0] = _mm512_maskz_loadu_epi8(first_bytes(count), row + x);
-      for (int c = 0; c < channels; ++c) {
-        if (work.mirrored) {
-          // 64 - count bytes of nothing come first: the order is read from behind them.
-          const __m512i order =
-              _mm512_sub_epi8(reversed, _mm512_set1_epi8(static_cast<char>(64 - count)));
-          planes[c] = _mm512_permutexvar_epi8(order, planes[c]);
-        }
-        store(c, y * width + (work.mirrored ? width - x - count : x), planes[c], count);
+      std::ptrdiff_t at = y * width + x;
+      if (work.mirrored) {
+        at = y * width + width - x - count;
+        // 64 - count bytes of nothing would come first: the order is read from behind them.
+        const __m512i order =
+            _mm512_sub_epi8(reversed, _mm512_set1_epi8(static_cast<char>(64 - count)));
+#pragma GCC unroll 3
+        for (int c = 0; c < kChannels; ++c) planes[c] = _mm512_permutexvar_epi8(order, planes[c]);
       }
+#pragma GCC unroll 3
+      for (int c = 0; c < kChannels; ++c) store(c, at, planes[c], count);
     }
+}
+
+template <typename Store>
+void for_each_plane(const Normalization& work, const Store& store) {
+  if (work.source->channels == 3)
+    for_each_plane<3>(work, store);
+  else
+    for_each_plane<1>(work, store);
 }
 
 inline __mmask16 first_lanes(std::ptrdiff_t count) {
@@ -62,18 +70,26 @@ void for_each_float(const Normalization& work, const Put& put) {
     const __m512 scale = _mm512_set1_ps(work.scale[c]), offset = _mm512_set1_ps(work.offset[c]);
     const std::ptrdiff_t to = c * plane + at;
     put(to, quarter<0>(bytes, scale, offset), first_lanes(count));
-    put(to + 16, quarter<1>(bytes, scale, offset), first_lanes(count - 16));
-    put(to + 32, quarter<2>(bytes, scale, offset), first_lanes(count - 32));
-    put(to + 48, quarter<3>(bytes, scale, offset), first_lanes(count - 48));
+    if (count > 16) put(to + 16, quarter<1>(bytes, scale, offset), first_lanes(count - 16));
+    if (count > 32) put(to + 32, quarter<2>(bytes, scale, offset), first_lanes(count - 32));
+    if (count > 48) put(to + 48, quarter<3>(bytes, scale, offset), first_lanes(count - 48));
   });
 }
 
 }  // namespace
 
 void to_floats(const Normalization& work, float* out) {
-  for_each_float(work, [&](std::ptrdiff_t at, __m512 values, __mmask16 mask) {
-    _mm512_mask_storeu_ps(out + at, mask, values);
+  // Nothing reads a batch soon: whole cache lines go past the cache.
+  const bool lines =
+      work.source->width % 16 == 0 && reinterpret_cast<std::uintptr_t>(out) % 64 == 0;
+  if (!lines)
+    return for_each_float(work, [&](std::ptrdiff_t at, __m512 values, __mmask16 mask) {
+      _mm512_mask_storeu_ps(out + at, mask, values);
+    });
+  for_each_float(work, [&](std::ptrdiff_t at, __m512 values, __mmask16) {
+    _mm512_stream_ps(out + at, values);
   });
+  _mm_sfence();
 }
 
 void to_bfloats(const Normalization& work, std::uint16_t* out) {

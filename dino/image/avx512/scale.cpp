@@ -8,7 +8,7 @@ namespace dino::image::avx512 {
 namespace {
 
 constexpr int kDigits = 3;
-constexpr int kRows = 8;    // scaled across at once: 24 sums stay in registers
+constexpr int kRows = 8;    // scaled across with the same weights in registers
 constexpr int kLanes = 16;  // sums in a register
 
 /** Weights as products want them: word [digit][step][position] holds that digit of taps 4 * step
@@ -25,8 +25,6 @@ struct Digits {
 
 Digits split(const FixedTaps& taps, int positions, Room& room) {
   const int* const counts = taps.count.data();
-  const int* const first = taps.first.data();
-  (void)first;
   int most = 1;
   for (int i = 0; i < positions; ++i) most = counts[i] > most ? counts[i] : most;
   Digits digits;
@@ -56,45 +54,87 @@ Digits split(const FixedTaps& taps, int positions, Room& room) {
   return digits;
 }
 
-inline __m512i rounding() {
-  return _mm512_set1_epi32(1 << (kWeightBits - 1));
-}
-
-/** The digits' sums put together; not yet cut to 0..255. */
-inline __m512i join(__m512i low, __m512i middle, __m512i high) {
-  const __m512i sum = _mm512_add_epi32(
-      low, _mm512_add_epi32(_mm512_slli_epi32(middle, 8), _mm512_slli_epi32(high, 16)));
+/** The sums of 16 samples: digit by digit from the highest, so that one register holds them. */
+template <int kSteps>
+__m512i add_up(const __m512i (&taps)[kSteps], const __m512i (&weights)[kDigits][kSteps]) {
+  __m512i sum = _mm512_set1_epi32(1 << (kWeightBits - 1 - 16));  // one half, two digits from now
+#pragma GCC unroll 3
+  for (int digit = kDigits - 1; digit >= 0; --digit) {
+#pragma GCC unroll 4
+    for (int step = 0; step < kSteps; ++step)
+      sum = _mm512_dpbusd_epi32(sum, taps[step], weights[digit][step]);
+    if (digit > 0) sum = _mm512_slli_epi32(sum, 8);
+  }
   return _mm512_srai_epi32(sum, kWeightBits);
 }
 
-/** One output row of `bytes` samples from 4 * steps rows; those past the last tap may be any. */
+/** The same with a number of steps known only now; gives taps(step) and weight(digit, step). */
+template <typename TapsAt, typename WeightAt>
+__m512i add_up(int steps, const TapsAt& taps, const WeightAt& weight) {
+  __m512i sums[kDigits] = {_mm512_set1_epi32(1 << (kWeightBits - 1))};
+  sums[1] = sums[2] = _mm512_setzero_si512();
+  for (int step = 0; step < steps; ++step) {
+    const __m512i four = taps(step);
+#pragma GCC unroll 3
+    for (int digit = 0; digit < kDigits; ++digit)
+      sums[digit] = _mm512_dpbusd_epi32(sums[digit], four, weight(digit, step));
+  }
+  const __m512i upper =
+      _mm512_add_epi32(_mm512_slli_epi32(sums[1], 8), _mm512_slli_epi32(sums[2], 16));
+  return _mm512_srai_epi32(_mm512_add_epi32(sums[0], upper), kWeightBits);
+}
+
+/** 64 bytes, or what the mask leaves of them, of four rows, interleaved. */
+inline void load_taps(const std::uint8_t* const* rows, std::ptrdiff_t at, __mmask64 mask,
+                      __m512i (&taps)[4]) {
+  interleave(_mm512_maskz_loadu_epi8(mask, rows[0] + at),
+             _mm512_maskz_loadu_epi8(mask, rows[1] + at),
+             _mm512_maskz_loadu_epi8(mask, rows[2] + at),
+             _mm512_maskz_loadu_epi8(mask, rows[3] + at), taps);
+}
+
+/** One output row of `bytes` samples from 4 * steps rows; those past the last tap may be any.
+ * kSteps: the steps, or 0 for any number. */
+template <int kSteps>
 void weigh_rows(const Digits& digits, int y, const std::uint8_t* const* rows, std::ptrdiff_t bytes,
                 std::uint8_t* out) {
-  for (std::ptrdiff_t at = 0; at < bytes; at += 64) {
-    const __mmask64 mask = first_bytes(bytes - at);
-    __m512i sums[kDigits][4];
-    for (int q = 0; q < 4; ++q) {
-      sums[0][q] = rounding();
-      sums[1][q] = sums[2][q] = _mm512_setzero_si512();
-    }
-    for (int step = 0; step < digits.steps; ++step) {
-      const std::uint8_t* const* four = rows + 4 * step;
-      __m512i taps[4];
-      interleave(_mm512_maskz_loadu_epi8(mask, four[0] + at),
-                 _mm512_maskz_loadu_epi8(mask, four[1] + at),
-                 _mm512_maskz_loadu_epi8(mask, four[2] + at),
-                 _mm512_maskz_loadu_epi8(mask, four[3] + at), taps);
-#pragma GCC unroll 3
-      for (int digit = 0; digit < kDigits; ++digit) {
-        const __m512i weight = _mm512_set1_epi32(static_cast<int>(digits.at(digit, step)[y]));
+  const auto weight = [&](int digit, int step) {
+    return _mm512_set1_epi32(static_cast<int>(digits.at(digit, step)[y]));
+  };
+  if constexpr (kSteps > 0) {
+    __m512i weights[kDigits][kSteps];
+    for (int digit = 0; digit < kDigits; ++digit)
+      for (int step = 0; step < kSteps; ++step) weights[digit][step] = weight(digit, step);
+    for (std::ptrdiff_t at = 0; at < bytes; at += 64) {
+      const __mmask64 mask = first_bytes(bytes - at);
+      __m512i taps[4][kSteps];
 #pragma GCC unroll 4
-        for (int q = 0; q < 4; ++q)
-          sums[digit][q] = _mm512_dpbusd_epi32(sums[digit][q], taps[q], weight);
+      for (int step = 0; step < kSteps; ++step) {
+        __m512i four[4];
+        load_taps(rows + 4 * step, at, mask, four);
+#pragma GCC unroll 4
+        for (int q = 0; q < 4; ++q) taps[q][step] = four[q];
       }
+      __m512i values[4];
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q) values[q] = add_up<kSteps>(taps[q], weights);
+      _mm512_mask_storeu_epi8(out + at, mask, pack(values));
     }
-    __m512i joined[4];
-    for (int q = 0; q < 4; ++q) joined[q] = join(sums[0][q], sums[1][q], sums[2][q]);
-    _mm512_mask_storeu_epi8(out + at, mask, pack(joined));
+  } else {
+    for (std::ptrdiff_t at = 0; at < bytes; at += 64) {
+      const __mmask64 mask = first_bytes(bytes - at);
+      __m512i values[4];
+      for (int q = 0; q < 4; ++q)
+        values[q] = add_up(
+            digits.steps,
+            [&](int step) {
+              __m512i four[4];
+              load_taps(rows + 4 * step, at, mask, four);
+              return four[q];
+            },
+            weight);
+      _mm512_mask_storeu_epi8(out + at, mask, pack(values));
+    }
   }
 }
 
@@ -110,16 +150,22 @@ struct AcrossPlan {
   std::uint8_t* order = nullptr;  // [groups, 64] taps of each sample, from there
 };
 
-/** Pixel and channel of lane j of a group that starts `phase` samples into a pixel. */
-inline __m512i lane_pixels(int channels, int phase) {
-  alignas(64) std::int32_t pixels[kLanes];
-  for (int j = 0; j < kLanes; ++j) pixels[j] = (phase + j) / channels;
-  return _mm512_load_si512(pixels);
-}
-inline __m512i lane_channels(int channels, int phase) {
-  alignas(64) std::int32_t of[kLanes];
-  for (int j = 0; j < kLanes; ++j) of[j] = (phase + j) % channels;
-  return _mm512_load_si512(of);
+/** Pixel and channel of each sample of a group that starts `phase` samples into a pixel. */
+struct alignas(64) LaneOrder {
+  std::int32_t pixel[3][kLanes] = {};
+  std::int32_t channel[3][kLanes] = {};
+  constexpr explicit LaneOrder(int channels) {
+    for (int phase = 0; phase < 3; ++phase)
+      for (int j = 0; j < kLanes; ++j) {
+        pixel[phase][j] = (phase + j) / channels;
+        channel[phase][j] = (phase + j) % channels;
+      }
+  }
+};
+constexpr LaneOrder kGreyLanes(1), kRgbLanes(3);
+
+inline const LaneOrder& lanes_of(int channels) {
+  return channels == 3 ? kRgbLanes : kGreyLanes;
 }
 
 AcrossPlan plan_across(const FixedTaps& taps, const ImageView& source, int width, Room& words,
@@ -137,15 +183,16 @@ AcrossPlan plan_across(const FixedTaps& taps, const ImageView& source, int width
   const __m512i tap_offsets =
       source.channels == 3 ? _mm512_set1_epi32(0x09060300) : _mm512_set1_epi32(0x03020100);
   const __m512i spread = _mm512_set1_epi32(0x01010101);
+  const LaneOrder& lanes = lanes_of(source.channels);
   for (int g = 0; g < plan.groups; ++g) {
-    const int phase = kLanes * g % source.channels, pixel = kLanes * g / source.channels;
+    const int pixel = source.channels == 3 ? kLanes * g / 3 : kLanes * g;
+    const int phase = kLanes * g - source.channels * pixel;
     alignas(64) std::int32_t firsts[kLanes];
     for (int j = 0; j < kLanes; ++j) firsts[j] = first[pixel + j < width ? pixel + j : width - 1];
-    __m512i start =
-        _mm512_permutexvar_epi32(lane_pixels(source.channels, phase), _mm512_load_si512(firsts));
+    __m512i start = _mm512_permutexvar_epi32(load64(lanes.pixel[phase]), _mm512_load_si512(firsts));
     start = _mm512_sub_epi32(start, _mm512_set1_epi32(firsts[0]));
     start = _mm512_mullo_epi32(start, _mm512_set1_epi32(source.channels));
-    start = _mm512_add_epi32(start, lane_channels(source.channels, phase));
+    start = _mm512_add_epi32(start, load64(lanes.channel[phase]));
     const int reads = _mm512_reduce_max_epi32(start) + 3 * source.channels + 1;
     plan.widest = reads > plan.widest ? reads : plan.widest;
     plan.begin[g] = firsts[0] * source.channels;
@@ -155,56 +202,72 @@ AcrossPlan plan_across(const FixedTaps& taps, const ImageView& source, int width
   return plan;
 }
 
-/** Scales kRows rows across. kWide: a product reads up to 128 bytes of the source, not 64. */
-template <bool kWide>
+/** Scales kRows rows across. kSteps: the steps, or 0 for any number. kWide: a product reads up to
+ * 128 bytes of the source, not 64. */
+template <int kSteps, bool kWide>
 void scale_rows(const AcrossPlan& plan, const std::uint8_t* const* rows, std::uint8_t* const* out) {
   const int channels = plan.channels;
-  __m512i patterns[3];
-  for (int phase = 0; phase < channels; ++phase) patterns[phase] = lane_pixels(channels, phase);
+  const LaneOrder& lanes = lanes_of(channels);
   for (int g = 0; g < plan.groups; ++g) {
-    const int phase = kLanes * g % channels, pixel = kLanes * g / channels;
-    const __m512i pattern = patterns[phase];
+    const int pixel = channels == 3 ? kLanes * g / 3 : kLanes * g;
+    const int phase = kLanes * g - channels * pixel;
+    const __m512i pattern = load64(lanes.pixel[phase]);
     const __m512i order = load64(plan.order + 64 * g);
-    __m512i sums[kRows][kDigits];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      sums[r][0] = rounding();
-      sums[r][1] = sums[r][2] = _mm512_setzero_si512();
-    }
-    for (int step = 0; step < plan.digits.steps; ++step) {
-      const std::ptrdiff_t begin = plan.begin[g] + 4 * step * channels;
-      const __mmask64 mask = first_bytes(plan.in_bytes - begin);
-      if (mask == 0) break;  // taps that no position has
-      __m512i weights[kDigits];
+    const std::ptrdiff_t begin = plan.begin[g];
+    const auto weight = [&](int digit, int step) {
+      return _mm512_permutexvar_epi32(pattern, load64(plan.digits.at(digit, step) + pixel));
+    };
+    // The masks keep reads inside the row; taps behind its end weigh nothing.
+    const auto taps_at = [&](const std::uint8_t* row, int step) {
+      const std::ptrdiff_t at = begin + 4 * step * channels;
+      const __m512i taps = _mm512_maskz_loadu_epi8(first_bytes(plan.in_bytes - at), row + at);
+      if constexpr (!kWide) return _mm512_permutexvar_epi8(order, taps);
+      const __m512i more =
+          _mm512_maskz_loadu_epi8(first_bytes(plan.in_bytes - at - 64), row + at + 64);
+      return _mm512_permutex2var_epi8(taps, order, more);
+    };
+    const std::ptrdiff_t to = static_cast<std::ptrdiff_t>(kLanes) * g;
+    const std::ptrdiff_t left = plan.out_bytes - to;
+    const auto mask = static_cast<__mmask16>(left >= kLanes ? 0xffff : (1 << left) - 1);
+    const auto store = [&](int r, __m512i value) {
+      _mm_mask_storeu_epi8(out[r] + to, mask,
+                           _mm512_cvtusepi32_epi8(_mm512_max_epi32(value, _mm512_setzero_si512())));
+    };
+    if constexpr (kSteps > 0) {
+      __m512i weights[kDigits][kSteps];
 #pragma GCC unroll 3
       for (int digit = 0; digit < kDigits; ++digit)
-        weights[digit] =
-            _mm512_permutexvar_epi32(pattern, load64(plan.digits.at(digit, step) + pixel));
-#pragma GCC unroll 8
+#pragma GCC unroll 4
+        for (int step = 0; step < kSteps; ++step) weights[digit][step] = weight(digit, step);
       for (int r = 0; r < kRows; ++r) {
-        __m512i taps = _mm512_maskz_loadu_epi8(mask, rows[r] + begin);
-        if constexpr (kWide) {
-          const __m512i more = _mm512_maskz_loadu_epi8(first_bytes(plan.in_bytes - begin - 64),
-                                                       rows[r] + begin + 64);
-          taps = _mm512_permutex2var_epi8(taps, order, more);
-        } else {
-          taps = _mm512_permutexvar_epi8(order, taps);
-        }
-#pragma GCC unroll 3
-        for (int digit = 0; digit < kDigits; ++digit)
-          sums[r][digit] = _mm512_dpbusd_epi32(sums[r][digit], taps, weights[digit]);
+        __m512i taps[kSteps];
+#pragma GCC unroll 4
+        for (int step = 0; step < kSteps; ++step) taps[step] = taps_at(rows[r], step);
+        store(r, add_up<kSteps>(taps, weights));
       }
-    }
-    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(kLanes) * g;
-    const std::ptrdiff_t left = plan.out_bytes - at;
-    const auto store = static_cast<__mmask16>(left >= kLanes ? 0xffff : (1 << left) - 1);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i value =
-          _mm512_max_epi32(join(sums[r][0], sums[r][1], sums[r][2]), _mm512_setzero_si512());
-      _mm_mask_storeu_epi8(out[r] + at, store, _mm512_cvtusepi32_epi8(value));
+    } else {
+      for (int r = 0; r < kRows; ++r)
+        store(r, add_up(
+                     plan.digits.steps, [&](int step) { return taps_at(rows[r], step); }, weight));
     }
   }
+}
+
+using ScaleRows = void (*)(const AcrossPlan&, const std::uint8_t* const*, std::uint8_t* const*);
+using WeighRows = void (*)(const Digits&, int, const std::uint8_t* const*, std::ptrdiff_t,
+                           std::uint8_t*);
+
+template <bool kWide>
+ScaleRows scale_rows_for(int steps) {
+  constexpr ScaleRows kBySteps[] = {scale_rows<0, kWide>, scale_rows<1, kWide>,
+                                    scale_rows<2, kWide>, scale_rows<3, kWide>,
+                                    scale_rows<4, kWide>};
+  return kBySteps[steps <= 4 ? steps : 0];
+}
+
+WeighRows weigh_rows_for(int steps) {
+  constexpr WeighRows kBySteps[] = {weigh_rows<0>, weigh_rows<1>, weigh_rows<2>, weigh_rows<3>};
+  return kBySteps[steps <= 3 ? steps : 0];
 }
 
 /** Scales rows [begin, min(begin + kRows, end)) across. */
@@ -218,19 +281,17 @@ void scale_block(const AcrossPlan& plan, int begin, int end, const RowAt& row_at
     rows[r] = row_at(y);
     out[r] = out_at(y);
   }
-  if (plan.widest <= 64)
-    scale_rows<false>(plan, rows, out);
-  else
-    scale_rows<true>(plan, rows, out);
+  const int steps = plan.digits.steps;
+  (plan.widest <= 64 ? scale_rows_for<false>(steps) : scale_rows_for<true>(steps))(plan, rows, out);
 }
 
-/** Scales one row down. `last` is the last row there is. */
+/** Scales one row down. */
 template <typename RowAt>
 void weigh(const FixedTaps& down, const Digits& digits, int y, const RowAt& row_at,
            const std::uint8_t** rows, std::ptrdiff_t bytes, std::uint8_t* out) {
   const int first = down.first.data()[y], count = down.count.data()[y];
   for (int k = 0; k < 4 * digits.steps; ++k) rows[k] = row_at(first + (k < count ? k : count - 1));
-  weigh_rows(digits, y, rows, bytes, out);
+  weigh_rows_for(digits.steps)(digits, y, rows, bytes, out);
 }
 
 }  // namespace
