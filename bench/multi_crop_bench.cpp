@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "dino/data/multi_crop.h"
+#include "dino/data/views.h"
 #include "dino/image/decode.h"
 #include "dino/image/encode.h"
 
@@ -44,12 +44,11 @@ MultiCropOptions demo_crops() {
 void make_all_views(const dino::image::Image& image, const MultiCropOptions& crops,
                     const dino::data::Normalizer& normalize, std::uint64_t sample,
                     std::vector<float>& out, dino::data::CropWorkspace& workspace) {
-  for (int view = 0; view < 2 + crops.local_count; ++view) {
-    const dino::Rng rng(0, 0, sample, static_cast<std::uint64_t>(view));
-    write_crop(image, draw_crop(image.width, image.height, view, crops, rng), normalize, out.data(),
-               workspace);
-    benchmark::DoNotOptimize(out.data());
-  }
+  dino::data::for_each_view(image, crops, {0, 0, sample}, workspace,
+                            [&](const dino::data::View& view) {
+                              normalize(view.pixels, out.data(), view.mirror);
+                              benchmark::DoNotOptimize(out.data());
+                            });
 }
 
 void grey_28(benchmark::State& state) {

@@ -11,6 +11,10 @@
 #include "dino/base/text.h"
 #include "dino/model/onnx_check.h"
 #include "dino/model/weights.h"
+#include "dino/train/checkpoint.h"
+#include "dino/train/run_dir.h"
+#include "dino/weights/checkpoint.h"
+#include "dino/weights/detect.h"
 #include "dino/weights/read.h"
 #include "dino/weights/write.h"
 
@@ -20,10 +24,18 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ConvertFlags {
-  std::string weights, out;
+  std::string weights, heads, out;
   std::string to = "dino", precision = "fp32";
   weights::ReadOptions read;
   bool allow_loss = false, force = false, dry_run = false;
+};
+
+/** What a command says, gathered as it works. */
+struct Report {
+  nlohmann::json result;
+  std::string text;
+
+  void add(std::string_view line) { text += fmt::format("  {}\n", line); }
 };
 
 /** Largest difference between two networks' features of the probe image, over their norm. */
@@ -40,66 +52,186 @@ double feature_difference(const weights::Weights& a, const weights::Weights& b) 
   return std::max(distance(one.cls, other.cls), distance(one.patches, other.patches));
 }
 
-/** Tensors whose bytes differ. */
+/** Every tensor by its name, a head's after the head's. */
+std::map<std::string, const format::TensorRecord*> by_name(const weights::Weights& w) {
+  std::map<std::string, const format::TensorRecord*> named;
+  for (const auto& tensor : w.tensors) named[tensor.name] = &tensor;
+  for (const auto& head : w.heads)
+    for (const auto& tensor : head.tensors) named[head.name + "." + tensor.name] = &tensor;
+  return named;
+}
+
+/** Tensors of `a` that are not in `b`, or there with other bytes. */
 std::vector<std::string> changed_tensors(const weights::Weights& a, const weights::Weights& b) {
   std::vector<std::string> changed;
-  std::map<std::string, const format::TensorRecord*> others;
-  for (const auto& tensor : b.tensors) others[tensor.name] = &tensor;
-  for (const auto& tensor : a.tensors) {
-    const auto found = others.find(tensor.name);
+  const auto others = by_name(b);
+  for (const auto& [name, tensor] : by_name(a)) {
+    const auto found = others.find(name);
     const bool zero =
-        std::ranges::all_of(tensor.bytes, [](std::byte byte) { return byte == std::byte{0}; });
+        std::ranges::all_of(tensor->bytes, [](std::byte byte) { return byte == std::byte{0}; });
     if (found == others.end() && zero) continue;  // what a form leaves out where it is zero
-    if (found == others.end() || found->second->dtype != tensor.dtype ||
-        !std::ranges::equal(found->second->bytes, tensor.bytes))
-      changed.push_back(tensor.name);
+    if (found == others.end() || found->second->dtype != tensor->dtype ||
+        !std::ranges::equal(found->second->bytes, tensor->bytes))
+      changed.push_back(name);
   }
   return changed;
+}
+
+/** The weights as written, computed with the source's positions: what the form itself stands for is
+ * compared by note_positions(). */
+weights::ReadOptions read_back_options(const weights::Weights& source, const std::string& network) {
+  const arch::Architecture& a = source.network.architecture;
+  weights::ReadOptions options{.network = network, .arch = "", .positions = {}};
+  if (a.family == arch::Family::Vit && a.vit.positions != arch::Positions::Rope)
+    options.positions = a.vit.positions;
+  return options;
+}
+
+void report_losses(const std::vector<std::string>& lost, Report& report) {
+  report.result["lost"] = lost;
+  for (const std::string& what : lost) report.add(fmt::format("cannot be held: {}", what));
+}
+
+/** Reads one network back and compares tensors and features. `source` without the heads that the
+ * form has no place for. */
+void compare(const ConvertFlags& flags, const weights::Weights& source, const std::string& network,
+             bool lossless, Report& report) {
+  const weights::Weights back = weights::read(flags.out, read_back_options(source, network));
+  const auto changed = changed_tensors(source, back);
+  const double difference = feature_difference(source, back);
+  report.result["out"] = printable(flags.out);
+  report.result["changed"] = changed;
+  report.result["feature_difference"] = difference;
+  report.text += fmt::format(
+      "{}: read back, {}; features of a probe image differ by {:.2g} of their norm\n",
+      printable(flags.out),
+      changed.empty()
+          ? "every tensor equal bit for bit"
+          : fmt::format("{} tensors changed: {}", changed.size(), fmt::join(changed, ", ")),
+      difference);
+  if (lossless && !(changed.empty() && difference <= 1e-5))
+    fail(ErrorKind::Internal,
+         "[convert] {}: {} tensors and the features (by {:.2g}) changed; do not use the file",
+         printable(flags.out), changed.size(), difference);
+}
+
+/** Says so where the form's own library resamples the position table in another way. */
+void note_positions(const weights::Weights& source, weights::Layout layout, Report& report) {
+  const arch::Architecture& a = source.network.architecture;
+  if (a.family != arch::Family::Vit || layout == weights::Layout::Dino) return;
+  const arch::Positions theirs = weights::usual_positions(layout, a.vit);
+  if (theirs == a.vit.positions) return;
+  weights::Weights other = source;
+  other.network.architecture.vit.positions = theirs;
+  const double difference = feature_difference(source, other);
+  report.result["position_difference"] = difference;
+  report.add(fmt::format(
+      "note: positions of image sizes other than {} px are resampled as {} in this form and {} "
+      "here; at {} px features differ by {:.2g} of their norm",
+      a.image_size, arch::name_of(theirs), arch::name_of(a.vit.positions),
+      source.network.preprocess.image_size, difference));
+}
+
+void convert_backbone(const ConvertFlags& flags, weights::Weights source, Report& report) {
+  const weights::Layout layout = weights::layout_from_name(flags.to);
+  const auto lost = weights::losses(source, layout);
+  const auto left_out = weights::left_out_heads(source, layout);
+  report_losses(lost, report);
+  report.result["left_out"] = left_out;
+  if (!left_out.empty())
+    report.add(fmt::format("left out: {} (--to dino keeps heads, --to checkpoint projections)",
+                           fmt::join(left_out, ", ")));
+  if (flags.dry_run) return;
+  check_output_free(flags.out, flags.force);
+  weights::write(flags.out, source, {.layout = layout, .allow_loss = flags.allow_loss});
+  std::erase_if(source.heads, [&](const weights::Head& head) {
+    return std::ranges::find(left_out, head.name) != left_out.end();
+  });
+  compare(flags, source, "teacher", lost.empty(), report);
+  note_positions(source, layout, report);
+}
+
+void convert_checkpoint(const ConvertFlags& flags, weights::Checkpoint source, Report& report) {
+  const auto lost = weights::losses(source);
+  report_losses(lost, report);
+  report.result["left_out"] = source.left_out;
+  if (!source.left_out.empty())
+    report.add(fmt::format("not of the networks, left out: {}", fmt::join(source.left_out, ", ")));
+  if (flags.dry_run) return;
+  check_output_free(flags.out, flags.force);
+  weights::write_checkpoint(flags.out, source, flags.allow_loss);
+  nlohmann::json networks;
+  for (const auto& [name, network] : source.networks) {
+    report.add(name);
+    compare(flags, network, name, lost.empty(), report);
+    networks.push_back(name);
+  }
+  report.result["networks"] = networks;
+}
+
+void convert_classifier(const ConvertFlags& flags, const weights::Weights& source, Report& report) {
+  if (flags.dry_run) return;
+  check_output_free(flags.out, flags.force);
+  weights::write_classifier(flags.out, source);
+  weights::Weights expected, back;
+  for (const weights::Head& head : source.heads)
+    if (head.name == weights::kClassifier) expected.heads.push_back(head);
+  back.heads = weights::read_heads(flags.out);
+  if (!changed_tensors(expected, back).empty())
+    fail(ErrorKind::Internal, "[convert] {}: the classifier changed; do not use the file",
+         printable(flags.out));
+  report.result["out"] = printable(flags.out);
+  report.text +=
+      fmt::format("{}: read back, every tensor equal bit for bit\n", printable(flags.out));
+}
+
+/** A run stands for its newest checkpoint where both networks are wanted. */
+fs::path checkpoint_file(const fs::path& path) {
+  const train::RunLayout layout{path};
+  if (!fs::is_directory(path) || !layout.holds_run()) return path;
+  const train::CheckpointStore store(layout.checkpoints(), 1);
+  const auto newest = store.newest();
+  if (!newest) fail(ErrorKind::Io, "[convert] {}: this run has no checkpoint yet", printable(path));
+  return newest->path;
+}
+
+/** The network that a summary speaks of. */
+weights::Weights& spoken_of(weights::Checkpoint& checkpoint) {
+  const auto teacher = checkpoint.networks.find("teacher");
+  return teacher != checkpoint.networks.end() ? teacher->second
+                                              : checkpoint.networks.begin()->second;
 }
 
 int run_convert(const ConvertFlags& flags, Context& context) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file, a folder or a run");
-  const bool to_onnx = flags.to == "onnx";
-  if (flags.precision != "fp32" && !to_onnx)
+  if (flags.precision != "fp32" && flags.to != "onnx")
     fail(ErrorKind::Usage,
          "--precision is for --to onnx; the other forms keep what they are given");
-  const weights::Layout layout =
-      to_onnx ? weights::Layout::Dino : weights::layout_from_name(flags.to);
-  const weights::Weights source = weights::read(flags.weights, flags.read);
-  nlohmann::json result = weights_summary(source);
-  std::string text = weights_text(result);
-  if (to_onnx) {
+  weights::Checkpoint checkpoint;
+  if (flags.to == "checkpoint") {
+    checkpoint = weights::read_checkpoint(checkpoint_file(flags.weights), flags.read);
+  } else {
+    checkpoint.networks.emplace("teacher", weights::read(flags.weights, flags.read));
+  }
+  weights::Weights& source = spoken_of(checkpoint);
+  if (!flags.heads.empty())
+    weights::add_heads(source, weights::read_heads(flags.heads, flags.read));
+  Report report;
+  report.result = weights_summary(source);
+  report.text = weights_text(report.result);
+  if (flags.to == "onnx") {
     const auto storage = flags.precision == "fp16" ? onnx::Storage::Fp16 : onnx::Storage::Fp32;
-    if (!flags.dry_run) text += convert_to_onnx(source, flags.out, storage, flags.force, result);
-    print_result(context, result, text);
-    return kOk;
+    if (!flags.dry_run)
+      report.text += convert_to_onnx(source, flags.out, storage, flags.force, report.result);
+  } else if (flags.to == "checkpoint") {
+    convert_checkpoint(flags, std::move(checkpoint), report);
+  } else if (flags.to == "classifier") {
+    convert_classifier(flags, source, report);
+  } else {
+    convert_backbone(flags, std::move(source), report);
   }
-  const auto lost = weights::losses(source, layout);
-  result["lost"] = lost;
-  if (!lost.empty())
-    text += fmt::format("  {} names cannot hold: {}\n", flags.to, fmt::join(lost, ", "));
-  if (!flags.dry_run) {
-    check_output_free(flags.out, flags.force);
-    weights::write(flags.out, source, {.layout = layout, .allow_loss = flags.allow_loss});
-    const weights::Weights back = weights::read(flags.out);
-    const auto changed = changed_tensors(source, back);
-    const double difference = feature_difference(source, back);
-    result["out"] = printable(flags.out);
-    result["changed"] = changed;
-    result["feature_difference"] = difference;
-    text += fmt::format(
-        "{}: read back, {}; features of a probe image differ by {:.2g} of their norm\n",
-        printable(flags.out),
-        changed.empty()
-            ? "every tensor equal bit for bit"
-            : fmt::format("{} tensors changed: {}", changed.size(), fmt::join(changed, ", ")),
-        difference);
-    if (lost.empty() && !(difference <= 1e-5))
-      fail(ErrorKind::Internal, "[convert] {}: the features changed by {:.2g}; do not use the file",
-           printable(flags.out), difference);
-  }
-  print_result(context, result, text);
+  print_result(context, report.result, report.text);
   return kOk;
 }
 
@@ -111,14 +243,19 @@ void add_convert(CLI::App& parent, Context& context) {
       add_command(parent, context, "convert", "Convert weights between their published forms",
                   [flags, &context] { return run_convert(*flags, context); });
   command->add_option("--weights", flags->weights,
-                      "Weights of any form: .pth, .safetensors, a Hugging Face folder, a run");
+                      "Weights of any form: .pth, .safetensors, a Hugging Face folder, a run or "
+                      "a checkpoint of one");
   command
       ->add_option("--to", flags->to,
-                   "dino (ours), official (the papers' names), hf (a transformers folder), timm, "
-                   "onnx (a graph: images in, features out)")
-      ->check(CLI::IsMember({"dino", "official", "hf", "timm", "onnx"}))
+                   "dino (ours, with heads), official (the papers' backbone file), checkpoint (the "
+                   "papers' training checkpoint: teacher, student, heads), classifier (the linear "
+                   "head alone), hf (a transformers folder), timm, onnx (a graph: images in, "
+                   "features out)")
+      ->check(CLI::IsMember({"dino", "official", "checkpoint", "classifier", "hf", "timm", "onnx"}))
       ->capture_default_str();
-  command->add_option("--out", flags->out, "File, or folder for hf");
+  command->add_option("--out", flags->out, "File (.safetensors, .pth), or folder for hf");
+  command->add_option("--heads", flags->heads,
+                      "Heads to put on the backbone: a released linear classifier, a checkpoint");
   command
       ->add_option("--precision", flags->precision,
                    "Of the matrices in an ONNX file: fp32, or fp16 for half its size")

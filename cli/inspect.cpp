@@ -1,5 +1,5 @@
 // dino inspect: says what a path holds: a run, a checkpoint, weights, a feature store, or a data
-// set.
+// set (inspect_data.cpp).
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -7,27 +7,23 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/inspect_data.h"
 #include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/text.h"
-#include "dino/data/dataset.h"
 #include "dino/embed/feature_store.h"
 #include "dino/format/tensor_file.h"
 #include "dino/train/checkpoint.h"
 #include "dino/train/progress.h"
 #include "dino/train/run_dir.h"
 #include "dino/weights/read.h"
+#include "dino/weights/select.h"
 
 namespace dino::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Finding {
-  nlohmann::json document;
-  std::string text;
-};
 
 struct TensorGroup {
   std::int64_t tensors = 0, values = 0, bytes = 0;
@@ -55,6 +51,14 @@ void add_tensors(Finding& finding, const std::vector<format::TensorRecord>& tens
   }
 }
 
+/** Of the teacher, where there are two networks. */
+void add_heads(Finding& finding, const fs::path& path) {
+  const nlohmann::json heads = heads_summary(weights::read_heads(path));
+  finding.document["heads"] = heads;
+  finding.text += heads_text(heads);
+  if (!heads.empty() && finding.document["kind"] == "tensors") finding.document["kind"] = "heads";
+}
+
 std::string percent_or_none(double share) {
   return share < 0 ? "none yet" : fmt::format("{:.1f} %", 100 * share);
 }
@@ -72,6 +76,7 @@ Finding inspect_checkpoint(const fs::path& path) {
           static_cast<double>(std::max<std::int64_t>(info.iterations_per_epoch, 1)),
       info.images, train::format_duration(info.total_seconds), percent_or_none(info.best_knn),
       info.precision, info.threads);
+  add_heads(finding, path);
   add_tensors(finding, checkpoint.file.tensors());
   return finding;
 }
@@ -95,6 +100,11 @@ Finding inspect_tensors(const fs::path& path) {
                       {"container", format::container_name(file.container())}};
   finding.text =
       fmt::format("{}, a {} file\n", printable(path), format::container_name(file.container()));
+  if (const auto networks = weights::networks_in(file.tensors()); !networks.empty()) {
+    finding.document["networks"] = networks;
+    finding.text +=
+        fmt::format("  a training checkpoint, of a {}\n", fmt::join(networks, " and a "));
+  }
   try {
     const nlohmann::json summary = weights_summary(weights::read(path));
     finding.document["kind"] = "weights";
@@ -106,6 +116,11 @@ Finding inspect_tensors(const fs::path& path) {
   } catch (const Error& error) {
     finding.document["no_backbone"] = error.what();
     finding.text += fmt::format("  no backbone of DINO: {}\n", error.what());
+    try {
+      add_heads(finding, path);
+    } catch (const Error& of_heads) {
+      finding.text += fmt::format("  no head of DINO: {}\n", of_heads.what());
+    }
   }
   if (!file.scalars().empty()) {
     finding.document["scalars"] = file.scalars();
@@ -191,89 +206,72 @@ Finding inspect_store(const fs::path& path) {
   return finding;
 }
 
-/** Reads images spread over the whole set: opening shows that files exist, only decoding shows that
- * they are images. */
-Finding inspect_dataset(const fs::path& path, int channels, std::int64_t sample) {
-  const auto dataset = data::open_dataset(path.string(), channels);
-  std::map<std::string, std::int64_t> sizes, classes;
-  std::vector<std::string> bad;
-  const std::int64_t tried = std::min(sample, dataset->size());
-  for (std::int64_t i = 0; i < tried; ++i) {
-    const std::int64_t index = i * dataset->size() / tried;
-    try {
-      const image::Image image = dataset->load(index);
-      ++sizes[fmt::format("{}x{}", image.width, image.height)];
-    } catch (const Error& error) {
-      bad.push_back(fmt::format("{}: {}", dataset->name(index), error.what()));
-    }
-  }
-  for (std::int64_t i = 0; i < dataset->size(); ++i)
-    if (const std::int64_t label = dataset->label(i); label >= 0)
-      ++classes[dataset->class_names()[static_cast<std::size_t>(label)]];
-
-  Finding finding;
-  finding.document = {{"kind", "dataset"}, {"path", printable(path)}, {"images", dataset->size()},
-                      {"tried", tried},    {"sizes", sizes},          {"classes", classes},
-                      {"bad", bad}};
-  finding.text = fmt::format("data set {}\n  {} images, {} classes\n", printable(path),
-                             dataset->size(), classes.size());
-  constexpr std::size_t kShown = 10;
-  std::size_t shown = 0;
-  for (const auto& [name, count] : classes)
-    if (shown++ < kShown) finding.text += fmt::format("    {:<24} {}\n", name, count);
-  if (classes.size() > kShown)
-    finding.text += fmt::format("    and {} more classes\n", classes.size() - kShown);
-  finding.text += fmt::format("  {} images decoded: {} different sizes", tried, sizes.size());
-  if (!sizes.empty()) {
-    const auto most =
-        std::ranges::max_element(sizes, {}, [](const auto& entry) { return entry.second; });
-    finding.text += fmt::format(", mostly {} px", most->first);
-  }
-  finding.text += fmt::format("; {} cannot be read\n", bad.size());
-  for (std::size_t i = 0; i < std::min(bad.size(), kShown); ++i)
-    finding.text += fmt::format("    {}\n", bad[i]);
-  return finding;
-}
-
-Finding inspect(const fs::path& path, int channels, std::int64_t sample) {
+Finding inspect(const fs::path& path, const DataFlags& flags, int threads) {
   if (!fs::exists(path)) fail(ErrorKind::Io, "[inspect] {} does not exist", printable(path));
   if (const train::RunLayout layout{path}; fs::is_directory(path) && layout.holds_run())
     return inspect_run(layout);
   if (embed::FeatureStore::is_store(path)) return inspect_store(path);
   if (may_hold_weights(path)) return inspect_tensors(path);
-  return inspect_dataset(path, channels, sample);
+  return inspect_data(path.string(), flags, threads);
 }
-
-struct InspectFlags {
-  std::string path;
-  int channels = 3;
-  std::int64_t sample = 200;
-};
 
 }  // namespace
 
 void add_inspect(CLI::App& parent, Context& context) {
-  auto flags = std::make_shared<InspectFlags>();
+  struct Flags {
+    std::string path;
+    DataFlags data;
+    CLI::App* data_command = nullptr;
+  };
+  auto flags = std::make_shared<Flags>();
+  flags->data.images = 200;
+  const auto run = [flags, &context] {
+    if (flags->path.empty())
+      fail(ErrorKind::Usage, "[inspect] the path is missing: name a run, weights or a data set");
+    const Finding finding = inspect(flags->path, flags->data, context.threads);
+    print_result(context, finding.document, finding.text);
+    return kOk;
+  };
+  auto data_flags = std::make_shared<DataFlags>();
+  auto source = std::make_shared<std::string>();
+  const auto run_data = [data_flags, source, &context] {
+    const Finding finding = inspect_data(*source, *data_flags, context.threads);
+    print_result(context, finding.document, finding.text);
+    return kOk;
+  };
+  // The command's own callback comes after that of its sub-command.
   CLI::App* command =
       add_command(parent, context, "inspect",
                   "Say what a run, checkpoint, weights file, feature store or data set holds",
-                  [flags, &context] {
-                    const Finding finding = inspect(flags->path, flags->channels, flags->sample);
-                    print_result(context, finding.document, finding.text);
-                    return kOk;
-                  });
+                  [=] { return flags->data_command->parsed() ? run_data() : run(); });
+  command->add_option(
+      "path", flags->path,
+      "Run, weights (.safetensors, .pth, Hugging Face folder), feature store, image "
+      "folder, list file or IDX file");
   command
-      ->add_option("path", flags->path,
-                   "Run, weights (.safetensors, .pth, Hugging Face folder), feature store, image "
-                   "folder, list "
-                   "file or IDX file")
-      ->required();
-  command->add_option("--channels", flags->channels, "Channels to decode images into")
-      ->check(CLI::IsMember({1, 3}))
-      ->capture_default_str();
-  command->add_option("--sample", flags->sample, "Images to decode, spread over the data set")
+      ->add_option("--channels", flags->data.channels,
+                   "Channels to decode images into (default: as stored)")
+      ->check(CLI::Range(1, 4096));
+  command->add_option("--sample", flags->data.images, "Images to decode, spread over the data set")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+
+  flags->data_command = add_command(*command, context, "data",
+                                    "Read every image of a data set: sizes, depths, broken files, "
+                                    "duplicates, mean and standard deviation",
+                                    run_data);
+  flags->data_command->add_option("source", *source, "Image folder, list file or IDX file")
+      ->required();
+  flags->data_command->add_flag("--stats", data_flags->statistics,
+                                "Mean and standard deviation per channel, for a recipe");
+  flags->data_command
+      ->add_option("--channels", data_flags->channels,
+                   "Channels to decode images into (default: as stored)")
+      ->check(CLI::Range(1, 4096));
+  flags->data_command
+      ->add_option("--sample", data_flags->images,
+                   "Images to look at, spread over the data set (default: all)")
+      ->check(CLI::PositiveNumber);
 }
 
 }  // namespace dino::cli

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "dino/base/error.h"
@@ -53,6 +54,21 @@ void add_read_flags(CLI::App& command, weights::ReadOptions& options) {
   command.add_option("--network", options.network, "Which network of a training checkpoint")
       ->check(CLI::IsMember({"teacher", "student"}))
       ->capture_default_str();
+  constexpr std::array kModes = {arch::Positions::LearnedOffset, arch::Positions::LearnedSize,
+                                 arch::Positions::LearnedAntialias};
+  std::vector<std::string> words;
+  for (const auto mode : kModes) words.emplace_back(arch::name_of(mode));
+  command
+      .add_option_function<std::string>(
+          "--positions",
+          [&options, kModes](const std::string& word) {
+            for (const auto mode : kModes)
+              if (arch::name_of(mode) == word) options.positions = mode;
+          },
+          "How a learned position table is resampled for other image sizes: learned_offset (the "
+          "papers), learned_size (transformers), learned_antialias (DINOv2 with registers, timm) "
+          "(default: as the weights say)")
+      ->check(CLI::IsMember(words));
 }
 
 model::Precision precision_of(const std::string& name) {
@@ -81,8 +97,8 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
   network.backbone = std::move(loaded.backbone);
   network.architecture = std::move(loaded.network.architecture);
   if (untrained)
-    network.backbone = model::make_backbone(network.architecture, 0.0,
-                                            at::make_generator<at::CPUGeneratorImpl>(0));
+    network.backbone =
+        model::make_backbone(network.architecture, {}, at::make_generator<at::CPUGeneratorImpl>(0));
   network.backbone->freeze();
   network.backbone->set_precision(precision_of(flags.precision));
   network.preprocess = std::move(loaded.network.preprocess);

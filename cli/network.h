@@ -21,7 +21,7 @@ struct NetworkFlags {
   std::string remainder;           ///< of data::kRemainderWords; empty = as the weights say
 };
 
-/** --arch, --network. */
+/** --arch, --network, --positions. */
 void add_read_flags(CLI::App& command, weights::ReadOptions& options);
 
 /** "fp32", "bf16" or "int8". */

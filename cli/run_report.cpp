@@ -54,10 +54,11 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
       *training, embed::sample_indices(*training, kCropRows), recipe.crops, recipe.seed)};
   const auto squares =
       embed::load_squares(shown, embed::sample_indices(shown, kPcaImages), preprocess);
-  const bool has_patches = recipe.backbone.arch.starts_with("vit");
+  const auto architecture = recipe::architecture_of(recipe);
+  const bool has_patches = architecture.family == arch::Family::Vit;
   if (has_patches && !squares.empty()) {
     const embed::MapOptions maps{.preprocess = preprocess,
-                                 .patch_size = recipe.backbone.patch_size};
+                                 .patch_size = static_cast<int>(architecture.patch_size())};
     const auto rows =
         static_cast<std::ptrdiff_t>(std::min<std::size_t>(kAttentionRows, squares.size()));
     sheets.push_back(

@@ -1,4 +1,4 @@
-// dino show attention|pca|neighbors|crops: one picture, as PNG.
+// dino show attention|pca|neighbors|crops|masks: one picture, as PNG.
 #include <algorithm>
 #include <memory>
 #include <numeric>
@@ -88,13 +88,31 @@ image::Sheet neighbors(const ShowFlags& flags, Context& context) {
                                {.k = flags.k, .center = flags.center});
 }
 
-image::Sheet crops(const ShowFlags& flags, Context&) {
+/** Crops and masks: a recipe and images in, no network. */
+template <typename F>
+image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "--recipe is missing: it says how crops are made");
   const auto recipe = load(flags.recipe);
   const auto dataset =
       open_images(flags.images.empty() ? recipe.data.train : flags.images, recipe.data.channels);
-  return data::crop_sheet(*dataset, chosen(flags, *dataset), recipe.crops, recipe.seed);
+  return make(
+      *dataset, chosen(flags, *dataset), recipe,
+      data::CropSheetOptions{.crops = recipe.crops, .mixes = recipe.mixes, .seed = recipe.seed});
+}
+
+image::Sheet crops(const ShowFlags& flags, Context&) {
+  return recipe_sheet(
+      flags, [](const auto& dataset, const auto& indices, const auto&, const auto& options) {
+        return data::crop_sheet(dataset, indices, options);
+      });
+}
+
+image::Sheet masks(const ShowFlags& flags, Context&) {
+  return recipe_sheet(flags, [](const auto& dataset, const auto& indices, const auto& recipe,
+                                const auto& options) {
+    return data::mask_sheet(dataset, indices, options, recipe.masks, recipe.backbone.patch_size);
+  });
 }
 
 int run_show(const ShowFlags& flags, Context& context, const MakeSheet& make) {
@@ -163,8 +181,12 @@ void add_show(CLI::App& parent, Context& context) {
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   command->add_flag("--center", flags->center, "Subtract the gallery's mean feature first");
-  flags = add_picture(*group, context, "crops", "The crops a recipe trains on", crops, &command);
-  add_recipe_flags(*command, flags->recipe);
+  for (const auto& [name, help, make] :
+       {std::tuple{"crops", "The crops a recipe trains on", MakeSheet(crops)},
+        {"masks", "The patches the student does not see", MakeSheet(masks)}}) {
+    flags = add_picture(*group, context, name, help, make, &command);
+    add_recipe_flags(*command, flags->recipe);
+  }
 }
 
 }  // namespace dino::cli

@@ -7,7 +7,14 @@
 
 namespace dino::cli {
 
-/** "source", "architecture", "network" (complete), "tensors", "parameters", "ignored", "notes". */
+/** A list of objects: "name", "in_dim", "outputs", "bias", "text", and of projections what else
+ * defines them. */
+nlohmann::json heads_summary(const std::vector<weights::Head>& heads);
+/** That as lines. */
+std::string heads_text(const nlohmann::json& heads);
+
+/** "source", "architecture", "network" (complete), "tensors", "parameters", "heads" (classifiers
+ * with their "input"), "ignored", "notes". */
 nlohmann::json weights_summary(const weights::Weights& weights);
 /** That as a few lines. */
 std::string weights_text(const nlohmann::json& summary);

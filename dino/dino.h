@@ -16,6 +16,7 @@
 #include "dino/embed/feature_extractor.h"  // images -> features
 #include "dino/embed/feature_store.h"      // features of many images, on disk
 #include "dino/image/decode.h"             // files -> images
+#include "dino/weights/checkpoint.h"       // training checkpoints in the papers' layouts
 #include "dino/weights/read.h"             // weights of any form, without a network
 #include "dino/weights/write.h"            // and back
 

@@ -92,7 +92,7 @@ void pack_bytes(const float* rows, std::int64_t count, std::int64_t inputs, Byte
 }
 
 /** Rounds to bf16 and back: what widened bf16 weights are. */
-void round_to_bf16(FloatWord* words, std::int64_t count) {
+[[maybe_unused]] void round_to_bf16(FloatWord* words, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += kLanes) {
     vf x;
     std::memcpy(&x, words + i, sizeof(x));

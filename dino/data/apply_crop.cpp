@@ -1,5 +1,6 @@
 // A drawn view made of pixels, in the reference's order: crop and resize, flip, colour jitter,
-// grey, blur, solarise; then normalised to floats.
+// grey, blur, solarise; then normalised to floats. DINOv3's Gram crops add a second resize, before
+// the colours or after them.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -10,6 +11,8 @@
 #include "dino/image/blur.h"
 #include "dino/image/color.h"
 #include "dino/image/resize.h"
+#include "dino/image/resize_float.h"
+#include "dino/image/tap_blur.h"
 
 namespace dino::data {
 namespace {
@@ -37,20 +40,21 @@ void cut(const image::Image& source, const CropRecord& record, image::Image& out
   }
 }
 
-/** The record's box scaled to size x size px. Not mirrored: that is left to whoever reads the view,
- * as no later step tells left from right. */
-void crop_into(const image::Image& source, const CropRecord& record, int size, image::Image& out,
-               CropWorkspace& workspace) {
-  const Stopwatch watch = timed(workspace, &StageSeconds::crop);
-  const bool inside = record.left >= 0 && record.top >= 0 &&
-                      record.left + record.width <= source.width &&
-                      record.top + record.height <= source.height;
-  if (!inside) cut(source, record, workspace.piece);
-  const image::ImageView view =
-      inside ? image::ImageView(source, record.left, record.top, record.width, record.height)
-             : image::ImageView(workspace.piece);
-  const image::Box all{0, 0, static_cast<float>(view.width), static_cast<float>(view.height)};
-  image::resize_into(view, all, size, size, image::Filter::Bicubic, out, workspace.pixels);
+int painted_size(const CropRecord& record) {
+  return record.painted_size > 0 ? record.painted_size : record.size;
+}
+
+void resize_square(const image::ImageView& source, int size, image::Image& out,
+                   CropWorkspace& workspace) {
+  const image::Box all{0, 0, static_cast<float>(source.width), static_cast<float>(source.height)};
+  image::resize_into(source, all, size, size, image::Filter::Bicubic, out, workspace.pixels);
+}
+
+/** Resizes the view itself. */
+void resize_square(image::Image& view, int size, CropWorkspace& workspace) {
+  if (view.width == size) return;
+  resize_square(image::ImageView(view), size, workspace.piece, workspace);
+  std::swap(view, workspace.piece);
 }
 
 void jitter(image::ColourChain& chain, const CropRecord& record) {
@@ -62,7 +66,24 @@ void jitter(image::ColourChain& chain, const CropRecord& record) {
   }
 }
 
-void change_colours(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
+}  // namespace
+
+void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
+                     CropWorkspace& workspace) {
+  const Stopwatch watch = timed(workspace, &StageSeconds::crop);
+  const int size = record.base_size > 0 ? record.base_size : painted_size(record);
+  const bool inside = record.left >= 0 && record.top >= 0 &&
+                      record.left + record.width <= source.width &&
+                      record.top + record.height <= source.height;
+  if (inside) {
+    const image::ImageView view(source, record.left, record.top, record.width, record.height);
+    return resize_square(view, size, base, workspace);
+  }
+  cut(source, record, workspace.piece);
+  resize_square(image::ImageView(workspace.piece), size, base, workspace);
+}
+
+void change_colors(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
   image::ColourChain chain(view, *workspace.pixels.kernels);
   if (record.jittered || record.grayscaled) {
     const Stopwatch watch = timed(workspace, &StageSeconds::colour);
@@ -72,7 +93,10 @@ void change_colours(image::Image& view, const CropRecord& record, CropWorkspace&
   }
   if (record.blurred) {
     const Stopwatch watch = timed(workspace, &StageSeconds::blur);
-    image::gaussian_blur(view, record.blur_radius, workspace.pixels);
+    if (record.blur_kernel > 0)
+      image::gaussian_blur_taps(view, record.blur_radius, record.blur_kernel);
+    else
+      image::gaussian_blur(view, record.blur_radius, workspace.pixels);
   }
   if (record.solarized) {
     const Stopwatch watch = timed(workspace, &StageSeconds::colour);
@@ -81,22 +105,44 @@ void change_colours(image::Image& view, const CropRecord& record, CropWorkspace&
   }
 }
 
-}  // namespace
-
-image::Image apply_crop(const image::Image& source, const CropRecord& record) {
-  CropWorkspace workspace;
-  crop_into(source, record, record.size, workspace.view, workspace);
-  change_colours(workspace.view, record, workspace);
-  if (record.flipped) image::flip_horizontal(workspace.view);
-  return std::move(workspace.view);
+void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
+  {
+    const Stopwatch watch = timed(workspace, &StageSeconds::crop);
+    resize_square(view, painted_size(record), workspace);
+  }
+  change_colors(view, record, workspace);
+  if (!record.window) return;
+  cut(view,
+      {.left = record.window_left,
+       .top = record.window_top,
+       .width = record.size,
+       .height = record.size},
+      workspace.piece);
+  std::swap(view, workspace.piece);
 }
 
-void write_crop(const image::Image& source, const CropRecord& record, const Normalizer& normalizer,
-                float* out, CropWorkspace& workspace) {
-  crop_into(source, record, record.size, workspace.view, workspace);
-  change_colours(workspace.view, record, workspace);
-  const Stopwatch watch = timed(workspace, &StageSeconds::normalize);
-  normalizer(workspace.view, out, record.flipped);
+image::Image crop_base(const image::Image& source, const CropRecord& record) {
+  CropWorkspace workspace;
+  image::Image base;
+  crop_unmirrored(source, record, base, workspace);
+  if (record.flipped) image::flip_horizontal(base);
+  return base;
+}
+
+image::Image paint_crop(image::Image base, const CropRecord& record) {
+  CropWorkspace workspace;
+  paint_crop(base, record, workspace);
+  return base;
+}
+
+void change_colors(image::Image& view, const CropRecord& record) {
+  CropWorkspace workspace;
+  change_colors(view, record, workspace);
+}
+
+image::Image apply_crop(const image::Image& source, const CropRecord& record) {
+  image::Image view = paint_crop(crop_base(source, record), record);
+  return view.width == record.size ? view : image::resize(view, record.size, record.size);
 }
 
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
@@ -106,7 +152,8 @@ image::Image crop_view(const image::Image& source, int view, const MultiCropOpti
   return apply_crop(source, drawn);
 }
 
-Normalizer::Normalizer(const std::vector<double>& mean, const std::vector<double>& std) {
+Normalizer::Normalizer(const std::vector<double>& mean, const std::vector<double>& std)
+    : mean_(mean), std_(std) {
   DINO_ASSERT(mean.size() == std.size());
   for (std::size_t c = 0; c < mean.size(); ++c) {
     scale_.push_back(static_cast<float>(1 / (255 * std[c])));
@@ -133,6 +180,17 @@ void Normalizer::operator()(const image::Image& source, std::uint16_t* out, bool
 
 void Normalizer::operator()(const image::Image& source, std::uint8_t* out, bool mirrored) const {
   image::kernels().to_planes(of(source, mirrored), out);  // [C, H, W]
+}
+
+void Normalizer::resized(const image::Image& source, int size, float* out) const {
+  DINO_ASSERT(static_cast<std::size_t>(source.channels) == tables_.size());
+  const image::Planes planes = image::resize_to_floats(source, size, size, image::Filter::Bicubic);
+  const auto plane = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  for (std::size_t c = 0; c < tables_.size(); ++c, out += plane) {
+    const auto mean = static_cast<float>(mean_[c]), scale = static_cast<float>(1 / std_[c]);
+    const float* in = planes.values.data() + c * plane;
+    for (std::size_t i = 0; i < plane; ++i) out[i] = (in[i] - mean) * scale;  // [C, H, W]
+  }
 }
 
 void normalize(const image::Image& source, const MultiCropOptions& options, float* out) {

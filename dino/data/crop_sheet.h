@@ -1,18 +1,34 @@
-// The crops a recipe makes, for a person to look at: what the network is asked to find equal.
+// What a recipe makes of images, for a person to look at: the crops the network is asked to find
+// equal, and the patches it does not see.
 #pragma once
 #include <cstdint>
 #include <vector>
 
+#include "dino/data/crop_mix.h"
 #include "dino/data/dataset.h"
+#include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
 #include "dino/image/sheet.h"
 
 namespace dino::data {
 
-/** One row per image of `indices`: the image, its two global crops, its local ones (at most
- * `max_locals`), as 8-bit pixels before normalisation, drawn from Rng(seed, epoch 0, index, view)
- * as training would draw them. Unreadable images are left out. */
+struct CropSheetOptions {
+  MultiCropOptions crops;
+  MixOptions mixes = {};  ///< row i shows mix i, in turn
+  std::uint64_t seed = 0;
+  int max_locals = 6;  ///< local crops shown per image
+};
+
+/** One row per image of `indices`: the image with the outlines of its crops, its global crops, what
+ * the teachers see instead if that differs, its local crops; as 8-bit pixels before normalisation,
+ * drawn from Rng(seed, epoch 0, index, view) as training would draw them, with notes of what was
+ * done. Unreadable images are left out. */
 image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>& indices,
-                        const MultiCropOptions& options, std::uint64_t seed, int max_locals = 6);
+                        const CropSheetOptions& options);
+
+/** One row per image: each global crop as the teacher sees it and with its masked patches covered,
+ * drawn as for a batch of these images. Throws Error{Config} if `masks` asks for none. */
+image::Sheet mask_sheet(const Dataset& dataset, const std::vector<std::int64_t>& indices,
+                        const CropSheetOptions& options, const MaskOptions& masks, int patch_size);
 
 }  // namespace dino::data

@@ -33,8 +33,9 @@ struct StageSeconds {
 /** One per thread. */
 struct CropWorkspace {
   image::Workspace pixels;
-  image::Image piece;  ///< of the source, where a crop reaches outside it
-  image::Image view;
+  image::Image piece;     ///< room of one step
+  image::Image views[2];  ///< the global crops in the making, and after them the local ones
+  image::Image shared;    ///< the whole image in colours that all its crops share
   StageSeconds* seconds = nullptr;  ///< added to, if there is one
 };
 

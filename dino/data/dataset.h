@@ -1,6 +1,7 @@
 // Index -> pixels and label. Where images come from (folder, list file, IDX) is hidden behind
 // open_dataset().
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "dino/image/image.h"
+#include "dino/image/planes.h"
 
 namespace dino::data {
 
@@ -21,6 +23,16 @@ class Dataset {
   /** Decodes image `index` in [0, size()). Throws Error{Io|Format} naming the file if that image is
    * bad. */
   virtual image::Image load(std::int64_t index) const = 0;
+  /** The same without loss of range (see image::decode_wide()). */
+  virtual image::Planes load_wide(std::int64_t index) const {
+    return image::to_planes(load(index));
+  }
+  /** The encoded file image `index` is decoded from; nothing where pixels are stored as they are.
+   * Throws Error{Io} as load(). */
+  virtual std::optional<std::vector<std::byte>> encoded(std::int64_t index) const {
+    (void)index;
+    return std::nullopt;
+  }
   /** What to call image `index` in messages and index files: its path, or "file#index". */
   virtual std::string name(std::int64_t index) const = 0;
   /** Class in [0, class_names().size()), or -1 without labels. */
@@ -30,7 +42,8 @@ class Dataset {
 };
 
 /** Opens a source for decoding into `channels` (1 or 3) channels:
- *  - a folder: images found recursively (.jpg .jpeg .png, any case), sorted by path; if every image
+ *  - a folder: images found recursively (by the extensions of JPEG, PNG, WebP, TIFF, GIF, BMP and
+ * PNM, any case), sorted by path; if every image
  * lies in a sub-folder, the first level names the classes, else there are no labels;
  *  - a list file (.txt or .csv): one path per line, relative to the list, optionally followed by a
  * comma or tab and a label;

@@ -31,6 +31,12 @@ class FileDataset : public Dataset {
   image::Image load(std::int64_t index) const override {
     return image::decode_file(paths_.at(static_cast<std::size_t>(index)), channels_);
   }
+  image::Planes load_wide(std::int64_t index) const override {
+    return image::decode_file_wide(paths_.at(static_cast<std::size_t>(index)), channels_);
+  }
+  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
+    return read_file(paths_.at(static_cast<std::size_t>(index)));
+  }
   std::string name(std::int64_t index) const override {
     return paths_.at(static_cast<std::size_t>(index)).native();
   }
@@ -139,7 +145,10 @@ bool has_image_extension(const fs::path& path) {
   std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+  static constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".webp",
+                                                     ".tif", ".tiff", ".gif", ".bmp",
+                                                     ".pbm", ".pgm",  ".ppm", ".pnm"};
+  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
 }
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels) {
@@ -152,7 +161,9 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels) {
          error.code().message());
   }
   if (images.empty())
-    fail(ErrorKind::Data, "[open data set] folder '{}' holds no .jpg, .jpeg or .png file",
+    fail(ErrorKind::Data,
+         "[open data set] folder '{}' holds no image: no .jpg, .png, .webp, .tif, .gif, .bmp or "
+         ".ppm file",
          printable(folder));
   std::sort(images.begin(), images.end(),
             [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
@@ -175,7 +186,8 @@ std::unique_ptr<Dataset> open_list(const fs::path& list, int channels) {
     const auto [path, label] = parse_line(line);
     if (!has_image_extension(path))
       fail(ErrorKind::Data,
-           "[open data set] {}:{}: '{}' is no .jpg, .jpeg or .png file; one path per line, "
+           "[open data set] {}:{}: '{}' is no image file (.jpg, .png, .webp, .tif, .gif, .bmp, "
+           ".ppm); one path per line, "
            "without a heading",
            printable(list), number, printable(std::string_view(path)));
     if (!labels.empty() && label.empty() != labels.front().empty())

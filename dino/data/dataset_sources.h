@@ -19,7 +19,8 @@ std::unique_ptr<Dataset> open_list(const std::filesystem::path& list, int channe
 std::unique_ptr<Dataset> open_idx(const std::filesystem::path& images, int channels,
                                   const std::filesystem::path& labels);
 
-/** True for the file names a folder or list may contribute: .jpg .jpeg .png in any case. */
+/** True for the file names a folder or list may contribute, in any case: .jpg .jpeg .png .webp .tif
+ * .tiff .gif .bmp .pbm .pgm .ppm .pnm. */
 bool has_image_extension(const std::filesystem::path& path);
 
 }  // namespace dino::data

@@ -15,6 +15,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/data/batch_maker.h"
 
 namespace dino::data {
 namespace {
@@ -29,11 +30,6 @@ constexpr std::int64_t kListedBad = 100;  ///< bad images named in the statistic
 constexpr std::int64_t kLoggedBad = 10;   ///< of these, logged one by one
 constexpr std::int64_t kFewestBad = 16;   ///< a share of fewer bad images than this means nothing
 
-std::size_t area(int channels, int size) {
-  return static_cast<std::size_t>(channels) * static_cast<std::size_t>(size) *
-         static_cast<std::size_t>(size);
-}
-
 }  // namespace
 
 class Loader::Impl {
@@ -41,13 +37,16 @@ class Loader::Impl {
   Impl(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,
        LogSink sink)
       : dataset_(dataset),
-        crops_(crops),
         options_(options),
         log_(std::move(sink)),
-        normalize_(crops),
+        maker_(crops, {.batch_size = options.batch_size,
+                       .channels = options.channels,
+                       .seed = options.seed,
+                       .patch_size = options.patch_size,
+                       .masks = options.masks,
+                       .mixes = options.mixes}),
         sampler_(dataset.size(), options.batch_size, options.seed),
         next_iteration_(options.first_iteration) {
-    validate(crops, options.channels);
     if (options.workers < 1) return;
     for (int i = 0; i < std::max(1, options.batches_ahead); ++i) window_.push_back(scheduled());
     for (int i = 0; i < options.workers; ++i)
@@ -96,26 +95,9 @@ class Loader::Impl {
         spare_.pop_back();
       }
     }
-    shape(slot->batch);
-    slot->batch.iteration = next_iteration_;
+    maker_.begin(slot->batch, next_iteration_);
     slot->scheduled = sampler_.batch(next_iteration_++);
     return slot;
-  }
-
-  /** Gives a new or recycled batch the sizes of this run; keeps buffers that fit. */
-  void shape(CropBatch& batch) const {
-    batch.batch_size = options_.batch_size;
-    batch.channels = options_.channels;
-    batch.global_size = crops_.global_size;
-    batch.local_size = crops_.local_size;
-    batch.local_count = crops_.local_count;
-    const auto images = static_cast<std::size_t>(options_.batch_size);
-    const std::size_t globals = 2 * images * area(options_.channels, crops_.global_size);
-    const std::size_t locals = static_cast<std::size_t>(crops_.local_count) * images *
-                               area(options_.channels, crops_.local_size);
-    if (batch.globals.size() != globals) batch.globals = AlignedBuffer(globals);
-    if (batch.locals.size() != locals) batch.locals = AlignedBuffer(locals);
-    batch.indices.assign(images, -1);
   }
 
   CropBatch wait_for_first() {
@@ -189,26 +171,13 @@ class Loader::Impl {
     if (source.empty()) return;  // stopped
     const auto epoch =
         static_cast<std::uint64_t>(batch.iteration / sampler_.iterations_per_epoch());
-    for (int view = 0; view < 2 + batch.local_count; ++view) {
-      const Rng rng(options_.seed, epoch, static_cast<std::uint64_t>(index),
-                    static_cast<std::uint64_t>(view));
-      write_crop(source, draw_crop(source.width, source.height, view, crops_, rng), normalize_,
-                 row(batch, view, position), workspace);
-    }
+    maker_.write(source, {options_.seed, epoch, static_cast<std::uint64_t>(index)}, position, batch,
+                 workspace);
     workspace.seconds = nullptr;
     const std::lock_guard lock(mutex_);
     ++stats_.images;
     stats_.busy_seconds += seconds_since(start);
     stats_.stages += seconds;
-  }
-
-  static float* row(CropBatch& batch, int view, int position) {
-    const bool global = view < 2;
-    const int crop = global ? view : view - 2;
-    const auto row = static_cast<std::size_t>(crop) * static_cast<std::size_t>(batch.batch_size) +
-                     static_cast<std::size_t>(position);  // crop-major
-    return global ? batch.globals.data() + row * area(batch.channels, batch.global_size)
-                  : batch.locals.data() + row * area(batch.channels, batch.local_size);
   }
 
   /** Loads image `index` or, if it is bad, the nearest later one that is not (going round at the
@@ -280,10 +249,9 @@ class Loader::Impl {
   }
 
   const Dataset& dataset_;
-  const MultiCropOptions crops_;
   const LoaderOptions options_;
   const LogSink log_;
-  const Normalizer normalize_;
+  const BatchMaker maker_;
   EpochSampler sampler_;         // consumer only
   std::int64_t next_iteration_;  // consumer only
   CropWorkspace here_;           // of the consumer, where there are no workers

@@ -9,8 +9,10 @@
 
 #include "dino/base/log.h"
 #include "dino/data/batch.h"
+#include "dino/data/crop_mix.h"
 #include "dino/data/crop_workspace.h"
 #include "dino/data/dataset.h"
+#include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
 #include "dino/data/sampler.h"
 
@@ -25,6 +27,9 @@ struct LoaderOptions {
   double max_bad_share = 0.05;  ///< stop with Error{Data} once more than this share of tried images
                                 ///< (and at least 16) is bad
   std::int64_t first_iteration = 0;
+  int patch_size = 16;     ///< px of a mask's cell
+  MaskOptions masks = {};  ///< which patches the student does not see; none by default
+  MixOptions mixes = {};   ///< sizes that change from batch to batch; none by default
 };
 
 struct LoaderStats {

@@ -1,6 +1,7 @@
 // DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py
-// DataAugmentationDINO): one image in, two global and L local crops out, each with its own geometry
-// and colours. Pixels stay 8-bit until normalisation, as in the reference.
+// DataAugmentationDINO) and what DINOv2 and DINOv3 made of it: one image in, two global and L local
+// crops out, each with its own geometry and colours. Pixels stay 8-bit until normalisation, as in
+// the references. views.h makes all crops of an image.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -28,9 +29,16 @@ struct MultiCropOptions {
   double saturation = 0.2;                          ///< likewise; no effect on grey images
   double hue = 0.1;        ///< shift in [-h, h] turns; no effect on grey images
   double grayscale = 0.2;  ///< probability; no effect on grey images
-  std::array<double, 3> blur = {1.0, 0.1, 0.5};      ///< probability per view kind
-  std::array<double, 2> blur_radius = {0.1, 2.0};    ///< px, Gaussian standard deviation
+  std::array<double, 3> blur = {1.0, 0.1, 0.5};    ///< probability per view kind
+  std::array<double, 2> blur_radius = {0.1, 2.0};  ///< px, Gaussian standard deviation
+  int blur_kernel = 0;  ///< taps of a true Gaussian (v2, v3: 9); 0 = Pillow's approximation (v1)
   std::array<double, 3> solarize = {0.0, 0.2, 0.0};  ///< probability per view kind
+  bool shared_jitter = false;  ///< jitter and grey once, on the whole image, alike in all its crops
+  int local_window_step = 0;  ///< px; local crops are windows of the global crops, half of each, at
+                              ///< multiples of this (the patch); 0 = cut from the image
+  bool clean_teacher = false;   ///< the teacher sees the global crops without changes of colour
+  int gram_size = 0;            ///< px, the same regions for Gram's teacher; 0 = none
+  bool gram_distorted = false;  ///< Gram's crops have the colours of the global ones
   int pad = 0;  ///< px of zeros added around the image before cropping (small centred images)
   std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of pixels in [0, 1]
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
@@ -54,26 +62,34 @@ class Normalizer {
   void operator()(const image::Image& source, std::uint16_t* out, bool mirrored = false) const;
   /** The bytes themselves, not normalised. */
   void operator()(const image::Image& source, std::uint8_t* out, bool mirrored = false) const;
+  /** As the first, after an antialiased bicubic resize in floats to size x size px. */
+  void resized(const image::Image& source, int size, float* out) const;
   /** What the 256 values of a channel become. */
   const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
 
  private:
   image::Normalization of(const image::Image& source, bool mirrored) const;
 
+  std::vector<double> mean_, std_;              // [C]
   std::vector<float> scale_, offset_;           // [C]
   std::vector<std::array<float, 256>> tables_;  // [C]
 };
 
 /** Everything drawn for one view; tests and the crop contact sheet show it. */
 struct CropRecord {
-  int size = 0;  ///< px, side of the finished view
+  int size = 0;          ///< px, side of the finished view
+  int base_size = 0;     ///< px, side the box is resized to first; 0 = painted_size
+  int painted_size = 0;  ///< px, side at which colours are changed; 0 = size
   int left = 0, top = 0, width = 0,
       height = 0;  ///< px in the source image; with `pad`, may reach outside it
   bool flipped = false, jittered = false, grayscaled = false, blurred = false, solarized = false;
   std::array<int, 4> order = {0, 1, 2,
                               3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
   double brightness = 1, contrast = 1, saturation = 1, hue = 0;
-  double blur_radius = 0;  ///< px
+  double blur_radius = 0;               ///< px
+  int blur_kernel = 0;                  ///< taps; 0 = Pillow's approximation
+  bool window = false;                  ///< the view is a piece of the painted crop, at
+  int window_left = 0, window_top = 0;  ///< px in it
 };
 
 /** Draws one view of a width x height px image. view: 0, 1 the global crops; 2 ... 1+local_count
@@ -81,13 +97,30 @@ struct CropRecord {
  * Thread-safe. */
 CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& options, Rng rng);
 
+/** Draws a local view that is a window of the global crop `parent`. */
+CropRecord draw_window(const CropRecord& parent, const MultiCropOptions& options, Rng rng);
+
+/** Draws jitter and grey for a whole image (shared_jitter). */
+CropRecord draw_shared_colors(const MultiCropOptions& options, Rng rng);
+
 /** Makes the view that `record` describes, 8-bit pixels before normalisation. Thread-safe. */
 image::Image apply_crop(const image::Image& source, const CropRecord& record);
 
-/** Writes that view, normalised, to `out` [C, size, size]; allocates nothing once the workspace is
- * large enough. */
-void write_crop(const image::Image& source, const CropRecord& record, const Normalizer& normalizer,
-                float* out, CropWorkspace& workspace);
+/** The steps of apply_crop, for views that have some in common. Geometry: cut, resized to
+ * base_size, mirrored. */
+image::Image crop_base(const image::Image& source, const CropRecord& record);
+/** Colours at painted_size, then the window if there is one; what remains is the resize to `size`.
+ */
+image::Image paint_crop(image::Image base, const CropRecord& record);
+/** Jitter, grey, blur and solarise alone, in place. */
+void change_colors(image::Image& image, const CropRecord& record);
+
+/** The same in memory that is kept. The base is not mirrored yet: no step but a window tells left
+ * from right, so whoever reads the view may do it in passing. */
+void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
+                     CropWorkspace& workspace);
+void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace);
+void change_colors(image::Image& image, const CropRecord& record, CropWorkspace& workspace);
 
 /** draw_crop, then apply_crop. */
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,

@@ -21,7 +21,13 @@ void visit_fields(Options& o, Field&& field) {
   field("grayscale", o.grayscale, probability());
   field("blur", o.blur, probability());
   field("blur_radius", o.blur_radius, between(0, 100));
+  field("blur_kernel", o.blur_kernel, between(0, 99));
   field("solarize", o.solarize, probability());
+  field("shared_jitter", o.shared_jitter, Anything{});
+  field("local_window_step", o.local_window_step, between(0, 4096));
+  field("clean_teacher", o.clean_teacher, Anything{});
+  field("gram_size", o.gram_size, between(0, 4096));
+  field("gram_distorted", o.gram_distorted, Anything{});
   field("pad", o.pad, between(0, 4096));
   field("mean", o.mean, between(0, 1));
   field("std", o.std, above(0, 10));

@@ -15,7 +15,7 @@ namespace dino::embed {
 
 struct ExtractorOptions {
   model::Precision precision = model::Precision::Fp32;
-  weights::ReadOptions read = {};  ///< which network of a checkpoint, which architecture
+  weights::ReadOptions read = {};  ///< what the file does not tell
 };
 
 /** Thread-safe, but for the constructor. Torch's threads (at::set_num_threads) do the work of each

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -52,13 +53,19 @@ class TorchFile {
   bool legacy_ = false;
 };
 
+/** One entry of a checkpoint: {key: OrderedDict of the tensors, in the order given}. */
+struct TorchEntry {
+  std::string key;
+  std::vector<TensorRecord> tensors;
+};
+
 /** Writes a state dict that torch.load(path, weights_only=True) reads: an OrderedDict of the
- * tensors in the order given, or with `wrapper` {wrapper: that OrderedDict}. Atomic, as
- * write_safetensors; every tensor starts at a multiple of 64 bytes; records that borrow the very
- * same bytes share a storage. Throws Error{Io}; Error{Usage} if names repeat or are not UTF-8,
- * bytes do not fit shape and dtype, or torch.save has no storage for the dtype (U64, U32, U16, F8).
- */
-void write_torch_zip(const std::filesystem::path& path, std::span<const TensorRecord> tensors,
-                     std::string_view wrapper = {});
+ * tensors in the order given. Atomic, as write_safetensors; every tensor starts at a multiple of 64
+ * bytes; records that borrow the very same bytes share a storage. Throws Error{Io}; Error{Usage} if
+ * names repeat or are not UTF-8, bytes do not fit shape and dtype, or torch.save has no storage for
+ * the dtype (U64, U32, U16, F8). */
+void write_torch_zip(const std::filesystem::path& path, std::span<const TensorRecord> tensors);
+/** The same for a checkpoint: a dictionary of the entries, {"teacher": {...}, "student": {...}}. */
+void write_torch_zip(const std::filesystem::path& path, std::span<const TorchEntry> entries);
 
 }  // namespace dino::format

@@ -16,6 +16,14 @@ namespace {
 
 constexpr std::string_view kFolder = "archive";
 
+std::vector<std::int64_t> row_major_strides(std::span<const std::int64_t> shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) {
+    strides[i - 1] = strides[i] * std::max<std::int64_t>(shape[i], 1);
+  }
+  return strides;
+}
+
 /** Emits the few instructions a state dict needs. */
 class PickleWriter {
  public:
@@ -48,6 +56,24 @@ class PickleWriter {
 
   PickleWriter& ordered_dict() { return global("collections", "OrderedDict").op(")R"); }
 
+  /** `key`: of its storage. */
+  PickleWriter& tensor(const TensorRecord& record, std::size_t key) {
+    const auto elements = static_cast<std::int64_t>(record.bytes.size() / item_bytes(record.dtype));
+    global("torch._utils", "_rebuild_tensor_v2").op("((").text("storage");
+    global("torch", *storage_class_name(record.dtype));
+    text(fmt::format("{}", key)).text("cpu").integer(elements).op("tQ");
+    integer(0).integers(record.shape).integers(row_major_strides(record.shape));
+    return op("\x89").ordered_dict().op("tR");  // needs no gradient, has no hooks
+  }
+
+  PickleWriter& state_dict(std::span<const TensorRecord> tensors,
+                           std::span<const std::size_t> keys) {
+    ordered_dict().op("(");
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+      text(tensors[i].name).tensor(tensors[i], keys[i]);
+    return op("u");
+  }
+
   const std::string& bytes() const { return bytes_; }
 
  private:
@@ -58,14 +84,6 @@ class PickleWriter {
 
   std::string bytes_;
 };
-
-std::vector<std::int64_t> row_major_strides(std::span<const std::int64_t> shape) {
-  std::vector<std::int64_t> strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;) {
-    strides[i - 1] = strides[i] * std::max<std::int64_t>(shape[i], 1);
-  }
-  return strides;
-}
 
 void check_writable(const TensorRecord& record) {
   const std::string shown = printable(record.name);
@@ -84,64 +102,54 @@ void check_writable(const TensorRecord& record) {
   }
 }
 
-/** Numbers the distinct storages; each record's number goes into `keys`. */
-std::vector<std::span<const std::byte>> distinct_storages(std::span<const TensorRecord> tensors,
-                                                          std::vector<std::size_t>& keys) {
-  std::vector<std::span<const std::byte>> storages;
-  std::map<std::tuple<const std::byte*, std::size_t, DType>, std::size_t> known;
-  for (const TensorRecord& record : tensors) {
+/** Distinct storages, numbered as they come; tensors of the very same bytes share one. */
+class Storages {
+ public:
+  std::size_t key(const TensorRecord& record) {
     const auto id = std::tuple(record.bytes.data(), record.bytes.size(), record.dtype);
-    const auto found = record.bytes.empty() ? known.end() : known.find(id);
-    if (found == known.end()) {
-      known[id] = storages.size();
-      keys.push_back(storages.size());
-      storages.push_back(record.bytes);
-    } else {
-      keys.push_back(found->second);
-    }
+    const auto found = record.bytes.empty() ? known_.end() : known_.find(id);
+    if (found != known_.end()) return found->second;
+    known_[id] = all_.size();
+    all_.push_back(record.bytes);
+    return all_.size() - 1;
   }
-  return storages;
-}
-
-std::string make_pickle(std::span<const TensorRecord> tensors, std::span<const std::size_t> keys,
-                        std::string_view wrapper) {
-  PickleWriter out;
-  out.op("\x80\x02");
-  if (!wrapper.empty()) out.op("}").text(wrapper);
-  out.ordered_dict().op("(");
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const TensorRecord& record = tensors[i];
-    const auto elements = static_cast<std::int64_t>(record.bytes.size() / item_bytes(record.dtype));
-    out.text(record.name).global("torch._utils", "_rebuild_tensor_v2").op("((");
-    out.text("storage").global("torch", *storage_class_name(record.dtype));
-    out.text(fmt::format("{}", keys[i])).text("cpu").integer(elements).op("tQ");
-    out.integer(0).integers(record.shape).integers(row_major_strides(record.shape));
-    out.op("\x89").ordered_dict().op("tR");  // needs no gradient, has no hooks
+  std::vector<std::size_t> keys(std::span<const TensorRecord> tensors) {
+    std::vector<std::size_t> numbers;
+    for (const TensorRecord& record : tensors) numbers.push_back(key(record));
+    return numbers;
   }
-  out.op("u");
-  if (!wrapper.empty()) out.op("s");
-  return out.op(".").bytes();
-}
+  const std::vector<std::span<const std::byte>>& all() const { return all_; }
 
-}  // namespace
+ private:
+  std::vector<std::span<const std::byte>> all_;
+  std::map<std::tuple<const std::byte*, std::size_t, DType>, std::size_t> known_;
+};
 
-void write_torch_zip(const std::filesystem::path& path, std::span<const TensorRecord> tensors,
-                     std::string_view wrapper) {
+void check_names(std::span<const TensorRecord> tensors) {
   std::set<std::string_view> names;
   for (const TensorRecord& record : tensors) {
     check_writable(record);
-    if (!names.insert(record.name).second) {
+    if (!names.insert(record.name).second)
       fail(ErrorKind::Usage, "[write torch file] two tensors are named '{}'",
            printable(record.name));
-    }
   }
-  if (!is_utf8(wrapper)) {
-    fail(ErrorKind::Usage, "[write torch file] '{}' cannot be a key: not UTF-8",
-         printable(wrapper));
+}
+
+void check_keys(std::span<const TorchEntry> entries) {
+  std::set<std::string_view> keys;
+  for (const TorchEntry& entry : entries) {
+    if (!is_utf8(entry.key))
+      fail(ErrorKind::Usage, "[write torch file] '{}' cannot be a key: not UTF-8",
+           printable(entry.key));
+    if (!keys.insert(entry.key).second)
+      fail(ErrorKind::Usage, "[write torch file] two entries are called '{}'",
+           printable(entry.key));
+    check_names(entry.tensors);
   }
-  std::vector<std::size_t> keys;
-  const auto storages = distinct_storages(tensors, keys);
-  const std::string pickle = make_pickle(tensors, keys, wrapper);
+}
+
+void write_archive(const std::filesystem::path& path, const std::string& pickle,
+                   const Storages& storages) {
   write_file_atomically(path, [&](const auto& sink) {
     ZipWriter zip(sink);
     const auto add = [&](std::string_view name, std::span<const std::byte> bytes) {
@@ -149,10 +157,31 @@ void write_torch_zip(const std::filesystem::path& path, std::span<const TensorRe
     };
     add("data.pkl", std::as_bytes(std::span(pickle)));
     add("byteorder", std::as_bytes(std::span(std::string_view("little"))));
-    for (std::size_t i = 0; i < storages.size(); ++i) add(fmt::format("data/{}", i), storages[i]);
+    for (std::size_t i = 0; i < storages.all().size(); ++i)
+      add(fmt::format("data/{}", i), storages.all()[i]);
     add("version", std::as_bytes(std::span(std::string_view("3\n"))));
     zip.finish();
   });
+}
+
+}  // namespace
+
+void write_torch_zip(const std::filesystem::path& path, std::span<const TensorRecord> tensors) {
+  check_names(tensors);
+  Storages storages;
+  PickleWriter out;
+  out.op("\x80\x02").state_dict(tensors, storages.keys(tensors)).op(".");
+  write_archive(path, out.bytes(), storages);
+}
+
+void write_torch_zip(const std::filesystem::path& path, std::span<const TorchEntry> entries) {
+  check_keys(entries);
+  Storages storages;
+  PickleWriter out;
+  out.op("\x80\x02}");
+  for (const TorchEntry& entry : entries)
+    out.text(entry.key).state_dict(entry.tensors, storages.keys(entry.tensors)).op("s");
+  write_archive(path, out.op(".").bytes(), storages);
 }
 
 }  // namespace dino::format

@@ -1,28 +1,12 @@
-// Gaussian blur as three box blurs along x and three along y (extended box blur, Gwosdek et al.
-// 2011).
+// Gaussian blur as three box blurs along x and three along y: which boxes. The kernels do it.
 #include "dino/image/blur.h"
 
-#include <cmath>
-
-#include "dino/base/error.h"
+#include "dino/image/box_blur.h"
+#include "dino/image/color.h"
 #include "dino/image/kernels.h"
 
 namespace dino::image {
 namespace {
-
-constexpr int kPasses = 3;             // of the kernels
-constexpr double kMaxRadius = 10'000;  // px; keeps the loops over the border short
-
-/** The box radius whose kPasses-fold blur has standard deviation `sigma`; single precision, as
- * Pillow computes it. */
-float box_radius(float sigma) {
-  const float variance = sigma * sigma / kPasses;
-  const auto length = static_cast<float>(std::sqrt(12.0 * variance + 1.0));
-  const auto whole = static_cast<float>(std::floor((length - 1.0) / 2.0));
-  float fraction = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance);
-  fraction /= 6 * (variance - (whole + 1) * (whole + 1));
-  return whole + fraction;
-}
 
 BoxFilter make_box(float radius) {
   BoxFilter box;
@@ -40,8 +24,8 @@ void gaussian_blur(Image& image, double radius) {
 }
 
 void gaussian_blur(Image& image, double radius, Workspace& workspace) {
-  if (!(radius >= 0) || radius > kMaxRadius)
-    fail(ErrorKind::Usage, "[blur] radius must lie between 0 and {} px: {}", kMaxRadius, radius);
+  check_blur_radius(radius);
+  check_grey_or_rgb(image, "blur");
   if (radius == 0 || image.empty()) return;
   workspace.kernels->box_blur(image, make_box(box_radius(static_cast<float>(radius))), workspace);
 }

@@ -1,4 +1,6 @@
 // Three box blurs along each axis for any processor.
+#include "dino/image/box_blur.h"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -9,18 +11,16 @@
 namespace dino::image {
 namespace {
 
-constexpr int kPasses = 3;
-
 simd::Uints8 load(const std::uint8_t* from) {
   return reinterpret_cast<simd::Uints8>(simd::load_ints(from));
 }
 
-/** kPasses box blurs along the first axis of `lines` [size, 8 * kVectors]; `other` is room of the
+/** kBoxBlurs box blurs along the first axis of `lines` [size, 8 * kVectors]; `other` is room of the
  * same size. The result is in the returned one of the two. */
 template <int kVectors>
 std::uint8_t* blur_lines(std::uint8_t* lines, std::uint8_t* other, int size, const BoxFilter& box) {
   constexpr std::ptrdiff_t kLanes = 8 * kVectors;
-  for (int pass = 0; pass < kPasses; ++pass) {
+  for (int pass = 0; pass < kBoxBlurs; ++pass) {
     const auto row = [&](int i) { return lines + std::clamp(i, 0, size - 1) * kLanes; };
     simd::Uints8 sums[kVectors] = {};
     for (int i = -box.whole - 1; i < box.whole; ++i)

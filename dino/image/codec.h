@@ -2,23 +2,45 @@
 // decode.cpp.
 #pragma once
 #include <cstddef>
-#include <span>
+#include <string_view>
 
+#include "dino/image/byte_reader.h"
 #include "dino/image/decode.h"
+#include "dino/image/raster.h"
 
 namespace dino::image {
 
-using Bytes = std::span<const std::byte>;
+/** Headers. Sizes are those stored, before turning. */
+ImageInfo peek_jpeg(Bytes bytes, const DecodeOptions& options);
+ImageInfo peek_png(Bytes bytes, const DecodeOptions& options);
+ImageInfo peek_webp(Bytes bytes, const DecodeOptions& options);
+ImageInfo peek_tiff(Bytes bytes, const DecodeOptions& options);
+ImageInfo peek_gif(Bytes bytes, const DecodeOptions& options);
+ImageInfo peek_bmp(Bytes bytes, const DecodeOptions& options);
+ImageInfo peek_pnm(Bytes bytes, const DecodeOptions& options);
 
-ImageInfo peek_jpeg(Bytes bytes);
-ImageInfo peek_png(Bytes bytes);
+/** Samples as stored, not turned. */
+Raster read_png(Bytes bytes, const DecodeOptions& options);
+Raster read_webp(Bytes bytes, const DecodeOptions& options);
+Raster read_gif(Bytes bytes, const DecodeOptions& options);
+Raster read_bmp(Bytes bytes, const DecodeOptions& options);
+Raster read_pnm(Bytes bytes, const DecodeOptions& options);
+/** `part`: what to read; all if null. */
+Raster read_tiff(Bytes bytes, const DecodeOptions& options, const PixelBox* part = nullptr);
+/** The orientation tag of options.page. */
+int orientation_of_tiff(Bytes bytes, const DecodeOptions& options);
 
-Image decode_jpeg(Bytes bytes, int channels, const DecodeLimits& limits);
-Image decode_png(Bytes bytes, int channels, const DecodeLimits& limits);
+/** Straight into 8 bits and 1 or 3 channels. */
+Image decode_jpeg(Bytes bytes, int channels, const DecodeOptions& options,
+                  const PixelBox* part = nullptr);
+Image decode_png(Bytes bytes, int channels, const DecodeOptions& options);
 
-/** Throws Error{Format} unless the size is within limits and `bytes_needed` (the least a whole file
- * of this size takes) are there: called before anything is allocated for the pixels. */
+/** Throws Error{Format} unless the size is within options and `bytes_needed` (the least a whole
+ * file of this size takes) are there: called before anything is allocated for the pixels. */
 void check_size(std::int64_t width, std::int64_t height, std::size_t bytes_needed, Bytes bytes,
-                const DecodeLimits& limits);
+                const DecodeOptions& options);
+
+/** Throws Error{Format}: "[decode] damaged or truncated FORMAT: what". */
+[[noreturn]] void fail_damaged(std::string_view format, std::string_view what);
 
 }  // namespace dino::image

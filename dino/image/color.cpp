@@ -48,7 +48,20 @@ void reverse_rgb(const std::uint8_t* row, std::size_t width, std::uint8_t* out) 
 
 }  // namespace
 
-ColourChain::ColourChain(Image& image, const Kernels& kernels) : image_(image), kernels_(kernels) {}
+void check_grey_or_rgb(int channels, const char* operation) {
+  if (channels != 1 && channels != 3)
+    fail(ErrorKind::Usage,
+         "[{}] 8-bit images have 1 or 3 channels here, not {}; decode into planes", operation,
+         channels);
+}
+
+void check_grey_or_rgb(const Image& image, const char* operation) {
+  if (!image.empty()) check_grey_or_rgb(image.channels, operation);
+}
+
+ColourChain::ColourChain(Image& image, const Kernels& kernels) : image_(image), kernels_(kernels) {
+  check_grey_or_rgb(image, "colours");
+}
 
 void ColourChain::add(const ColourStep& step) {
   if (step.kind != ColourStep::Kind::Table && image_.channels != 3) return;
@@ -150,6 +163,7 @@ void solarize(Image& image, int threshold) {
 }
 
 void flip_horizontal(Image& image) {
+  check_grey_or_rgb(image, "flip");
   if (image.channels == 1) {
     for (int y = 0; y < image.height; ++y) std::reverse(image.row(y), image.row(y) + image.width);
     return;
@@ -162,6 +176,7 @@ void flip_horizontal(Image& image) {
 }
 
 Image grey_copy(const Image& image) {
+  check_grey_or_rgb(image, "grey");
   if (image.channels == 1) return image;
   Image grey(image.width, image.height, 1);
   const std::uint8_t* rgb = image.pixels.data();

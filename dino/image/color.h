@@ -53,12 +53,27 @@ class ColourChain {
   std::size_t count_ = 0;
 };
 
+/** Throws Error{Usage} on an image of other than 1 or 3 channels: `operation` computes with those.
+ */
+void check_grey_or_rgb(const Image& image, const char* operation);
+void check_grey_or_rgb(int channels, const char* operation);
+
 /** Mirrors left and right. */
 void flip_horizontal(Image& image);
 
 /** Rec. 601 luma of one colour as Pillow rounds it. */
 inline std::uint8_t luma(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
   return static_cast<std::uint8_t>((19595u * red + 38470u * green + 7471u * blue + 0x8000u) >> 16);
+}
+
+inline float luma(float red, float green, float blue) {
+  return 0.299F * red + 0.587F * green + 0.114F * blue;
+}
+
+/** One ink over black, both given as 255 - ink (as Adobe stores CMYK), rounded as Pillow does. */
+inline std::uint8_t ink_to_light(int inverted_ink, int inverted_black) {
+  const int product = (255 - inverted_ink) * inverted_black + 128;
+  return static_cast<std::uint8_t>(inverted_black - (((product >> 8) + product) >> 8));
 }
 
 /** The one-channel version of an image (a copy if it has one channel already). */

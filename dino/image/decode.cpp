@@ -1,63 +1,179 @@
 // Chooses the decoder and guards it: nothing is allocated for pixels that the file cannot hold.
 #include "dino/image/decode.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/image/codec.h"
+#include "dino/image/orientation.h"
 
 namespace dino::image {
 namespace {
 
 [[noreturn]] void fail_unknown(Bytes bytes) {
-  fail(ErrorKind::Format, "[decode] not a JPEG or PNG image: the bytes look like {}",
+  fail(ErrorKind::Format,
+       "[decode] not a JPEG, PNG, WebP, TIFF, GIF, BMP or PNM image: the bytes look like {}",
        describe(bytes));
+}
+
+ImageInfo peek_stored(Bytes bytes, const DecodeOptions& options) {
+  switch (kind_of(bytes)) {
+    case ImageKind::Jpeg:
+      return peek_jpeg(bytes, options);
+    case ImageKind::Png:
+      return peek_png(bytes, options);
+    case ImageKind::WebP:
+      return peek_webp(bytes, options);
+    case ImageKind::Tiff:
+      return peek_tiff(bytes, options);
+    case ImageKind::Gif:
+      return peek_gif(bytes, options);
+    case ImageKind::Bmp:
+      return peek_bmp(bytes, options);
+    case ImageKind::Pnm:
+      return peek_pnm(bytes, options);
+    case ImageKind::Unknown:
+      break;
+  }
+  fail_unknown(bytes);
+}
+
+Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
+  switch (kind) {
+    case ImageKind::Png:
+      return read_png(bytes, options);
+    case ImageKind::WebP:
+      return read_webp(bytes, options);
+    case ImageKind::Tiff:
+      return read_tiff(bytes, options);
+    case ImageKind::Gif:
+      return read_gif(bytes, options);
+    case ImageKind::Bmp:
+      return read_bmp(bytes, options);
+    case ImageKind::Pnm:
+      return read_pnm(bytes, options);
+    default:
+      fail_unknown(bytes);
+  }
+}
+
+int orientation(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
+  if (!options.upright) return 1;
+  return kind == ImageKind::Tiff ? orientation_of_tiff(bytes, options)
+                                 : orientation_of(bytes, kind);
+}
+
+void check_options(int channels, const DecodeOptions& options) {
+  if (channels < 0) fail(ErrorKind::Usage, "[decode] channels must not be negative: {}", channels);
+  const int shrink = options.jpeg_shrink;
+  if (shrink != 1 && shrink != 2 && shrink != 4 && shrink != 8)
+    fail(ErrorKind::Usage, "[decode] jpeg_shrink must be 1, 2, 4 or 8: {}", shrink);
+  if (options.page < 0)
+    fail(ErrorKind::Usage, "[decode] page must not be negative: {}", options.page);
+}
+
+/** JPEG holds only grey and colour: what decode_jpeg() is to make. */
+int jpeg_channels(Bytes bytes, int channels) {
+  if (channels == 1 || channels == 3) return channels;
+  const int held = peek_jpeg(bytes, {}).channels;
+  if (channels == 0) return held;
+  fail(ErrorKind::Format, "[decode] a JPEG image with {} channels cannot give {}; ask for 1 or 3",
+       held, channels);
+}
+
+Image decode_stored(Bytes bytes, ImageKind kind, int channels, const DecodeOptions& options) {
+  if (kind == ImageKind::Jpeg) return decode_jpeg(bytes, jpeg_channels(bytes, channels), options);
+  if (kind == ImageKind::Png && (channels == 1 || channels == 3) && !options.background)
+    return decode_png(bytes, channels, options);
+  return to_image(read(bytes, kind, options), channels, options.background);
+}
+
+Image cut(const Image& image, const PixelBox& box) {
+  Image out(box.width, box.height, image.channels);
+  for (int y = 0; y < box.height; ++y)
+    std::copy_n(image.row(box.top + y) + box.left * image.channels, out.row_bytes(), out.row(y));
+  return out;
+}
+
+/** Runs `decoder` on the bytes of a file; messages name the path. */
+template <typename Decoder>
+auto with_path(const std::filesystem::path& path, const Decoder& decoder) {
+  const std::vector<std::byte> bytes = read_file(path);
+  try {
+    return decoder(bytes);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{} ({})", error.what(), path.string()));
+  }
 }
 
 }  // namespace
 
 void check_size(std::int64_t width, std::int64_t height, std::size_t bytes_needed, Bytes bytes,
-                const DecodeLimits& limits) {
-  if (width < 1 || height < 1 || height > limits.max_pixels / width)
+                const DecodeOptions& options) {
+  if (width < 1 || height < 1 || height > options.max_pixels / width)
     fail(ErrorKind::Format, "[decode] image of {} x {} px is empty or above the limit of {} px",
-         width, height, limits.max_pixels);
+         width, height, options.max_pixels);
   if (bytes.size() < bytes_needed)
     fail(ErrorKind::Format, "[decode] truncated: {} bytes cannot hold {} x {} px", bytes.size(),
          width, height);
 }
 
-ImageInfo peek(Bytes bytes) {
-  switch (kind_of(bytes)) {
-    case ImageKind::Jpeg:
-      return peek_jpeg(bytes);
-    case ImageKind::Png:
-      return peek_png(bytes);
-    case ImageKind::Unknown:
-      break;
-  }
-  fail_unknown(bytes);
+void fail_damaged(std::string_view format, std::string_view what) {
+  fail(ErrorKind::Format, "[decode] damaged or truncated {}: {}", format, what);
 }
 
-Image decode(Bytes bytes, int channels, const DecodeLimits& limits) {
-  if (channels != 1 && channels != 3)
-    fail(ErrorKind::Usage, "[decode] channels must be 1 (grey) or 3 (RGB): {}", channels);
-  switch (kind_of(bytes)) {
-    case ImageKind::Jpeg:
-      return decode_jpeg(bytes, channels, limits);
-    case ImageKind::Png:
-      return decode_png(bytes, channels, limits);
-    case ImageKind::Unknown:
-      break;
-  }
-  fail_unknown(bytes);
+ImageInfo peek(Bytes bytes, const DecodeOptions& options) {
+  check_options(0, options);
+  ImageInfo info = peek_stored(bytes, options);
+  if (swaps_sides(orientation(bytes, info.kind, options))) std::swap(info.width, info.height);
+  return info;
 }
 
-Image decode_file(const std::filesystem::path& path, int channels, const DecodeLimits& limits) {
-  const std::vector<std::byte> bytes = read_file(path);
-  try {
-    return decode(bytes, channels, limits);
-  } catch (const Error& error) {
-    throw Error(error.kind(), fmt::format("{} ({})", error.what(), path.string()));
-  }
+Image decode(Bytes bytes, int channels, const DecodeOptions& options) {
+  check_options(channels, options);
+  const ImageKind kind = kind_of(bytes);
+  Image image = decode_stored(bytes, kind, channels, options);
+  return upright(std::move(image), orientation(bytes, kind, options));
+}
+
+Planes decode_wide(Bytes bytes, int channels, const DecodeOptions& options) {
+  check_options(channels, options);
+  const ImageKind kind = kind_of(bytes);
+  Planes planes = kind == ImageKind::Jpeg
+                      ? to_planes(decode_jpeg(bytes, jpeg_channels(bytes, channels), options))
+                      : to_planes(read(bytes, kind, options), channels, options.background);
+  return upright(std::move(planes), orientation(bytes, kind, options));
+}
+
+Image decode_region(Bytes bytes, const PixelBox& box, int channels, const DecodeOptions& options) {
+  check_options(channels, options);
+  const ImageInfo info = peek(bytes, options);
+  if (box.left < 0 || box.top < 0 || box.width < 1 || box.height < 1 ||
+      box.left > info.width - box.width || box.top > info.height - box.height)
+    fail(ErrorKind::Usage,
+         "[decode] region of {} x {} px at ({}, {}) outside an image of {} x {} px", box.width,
+         box.height, box.left, box.top, info.width, info.height);
+  if ((info.kind != ImageKind::Jpeg && info.kind != ImageKind::Tiff) || options.jpeg_shrink != 1)
+    return cut(decode(bytes, channels, options), box);
+  const int turned = orientation(bytes, info.kind, options);
+  const bool swap = swaps_sides(turned);
+  const PixelBox stored =
+      stored_box(box, swap ? info.height : info.width, swap ? info.width : info.height, turned);
+  return upright(info.kind == ImageKind::Jpeg
+                     ? decode_jpeg(bytes, jpeg_channels(bytes, channels), options, &stored)
+                     : to_image(read_tiff(bytes, options, &stored), channels, options.background),
+                 turned);
+}
+
+Image decode_file(const std::filesystem::path& path, int channels, const DecodeOptions& options) {
+  return with_path(path, [&](Bytes bytes) { return decode(bytes, channels, options); });
+}
+
+Planes decode_file_wide(const std::filesystem::path& path, int channels,
+                        const DecodeOptions& options) {
+  return with_path(path, [&](Bytes bytes) { return decode_wide(bytes, channels, options); });
 }
 
 }  // namespace dino::image

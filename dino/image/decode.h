@@ -1,39 +1,77 @@
 // Bytes of an image file -> pixels. The kind is told from the first bytes, never from the file's
 // name.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 
 #include "dino/image/image.h"
+#include "dino/image/planes.h"
 #include "dino/image/sniff.h"
 
 namespace dino::image {
 
-struct DecodeLimits {
+struct DecodeOptions {
   std::int64_t max_pixels = 178'956'970;  ///< width x height; Pillow's decompression-bomb limit
+  /// Turn as the EXIF (or TIFF) orientation says, as viewers do. The reference training code does
+  /// not: false gives its pixels
+  bool upright = true;
+  /// RGB put behind transparent pixels; without it alpha is dropped
+  std::optional<std::array<std::uint8_t, 3>> background = std::nullopt;
+  int page = 0;  ///< of a TIFF file, from 0; overviews are no pages
+  /// 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up), much faster but not
+  /// what resizing the whole image gives. Other formats ignore it
+  int jpeg_shrink = 1;
 };
 
 /** What a header says. */
 struct ImageInfo {
   ImageKind kind = ImageKind::Unknown;
-  int width = 0;     ///< px
-  int height = 0;    ///< px
-  int channels = 0;  ///< 1 if the file is grey (with or without alpha), 3 otherwise
+  int width = 0;           ///< px, as decode() with the same options gives it
+  int height = 0;          ///< px
+  int channels = 0;        ///< 1 grey, 3 colour, else bands; alpha is not counted
+  int bits = 8;            ///< per sample as stored: 1..16 integer, 32 and 64
+  bool is_float = false;   ///< samples are floating-point numbers
+  bool has_alpha = false;  ///< an alpha channel follows the others
+  int pages = 1;           ///< images in a TIFF file
+};
+
+/** A region in pixels of the decoded image. */
+struct PixelBox {
+  int left = 0, top = 0, width = 0, height = 0;  ///< px
 };
 
 /** Reads the header only. Throws Error{Format} as decode() does. Thread-safe. */
-ImageInfo peek(std::span<const std::byte> bytes);
+ImageInfo peek(std::span<const std::byte> bytes, const DecodeOptions& options = {});
 
-/** Decodes JPEG or PNG (8/16 bit, grey, palette, alpha) into `channels` channels (1 = grey by
- *  Rec. 601 luma, 3 = RGB; alpha is dropped, CMYK converted, 16-bit samples keep their high byte),
- *  equal to Pillow's convert("RGB") / convert("L") (but for 16-bit grey, which Pillow clips at
- * 255). Throws Error{Format} with the reason on bytes that are no such image, truncated or larger
- * than limits. Thread-safe. */
-Image decode(std::span<const std::byte> bytes, int channels, const DecodeLimits& limits = {});
+/** Decodes JPEG, PNG, WebP (first frame), TIFF (one page), GIF (first frame), BMP or PNM into 8
+ * bits and `channels` channels: 1 (grey by Rec. 601 luma), 3 (RGB), the number the file has (with
+ * or without its alpha) or 0 (that number without alpha). Alpha is dropped or laid over
+ * options.background, CMYK converted, 16-bit samples keep their high byte, floats in [0, 1] are
+ * scaled and clipped: equal to Pillow's convert("RGB") / convert("L") where Pillow reads the kind
+ * of file (but for 16-bit grey, which Pillow clips at 255). Throws Error{Format} with the reason on
+ * bytes that are no such image, truncated, larger than options allow, or whose bands are no
+ * colours; Error{Usage} on impossible options. Thread-safe. */
+Image decode(std::span<const std::byte> bytes, int channels, const DecodeOptions& options = {});
+
+/** The same without loss of range: 8-bit samples / 255, 16-bit ones / 65,535, floats as stored.
+ * Thread-safe. */
+Planes decode_wide(std::span<const std::byte> bytes, int channels,
+                   const DecodeOptions& options = {});
+
+/** Exactly the region `box` of decode()'s result. Of JPEG and TIFF files only what is needed is
+ * decoded, and options.max_pixels limits the box instead of the image. Throws as decode(), and
+ * Error{Usage} on a box outside the image. Thread-safe. */
+Image decode_region(std::span<const std::byte> bytes, const PixelBox& box, int channels,
+                    const DecodeOptions& options = {});
 
 /** Reads and decodes a file; messages name the path. Throws Error{Io} where it cannot be read,
  *  Error{Format} as above. */
-Image decode_file(const std::filesystem::path& path, int channels, const DecodeLimits& limits = {});
+Image decode_file(const std::filesystem::path& path, int channels,
+                  const DecodeOptions& options = {});
+Planes decode_file_wide(const std::filesystem::path& path, int channels,
+                        const DecodeOptions& options = {});
 
 }  // namespace dino::image

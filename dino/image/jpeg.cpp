@@ -1,6 +1,7 @@
 // JPEG through libjpeg(-turbo), with the settings and colour conversions of Pillow. libjpeg reports
 // errors by longjmp: setjmp stays in functions that own nothing, so that no destructor is ever
 // jumped over.
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
@@ -59,9 +60,17 @@ class Decoder {
 
   const jpeg_decompress_struct& header() const { return codec_; }
 
-  void read(J_COLOR_SPACE space, ConvertLine convert, Image& image) {
-    std::vector<std::uint8_t> line(static_cast<std::size_t>(image.width) * 4);
-    if (!read_lines(space, convert, line.data(), image)) raise();
+  /** Makes pixels 1 / `denominator` the size; output_width and output_height then say how many. */
+  void shrink(int denominator) {
+    codec_.scale_num = 1;
+    codec_.scale_denom = static_cast<unsigned>(denominator);
+    if (!size_output()) raise();
+  }
+
+  /** Fills `image` with the pixels of `box`, which lies inside the output. */
+  void read(J_COLOR_SPACE space, ConvertLine convert, const PixelBox& box, Image& image) {
+    std::vector<std::uint8_t> line(static_cast<std::size_t>(codec_.output_width) * 4);
+    if (!read_lines(space, convert, line.data(), box, image)) raise();
   }
 
  private:
@@ -73,7 +82,14 @@ class Decoder {
     return true;
   }
 
-  bool read_lines(J_COLOR_SPACE space, ConvertLine convert, std::uint8_t* line, Image& image) {
+  bool size_output() {
+    if (setjmp(trap_.back)) return false;
+    jpeg_calc_output_dimensions(&codec_);
+    return true;
+  }
+
+  bool read_lines(J_COLOR_SPACE space, ConvertLine convert, std::uint8_t* line, const PixelBox& box,
+                  Image& image) {
     if (setjmp(trap_.back)) return false;
     progress_.progress_monitor = [](j_common_ptr codec) {
       if (reinterpret_cast<j_decompress_ptr>(codec)->input_scan_number <= kMaxScans) return;
@@ -83,17 +99,39 @@ class Decoder {
     codec_.progress = &progress_;
     codec_.out_color_space = space;
     jpeg_start_decompress(&codec_);
+    const int left = box.left - skip_to(box);
+    const std::size_t offset =
+        static_cast<std::size_t>(left) * static_cast<std::size_t>(codec_.out_color_components);
+    const bool straight = !convert && codec_.output_width == static_cast<JDIMENSION>(image.width);
     for (int y = 0; y < image.height; ++y) {
-      std::uint8_t* target = convert ? line : image.row(y);
+      std::uint8_t* target = straight ? image.row(y) : line;
       jpeg_read_scanlines(&codec_, &target, 1);
-      if (convert) convert(line, image.width, image.row(y));
+      if (convert)
+        convert(line + offset, image.width, image.row(y));
+      else if (!straight)
+        std::memcpy(image.row(y), line + offset, image.row_bytes());
     }
     return true;
   }
 
-  [[noreturn]] void raise() const {
-    fail(ErrorKind::Format, "[decode] damaged or truncated JPEG: {}", trap_.message);
+  /** Goes to the first line of `box` and leaves out the blocks beside it; returns the first column
+   * that is still decoded. Smooth chroma upsampling looks at neighbours: the margin keeps them. */
+  int skip_to(const PixelBox& box) {
+    constexpr int kMargin = 2 * 16 * 2;  // px: two of the largest blocks, in both directions
+    const int width = static_cast<int>(codec_.output_width);
+    const int right = std::min(box.left + box.width + kMargin, width);
+    int first = std::max(box.left - kMargin, 0);
+    if (first > 0 || right < width) {
+      auto x = static_cast<JDIMENSION>(first);
+      auto columns = static_cast<JDIMENSION>(right - first);
+      jpeg_crop_scanline(&codec_, &x, &columns);
+      first = static_cast<int>(x);
+    }
+    if (box.top > 0) jpeg_skip_scanlines(&codec_, static_cast<JDIMENSION>(box.top));
+    return first;
   }
+
+  [[noreturn]] void raise() const { fail_damaged("JPEG", trap_.message); }
 
   /** A member of its own, so that it is freed where the constructor throws, too. */
   struct Codec : jpeg_decompress_struct {
@@ -117,13 +155,6 @@ void grey_to_rgb(const std::uint8_t* line, int width, std::uint8_t* row) {
   for (int x = 0; x < width; ++x, row += 3) row[0] = row[1] = row[2] = line[x];
 }
 
-/** One ink of an Adobe CMYK file (which stores 255 - ink) over its black, rounded as Pillow does.
- */
-std::uint8_t ink_to_light(int stored_ink, int stored_black) {
-  const int product = (255 - stored_ink) * stored_black + 128;
-  return static_cast<std::uint8_t>(stored_black - (((product >> 8) + product) >> 8));
-}
-
 void cmyk_to_rgb(const std::uint8_t* line, int width, std::uint8_t* row) {
   for (int x = 0; x < width; ++x, line += 4, row += 3)
     for (int c = 0; c < 3; ++c) row[c] = ink_to_light(line[c], line[3]);
@@ -139,14 +170,17 @@ void cmyk_to_grey(const std::uint8_t* line, int width, std::uint8_t* row) {
 
 }  // namespace
 
-ImageInfo peek_jpeg(Bytes bytes) {
-  const Decoder decoder(bytes);
+ImageInfo peek_jpeg(Bytes bytes, const DecodeOptions& options) {
+  Decoder decoder(bytes);
+  decoder.shrink(options.jpeg_shrink);
   const auto& header = decoder.header();
-  return {ImageKind::Jpeg, static_cast<int>(header.image_width),
-          static_cast<int>(header.image_height), header.num_components == 1 ? 1 : 3};
+  return {.kind = ImageKind::Jpeg,
+          .width = static_cast<int>(header.output_width),
+          .height = static_cast<int>(header.output_height),
+          .channels = header.num_components == 1 ? 1 : 3};
 }
 
-Image decode_jpeg(Bytes bytes, int channels, const DecodeLimits& limits) {
+Image decode_jpeg(Bytes bytes, int channels, const DecodeOptions& options, const PixelBox* part) {
   Decoder decoder(bytes);
   const auto& header = decoder.header();
   const auto width = static_cast<std::int64_t>(header.image_width);
@@ -154,18 +188,26 @@ Image decode_jpeg(Bytes bytes, int channels, const DecodeLimits& limits) {
   // A Huffman-coded block of 8 x 8 pixels takes one bit at least; arithmetic coding can take less.
   const std::size_t needed =
       header.arith_code ? 0 : static_cast<std::size_t>(width * height / (64 * 8));
-  check_size(width, height, needed, bytes, limits);
+  // A progressive file is held as a whole, whatever part of it is wanted.
+  if (part && !header.progressive_mode)
+    check_size(part->width, part->height, 0, bytes, options);
+  else
+    check_size(width, height, needed, bytes, options);
 
-  Image image(static_cast<int>(width), static_cast<int>(height), channels);
+  decoder.shrink(options.jpeg_shrink);
+  const PixelBox box = part ? *part
+                            : PixelBox{0, 0, static_cast<int>(header.output_width),
+                                       static_cast<int>(header.output_height)};
+  Image image(box.width, box.height, channels);
   switch (header.num_components) {
     case 1:
-      decoder.read(JCS_GRAYSCALE, channels == 1 ? nullptr : grey_to_rgb, image);
+      decoder.read(JCS_GRAYSCALE, channels == 1 ? nullptr : grey_to_rgb, box, image);
       break;
     case 3:
-      decoder.read(JCS_RGB, channels == 3 ? nullptr : rgb_to_grey, image);
+      decoder.read(JCS_RGB, channels == 3 ? nullptr : rgb_to_grey, box, image);
       break;
     case 4:
-      decoder.read(JCS_CMYK, channels == 3 ? cmyk_to_rgb : cmyk_to_grey, image);
+      decoder.read(JCS_CMYK, channels == 3 ? cmyk_to_rgb : cmyk_to_grey, box, image);
       break;
     default:
       fail(ErrorKind::Format, "[decode] JPEG with {} components is not supported (1, 3 and 4 are)",

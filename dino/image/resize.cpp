@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dino/base/error.h"
+#include "dino/image/color.h"
 #include "dino/image/kernels.h"
 #include "dino/image/taps.h"
 
@@ -24,18 +25,8 @@ void copy(const ImageView& source, int left, int top, Image& out) {
 
 void resize_nearest(const ImageView& source, const Box& box, Image& out) {
   // Positions are summed up, not multiplied out: that is how Pillow's rounding falls.
-  const auto positions = [](float from, float to, int out_size, int in_size) {
-    std::vector<int> at(static_cast<std::size_t>(out_size));
-    const double step = static_cast<double>(to - from) / out_size;
-    double position = from + step * 0.5;
-    for (int& p : at) {
-      p = std::min(static_cast<int>(position), in_size - 1);
-      position += step;
-    }
-    return at;
-  };
-  const std::vector<int> columns = positions(box.left, box.right, out.width, source.width);
-  const std::vector<int> rows = positions(box.top, box.bottom, out.height, source.height);
+  const std::vector<int> columns = nearest_positions(source.width, box.left, box.right, out.width);
+  const std::vector<int> rows = nearest_positions(source.height, box.top, box.bottom, out.height);
   std::uint8_t* to = out.pixels.data();
   for (const int y : rows)
     for (const int x : columns) {
@@ -44,24 +35,29 @@ void resize_nearest(const ImageView& source, const Box& box, Image& out) {
     }
 }
 
-void check(const ImageView& source, const Box& box, int width, int height) {
-  if (source.empty()) fail(ErrorKind::Usage, "[resize] the image is empty");
-  if (width < 1 || height < 1)
-    fail(ErrorKind::Usage, "[resize] target size must be at least 1 x 1 px: {} x {}", width,
-         height);
-  const bool inside = box.left >= 0 && box.top >= 0 && box.right > box.left &&
-                      box.bottom > box.top && box.right <= static_cast<float>(source.width) &&
-                      box.bottom <= static_cast<float>(source.height);
-  if (!inside)
-    fail(ErrorKind::Usage, "[resize] box must lie inside the {} x {} px image: ({}, {}, {}, {})",
-         source.width, source.height, box.left, box.top, box.right, box.bottom);
-}
-
 bool is_whole(float value) {
   return value == std::floor(value);
 }
 
 }  // namespace
+
+void check_resize(int source_width, int source_height, const Box& box, int width, int height) {
+  if (width < 1 || height < 1)
+    fail(ErrorKind::Usage, "[resize] target size must be at least 1 x 1 px: {} x {}", width,
+         height);
+  const bool inside = box.left >= 0 && box.top >= 0 && box.right > box.left &&
+                      box.bottom > box.top && box.right <= static_cast<float>(source_width) &&
+                      box.bottom <= static_cast<float>(source_height);
+  if (!inside)
+    fail(ErrorKind::Usage, "[resize] box must lie inside the {} x {} px image: ({}, {}, {}, {})",
+         source_width, source_height, box.left, box.top, box.right, box.bottom);
+}
+
+bool takes_rows_first(int source_width, int source_height, int width, int height) {
+  const auto lost_rows = static_cast<std::int64_t>(source_height) - height;
+  const auto lost_columns = static_cast<std::int64_t>(source_width) - width;
+  return lost_rows > 0 && lost_rows > 2 * lost_columns;
+}
 
 Image resize_crop(const Image& source, Box box, int width, int height, Filter filter) {
   Image out;
@@ -72,7 +68,9 @@ Image resize_crop(const Image& source, Box box, int width, int height, Filter fi
 
 void resize_into(const ImageView& source, Box box, int width, int height, Filter filter, Image& out,
                  Workspace& workspace) {
-  check(source, box, width, height);
+  if (source.empty()) fail(ErrorKind::Usage, "[resize] the image is empty");
+  check_grey_or_rgb(source.channels, "resize");
+  check_resize(source.width, source.height, box, width, height);
   out.reshape(width, height, source.channels);
   const auto target_width = static_cast<float>(width);
   const auto target_height = static_cast<float>(height);
@@ -85,12 +83,9 @@ void resize_into(const ImageView& source, Box box, int width, int height, Filter
 
   const bool scales_x = width != source.width || box.left != 0 || box.right != target_width;
   const bool scales_y = height != source.height || box.top != 0 || box.bottom != target_height;
-  // Pillow 13 takes y first when that shrinks the image much more; the order shows in the
-  // rounding.
-  const auto lost_rows = static_cast<std::int64_t>(source.height) - height;
-  const auto lost_columns = static_cast<std::int64_t>(source.width) - width;
-  Scaling scaling{
-      .source = source, .down_first = lost_rows > 0 && lost_rows > 2 * lost_columns, .out = &out};
+  Scaling scaling{.source = source,
+                  .down_first = takes_rows_first(source.width, source.height, width, height),
+                  .out = &out};
   if (scales_x) {
     fill_taps(workspace.across, source.width, box.left, box.right, width, filter, to_fixed_point);
     scaling.across = &workspace.across;

@@ -22,4 +22,11 @@ Image resize_crop(const Image& source, Box box, int width, int height,
 void resize_into(const ImageView& source, Box box, int width, int height, Filter filter, Image& out,
                  Workspace& workspace);
 
+/** What resize_crop() refuses, for other versions of it. */
+void check_resize(int source_width, int source_height, const Box& box, int width, int height);
+
+/** Whether rows are scaled before columns: Pillow 13 does so where that shrinks the image much
+ * more; the order shows in the rounding. */
+bool takes_rows_first(int source_width, int source_height, int width, int height);
+
 }  // namespace dino::image

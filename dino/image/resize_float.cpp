@@ -7,6 +7,7 @@
 #include <span>
 
 #include "dino/base/error.h"
+#include "dino/image/color.h"
 #include "dino/image/taps.h"
 
 namespace dino::image {
@@ -60,30 +61,19 @@ void scale_across(const std::vector<float>& turned, const FloatTaps& across, int
   }
 }
 
-Planes to_planes(const Image& image) {
-  const auto channels = static_cast<std::size_t>(image.channels);
-  const std::size_t plane = image.pixels.size() / channels;
-  Planes out{image.width, image.height, image.channels, std::vector<float>(image.pixels.size())};
-  for (std::size_t c = 0; c < channels; ++c)
-    for (std::size_t i = 0; i < plane; ++i)
-      out.values[c * plane + i] = static_cast<float>(image.pixels[i * channels + c]) * kUnit;
-  return out;
-}
-
 }  // namespace
 
 Planes resize_to_floats(const Image& source, int width, int height, Filter filter) {
   if (filter == Filter::Nearest || (width == source.width && height == source.height))
     return to_planes(resize(source, width, height, filter));
   if (source.empty()) fail(ErrorKind::Usage, "[resize] the image is empty");
+  check_grey_or_rgb(source, "resize");
   if (width < 1 || height < 1)
     fail(ErrorKind::Usage, "[resize] target size must be at least 1 x 1 px: {} x {}", width,
          height);
   const FloatTaps across = taps_for(source.width, width, filter);
   const FloatTaps down = taps_for(source.height, height, filter);
-  Planes out{width, height, source.channels, {}};
-  out.values.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
-                    static_cast<std::size_t>(source.channels));
+  Planes out(width, height, source.channels);
   std::vector<float> block(source.row_bytes() * kRows), turned(block.size());
   for (int y = 0; y < height; y += static_cast<int>(kRows)) {
     const std::size_t rows = std::min(kRows, static_cast<std::size_t>(height - y));

@@ -13,7 +13,7 @@ enum class Mark { None, Good, Bad };
 
 struct Tile {
   Image image;
-  std::string caption = {};  ///< one short line; UTF-8
+  std::string caption = {};  ///< a few words; UTF-8
   Mark mark = Mark::None;
 };
 
@@ -26,8 +26,9 @@ struct Sheet {
 };
 
 /** All tiles as one RGB picture: each enlarged by whole factors towards `tile_px` or the
- * largest tile, whichever is more, marked ones framed. Captions are left out. Throws Error{Usage}
- * on a sheet without tiles or columns. Thread-safe. */
+ * largest tile, whichever is more, marked ones framed, captions below them, column titles on top.
+ * The sheet's own title and caption are left to whoever shows the picture. Throws Error{Usage} on a
+ * sheet without tiles or columns. Thread-safe. */
 Image render(const Sheet& sheet, int tile_px = 112);
 
 }  // namespace dino::image

@@ -7,13 +7,16 @@
 
 namespace dino::image {
 
-enum class ImageKind { Unknown, Jpeg, Png };
+enum class ImageKind { Unknown, Jpeg, Png, WebP, Tiff, Gif, Bmp, Pnm };
 
-/** Jpeg or Png by their signatures, otherwise Unknown. */
+/** By the signature; Unknown for what decode() does not read. */
 ImageKind kind_of(std::span<const std::byte> bytes);
 
-/** A name for the bytes, for error messages: "a JPEG image", "a GIF image", "an HTML page", "text",
- * "unknown binary data". */
+/** "jpeg", "png", "webp", "tiff", "gif", "bmp", "pnm" or "unknown". */
+std::string_view name_of(ImageKind kind);
+
+/** A name for the bytes, for error messages: "a JPEG image", "an AVIF image", "an HTML page",
+ * "text", "unknown binary data". */
 std::string_view describe(std::span<const std::byte> bytes);
 
 }  // namespace dino::image

@@ -94,6 +94,19 @@ void fill(Taps<Weight>& taps, int in_size, float from, float to, int out_size, d
 
 }  // namespace taps_detail
 
+/** For each of `out_size` outputs over [from, to) the input that holds its centre, as Pillow's
+ * nearest filter finds it. */
+inline std::vector<int> nearest_positions(int in_size, float from, float to, int out_size) {
+  std::vector<int> at(static_cast<std::size_t>(out_size));
+  const double step = static_cast<double>(to - from) / out_size;
+  double position = from + step * 0.5;
+  for (int& p : at) {
+    p = std::min(static_cast<int>(position), in_size - 1);
+    position += step;
+  }
+  return at;
+}
+
 /** Taps that map [from, to) of `in_size` inputs to `out_size` outputs; `convert` turns a weight
  * into what the sum is made with. Not for Filter::Nearest, which weighs nothing. Keeps the memory
  * of `taps` where it suffices. */

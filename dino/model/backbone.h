@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "dino/arch/architecture.h"
-#include "dino/recipe/recipe.h"
+#include "dino/model/rope.h"
 
 namespace dino::model {
 
@@ -102,18 +102,17 @@ std::vector<int> last_blocks(int n, int depth);
 /** `block` with -1, -2, ... counted from the last of `depth`. Throws Error{Usage} outside. */
 int block_index(int block, int depth);
 
-/** Builds the architecture with the reference's initialisation. `drop_path` is the rate of the last
- * block (0 for a teacher and for use). Draws from `generator`; without one, matrices hold whatever
- * memory held. */
-std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture, double drop_path,
-                                        torch::Generator generator);
+/** What training asks of a ViT beyond its architecture; the other families ignore it. */
+struct TrainingOptions {
+  double drop_path = 0;       ///< stochastic depth of the last block, linear from 0
+  double layer_scale = 1e-5;  ///< initial gain of the branches, if they have one
+  RopeAugment rope_augment = {};
+  torch::Dtype rope_type = torch::kFloat32;  ///< of the rotation tables
+};
 
-/** The architecture a recipe's [backbone] asks for; `image_size` px is the global crop size (the
- * position table's grid). Throws Error{Config} on an unknown arch or sizes that do not fit. */
-arch::Architecture architecture_of(const recipe::Backbone& options, int channels, int image_size);
-/** The backbone of a recipe. */
-std::shared_ptr<Backbone> make_backbone(const recipe::Backbone& options, int channels,
-                                        int image_size, double drop_path,
-                                        torch::Generator generator);
+/** Builds the architecture with the reference's initialisation; `options` as they are ({}) for a
+ * teacher and for use. Draws from `generator`; without one, matrices hold whatever memory held. */
+std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture,
+                                        const TrainingOptions& options, torch::Generator generator);
 
 }  // namespace dino::model

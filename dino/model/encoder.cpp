@@ -30,13 +30,12 @@ torch::Tensor TokenLayout::cls_rows() const {
   return torch::cat(parts);
 }
 
-Block::Block(const arch::Vit& vit, torch::Generator generator) {
-  constexpr double kLayerScaleInit = 1e-5;
+Block::Block(const arch::Vit& vit, double layer_scale, torch::Generator generator) {
   const auto dim = vit.dim;
   const auto add_layer_scale = [&](const char* name) {
     if (!vit.layer_scale) return torch::Tensor();
     return register_module(name, std::make_shared<torch::nn::Module>())
-        ->register_parameter("gamma", torch::full({dim}, kLayerScaleInit));
+        ->register_parameter("gamma", torch::full({dim}, layer_scale));
   };
   norm1 = register_module("norm1", make_norm(dim));
   auto attn = register_module("attn", std::make_shared<torch::nn::Module>());

@@ -35,7 +35,8 @@ struct TokenLayout {
 /** Parameters of one block under the canonical names (norm1, attn.qkv, attn.proj, ls1.gamma, norm2,
  * mlp.fc1, mlp.fc2 or mlp.w12, mlp.w3, ls2.gamma). */
 struct Block : torch::nn::Module {
-  Block(const arch::Vit& vit, torch::Generator generator);
+  /** `layer_scale`: initial gain of the branches, where the architecture has gains. */
+  Block(const arch::Vit& vit, double layer_scale, torch::Generator generator);
   /** Of queries, keys and values, with the key third at zero if the architecture masks it. */
   torch::Tensor qkv_bias() const;
 

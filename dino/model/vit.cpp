@@ -35,7 +35,7 @@ torch::Tensor interpolate_positions(const torch::Tensor& pos, std::int64_t grid_
 }
 
 VisionTransformer::VisionTransformer(const arch::Architecture& architecture,
-                                     const VitOptions& options, torch::Generator generator)
+                                     const TrainingOptions& options, torch::Generator generator)
     : architecture_(architecture), options_(options), generator_(generator) {
   arch::validate(architecture_);
   const arch::Vit& v = vit();
@@ -68,8 +68,8 @@ VisionTransformer::VisionTransformer(const arch::Architecture& architecture,
 
   auto list = register_module("blocks", std::make_shared<torch::nn::Module>());
   for (std::int64_t i = 0; i < v.depth; ++i)
-    blocks_.push_back(
-        list->register_module(std::to_string(i), std::make_shared<Block>(v, generator_)));
+    blocks_.push_back(list->register_module(
+        std::to_string(i), std::make_shared<Block>(v, options.layer_scale, generator_)));
   norm_ = register_module("norm", make_norm(v.dim));
   if (v.untie_cls_and_patch_norms) cls_norm_ = register_module("cls_norm", make_norm(v.dim));
   if (v.local_cls_norm) local_cls_norm_ = register_module("local_cls_norm", make_norm(v.dim));

@@ -19,16 +19,10 @@
 
 namespace dino::model {
 
-struct VitOptions {
-  double drop_path = 0;  ///< stochastic depth of the last block, linear from 0
-  RopeAugment rope_augment = {};
-  torch::Dtype rope_type = torch::kFloat32;  ///< of the rotation tables
-};
-
 class VisionTransformer : public Backbone {
  public:
   /** `architecture` is of Family::Vit. */
-  VisionTransformer(const arch::Architecture& architecture, const VitOptions& options,
+  VisionTransformer(const arch::Architecture& architecture, const TrainingOptions& options,
                     torch::Generator generator);
 
   std::int64_t dim() const override { return vit().dim; }
@@ -81,7 +75,7 @@ class VisionTransformer : public Backbone {
   };
 
   arch::Architecture architecture_;
-  VitOptions options_;
+  TrainingOptions options_;
   torch::Generator generator_;
   Precision precision_ = Precision::Fp32;
   bool fused_ = true;

@@ -33,7 +33,7 @@ void save_backbone(const std::filesystem::path& path, const Backbone& backbone,
 }
 
 std::shared_ptr<Backbone> make_backbone(const weights::Weights& weights) {
-  auto backbone = make_backbone(weights.network.architecture, 0.0, {});
+  auto backbone = make_backbone(weights.network.architecture, {}, {});
   std::map<std::string, const format::TensorRecord*> by_name;
   for (const auto& record : weights.tensors) by_name.emplace(record.name, &record);
   const auto owners = std::make_shared<std::vector<std::shared_ptr<const void>>>(weights.owners);

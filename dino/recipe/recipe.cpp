@@ -87,6 +87,9 @@ std::string expected(const std::string&) {
 std::string expected(const std::vector<double>&) {
   return "a list of numbers";
 }
+std::string expected(const std::vector<int>&) {
+  return "a list of integers";
+}
 std::string expected(const std::vector<std::string>&) {
   return "a list of strings";
 }

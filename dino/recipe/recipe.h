@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "dino/arch/architecture.h"
+#include "dino/data/crop_mix.h"
+#include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
 
 namespace dino::recipe {
@@ -24,16 +27,21 @@ struct Data {
   bool operator==(const Data&) const = default;
 };
 
-/** [backbone] */
+/** [backbone] Numbers below that are 0 (registers: -1) mean the arch's own. */
 struct Backbone {
-  std::string arch =
-      "vit_small";  ///< vit_tiny, vit_small, vit_base, resnet50, or vit with dim/depth/heads given
-  int patch_size = 16;     ///< px
-  int dim = 0;             ///< D; 0 = the arch's
-  int depth = 0;           ///< blocks; 0 = the arch's
-  int heads = 0;           ///< 0 = the arch's
-  double mlp_ratio = 4.0;  ///< hidden width of the MLP over D
-  double drop_path = 0.1;  ///< student's stochastic depth of the last block; linear from 0
+  std::string arch = "vit_small";  ///< vit_tiny, vit_small, vit_base, vit_large, vit (dim, depth
+                                   ///< and heads given), or a published backbone: dino_vits8,
+                                   ///< dinov2_vitl14_reg, dinov3_vits16, dino_resnet50, ...
+  int patch_size = 0;              ///< px
+  int dim = 0;                     ///< D
+  int depth = 0;                   ///< blocks
+  int heads = 0;                   ///< h
+  double mlp_ratio = 0;            ///< hidden width of the MLP over D; SwiGLU has two thirds of it
+  int registers = -1;              ///< tokens between CLS and patches
+  double layer_scale = 1e-5;       ///< initial gain of the branches, where the arch has gains
+  double drop_path = 0.1;          ///< student's stochastic depth of the last block; linear from 0
+  double rope_shift = 0, rope_jitter = 0, rope_rescale = 0;  ///< augmentation of rotary positions,
+                                                             ///< student only; see RopeAugment
   bool operator==(const Backbone&) const = default;
 };
 
@@ -114,6 +122,8 @@ struct Recipe {
   std::vector<std::string> objectives = {"dino"};
   recipe::Data data;
   data::MultiCropOptions crops;
+  data::MixOptions mixes;
+  data::MaskOptions masks;
   recipe::Backbone backbone;
   recipe::Head head;
   recipe::Dino dino;
@@ -135,5 +145,9 @@ Recipe parse_recipe(std::string_view toml, std::string_view origin,
 std::string to_toml(const Recipe& recipe);
 /** Throws Error{Config} on a value out of range. Called by the loaders. */
 void validate(const Recipe& recipe);
+
+/** The network [backbone] asks for; a learned position table is made for the global crops. Throws
+ * Error{Config} naming the key, as validate() does. */
+arch::Architecture architecture_of(const Recipe& recipe);
 
 }  // namespace dino::recipe

@@ -44,28 +44,33 @@ void check_text(std::string_view section, const Options& options) {
   });
 }
 
-void check_multiple(std::string_view key, int value, int patch_size) {
+void check_multiple(std::string_view key, std::int64_t value, std::int64_t patch_size) {
   if (value % patch_size != 0)
-    fail(ErrorKind::Config,
-         "[recipe] {} = {} is not a multiple of backbone.patch_size = {}; change one of the two",
-         key, value, patch_size);
+    fail(
+        ErrorKind::Config,
+        "[recipe] {} = {} is not a multiple of the backbone's patch size {}; change one of the two",
+        key, value, patch_size);
 }
 
 void check_backbone(const Recipe& r) {
-  const Backbone& b = r.backbone;
-  if (b.arch == "resnet50") return;
-  check_multiple("crops.global_size", r.crops.global_size, b.patch_size);
-  if (r.crops.local_count > 0) check_multiple("crops.local_size", r.crops.local_size, b.patch_size);
-  check_multiple("knn.image_size", r.knn.image_size, b.patch_size);
-  if (b.arch == "vit" && (b.dim == 0 || b.depth == 0 || b.heads == 0))
-    fail(ErrorKind::Config,
-         "[recipe] backbone.arch = vit needs backbone.dim, backbone.depth and backbone.heads; they "
-         "are {}, {} "
-         "and {}",
-         b.dim, b.depth, b.heads);
-  if (b.dim > 0 && b.heads > 0 && b.dim % b.heads != 0)
-    fail(ErrorKind::Config, "[recipe] backbone.dim = {} is not a multiple of backbone.heads = {}",
-         b.dim, b.heads);
+  const arch::Architecture a = architecture_of(r);
+  arch::validate(a);
+  for (const auto& [key, factor] : {std::pair("rope_jitter", r.backbone.rope_jitter),
+                                    {"rope_rescale", r.backbone.rope_rescale}})
+    if (factor > 0 && factor < 1)
+      fail(ErrorKind::Config,
+           "[recipe] backbone.{} = {} is a largest factor: at least 1, or 0 for none", key, factor);
+  if (a.family != arch::Family::Vit && a.family != arch::Family::Xcit) return;  // any size will do
+  check_multiple("crops.global_size", r.crops.global_size, a.patch_size());
+  if (r.crops.local_count > 0)
+    check_multiple("crops.local_size", r.crops.local_size, a.patch_size());
+  check_multiple("crops.gram_size", r.crops.gram_size, a.patch_size());
+  check_multiple("crops.local_window_step", r.crops.local_window_step, a.patch_size());
+  for (const auto& [key, sizes] : {std::pair("mixes.global_size", &r.mixes.global_size),
+                                   {"mixes.local_size", &r.mixes.local_size},
+                                   {"mixes.gram_size", &r.mixes.gram_size}})
+    for (const int size : *sizes) check_multiple(key, size, a.patch_size());
+  check_multiple("knn.image_size", r.knn.image_size, a.patch_size());
 }
 
 void check_training(const Recipe& r) {
@@ -105,6 +110,8 @@ void validate(const Recipe& recipe) {
     check_text(section, options);
   });
   data::validate(recipe.crops, recipe.data.channels);
+  data::validate(recipe.mixes, recipe.crops);
+  data::validate(recipe.masks);
   check_backbone(recipe);
   check_training(recipe);
   check_knn(recipe);

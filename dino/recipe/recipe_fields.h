@@ -1,6 +1,8 @@
 // The sections and keys of a recipe and what each key may hold: the only list of them.
 #pragma once
 #include "dino/base/option_fields.h"
+#include "dino/data/crop_mix_fields.h"
+#include "dino/data/mask_fields.h"
 #include "dino/data/multi_crop_fields.h"
 #include "dino/recipe/recipe.h"
 
@@ -17,13 +19,18 @@ void visit_fields(Options& o, Field&& field) {
 
 template <OptionsOf<Backbone> Options, typename Field>
 void visit_fields(Options& o, Field&& field) {
-  field("arch", o.arch, OneOfWords{{"vit_tiny", "vit_small", "vit_base", "vit", "resnet50"}});
-  field("patch_size", o.patch_size, between(1, 256));
+  field("arch", o.arch, Anything{});  // architecture_of() knows the names
+  field("patch_size", o.patch_size, between(0, 256));
   field("dim", o.dim, between(0, 16384));
   field("depth", o.depth, between(0, 256));
   field("heads", o.heads, between(0, 256));
-  field("mlp_ratio", o.mlp_ratio, above(0, 64));
+  field("mlp_ratio", o.mlp_ratio, between(0, 64));
+  field("registers", o.registers, between(-1, 64));
+  field("layer_scale", o.layer_scale, above(0, 10));
   field("drop_path", o.drop_path, below(0, 1));
+  field("rope_shift", o.rope_shift, between(0, 10));
+  field("rope_jitter", o.rope_jitter, between(0, 100));
+  field("rope_rescale", o.rope_rescale, between(0, 100));
 }
 
 template <OptionsOf<Head> Options, typename Field>
@@ -104,6 +111,8 @@ template <OptionsOf<Recipe> Options, typename Section>
 void visit_sections(Options& o, Section&& section) {
   section("data", o.data);
   section("crops", o.crops);
+  section("mixes", o.mixes);
+  section("masks", o.masks);
   section("backbone", o.backbone);
   section("head", o.head);
   section("dino", o.dino);

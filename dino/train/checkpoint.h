@@ -20,6 +20,7 @@ struct CheckpointInfo {
   std::int64_t iteration = 0;  ///< steps done; the next step has this index
   std::int64_t iterations_per_epoch = 0;
   std::string recipe;                ///< resolved, TOML
+  std::string network;               ///< of the backbone, as arch::to_json(): for dino/weights
   std::string precision;             ///< "fp32" or "bf16"
   int threads = 0;                   ///< bitwise equal continuation needs the same number
   double best_knn = -1;              ///< best in-training k-NN figure in [0, 1]; below 0 = none yet
@@ -36,7 +37,7 @@ struct CheckpointInfo {
 };
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CheckpointInfo, iteration, iterations_per_epoch,
-                                                recipe, precision, threads, best_knn,
+                                                recipe, network, precision, threads, best_knn,
                                                 best_iteration, last_knn, knn_iteration,
                                                 train_seconds, total_seconds, images, bad_images,
                                                 skipped_steps, metrics_window)

@@ -27,9 +27,13 @@ Network make_network(const recipe::Recipe& recipe, model::Precision precision, b
                      torch::Generator generator) {
   Network network;
   network.module = std::make_shared<torch::nn::Module>();
-  network.backbone =
-      model::make_backbone(recipe.backbone, recipe.data.channels, recipe.crops.global_size,
-                           student ? recipe.backbone.drop_path : 0.0, generator);
+  const recipe::Backbone& b = recipe.backbone;
+  model::TrainingOptions options{.layer_scale = b.layer_scale};
+  if (student) {  // the teacher sees every block and every position as it is
+    options.drop_path = b.drop_path;
+    options.rope_augment = {b.rope_shift, b.rope_jitter, b.rope_rescale};
+  }
+  network.backbone = model::make_backbone(recipe::architecture_of(recipe), options, generator);
   network.backbone->set_precision(precision);
   network.module->register_module("backbone", network.backbone);
   auto head = std::make_shared<model::DinoHead>(network.backbone->dim(), recipe.head, generator);

@@ -73,7 +73,10 @@ data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t fi
           .seed = recipe.seed,
           .workers = recipe.data.workers,
           .max_bad_share = recipe.data.max_bad_share,
-          .first_iteration = first_iteration};
+          .first_iteration = first_iteration,
+          .patch_size = recipe.backbone.patch_size,
+          .masks = recipe.masks,
+          .mixes = recipe.mixes};
 }
 
 /** Where the run begins: at 0, or as the checkpoint says, once it is known to fit. */
@@ -146,6 +149,15 @@ nlohmann::json training_figures(const recipe::Recipe& recipe, const Trainer& tra
   return figures;
 }
 
+/** The backbone of a run, and how its images are prepared. */
+arch::Network network_of(const recipe::Recipe& recipe) {
+  return {.architecture = recipe::architecture_of(recipe),
+          .preprocess = {.image_size = recipe.crops.global_size,
+                         .channels = recipe.data.channels,
+                         .mean = recipe.crops.mean,
+                         .std = recipe.crops.std}};
+}
+
 }  // namespace
 
 TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
@@ -168,8 +180,10 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   data::Loader loader(data.dataset(), recipe.crops,
                       loader_options(recipe, checkpoint ? checkpoint->info.iteration : 0),
                       hooks.log);
-  const CheckpointInfo start = starting_point(checkpoint, recipe, precision_name(precision),
-                                              loader.iterations_per_epoch(), hooks.log);
+  CheckpointInfo start = starting_point(checkpoint, recipe, precision_name(precision),
+                                        loader.iterations_per_epoch(), hooks.log);
+  const arch::Network network = network_of(recipe);
+  start.network = arch::to_json(network);
   SslModel model(recipe, precision, start.iterations_per_epoch);
   if (checkpoint) {
     model.load_state(checkpoint->file.tensors());
@@ -182,13 +196,6 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   truncate_metrics(layout.metrics(), start.iteration);
   record_session(layout, request, start);
 
-  const arch::Network network = {
-      .architecture =
-          model::architecture_of(recipe.backbone, recipe.data.channels, recipe.crops.global_size),
-      .preprocess = {.image_size = recipe.crops.global_size,
-                     .channels = recipe.data.channels,
-                     .mean = recipe.crops.mean,
-                     .std = recipe.crops.std}};
   model::Backbone& teacher = *model.teacher().backbone;
   TrainerHooks trainer_hooks;
   trainer_hooks.log = hooks.log;

@@ -1,7 +1,6 @@
 #include "dino/weights/detect.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 
@@ -12,56 +11,6 @@ namespace dino::weights {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
-
-constexpr std::array<std::string_view, 13> kWrappers = {"module.",
-                                                        "backbone.",
-                                                        "_fsdp_wrapped_module.",
-                                                        "_orig_mod.",
-                                                        "dinov2_with_registers.",
-                                                        "dinov2.",
-                                                        "vit.",
-                                                        "model.",
-                                                        "state_dict.",
-                                                        "dinov3_vit.",
-                                                        "encoder.model.",
-                                                        "model_ema.",
-                                                        "trunk."};
-
-bool is_number(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/** DINOv2 cuts its blocks into chunks: "blocks.2.13.norm1.weight" is block 13. */
-std::string without_chunk(const std::string& name) {
-  if (!name.starts_with("blocks.")) return name;
-  const std::size_t first = name.find('.', 7);
-  const std::size_t second = first == std::string::npos ? first : name.find('.', first + 1);
-  if (second == std::string::npos || !is_number(std::string_view(name).substr(7, first - 7)) ||
-      !is_number(std::string_view(name).substr(first + 1, second - first - 1)))
-    return name;
-  return "blocks." + name.substr(first + 1);
-}
-
-std::string stripped(std::string name) {
-  for (bool again = true; again;) {
-    again = false;
-    for (const std::string_view wrapper : kWrappers) {
-      if (!name.starts_with(wrapper)) continue;
-      name.erase(0, wrapper.size());
-      again = true;
-    }
-  }
-  return without_chunk(name);
-}
-
-/** Parts of a checkpoint that are not the backbone. */
-bool is_head(std::string_view name) {
-  constexpr std::array<std::string_view, 9> kHeads = {"head.",        "dino_head.", "ibot_head.",
-                                                      "classifier.",  "pooler.",    "fc.",
-                                                      "decode_head.", "linear.",    "head_dist."};
-  return std::ranges::any_of(kHeads, [&](auto head) { return name.starts_with(head); }) &&
-         !name.starts_with("head.norm.");  // timm's ConvNeXt keeps its final norm there
-}
 
 class Probe {
  public:
@@ -191,8 +140,8 @@ arch::Architecture probe_vit(const Probe& probe, const VitNames& names, Layout l
   const std::int64_t side =
       square_side(probe, probe.shape(names.positions, 3)[1] - (folded ? 0 : 1));
   a.image_size = static_cast<int>(side * v.patch_size);
-  v.positions =
-      v.registers > 0 ? arch::Positions::LearnedAntialias : arch::Positions::LearnedOffset;
+  v.positions = arch::Positions::LearnedOffset;
+  v.positions = usual_positions(layout, v);
   return a;
 }
 
@@ -245,20 +194,53 @@ bool same_shapes(const arch::Architecture& published, const arch::Architecture& 
   return arch::tensors(p) == arch::tensors(a);
 }
 
+/** Published backbones with these tensors. Those of ViT-L for web and for satellite images differ
+ * in the norm of local crops, where a file has all the official tensors; those of the 7B in
+ * nothing. */
+std::vector<const arch::ZooEntry*> published(const arch::Architecture& a, Layout layout) {
+  std::vector<const arch::ZooEntry*> found;
+  for (const auto& entry : arch::zoo())
+    if (same_shapes(entry.network.architecture, a)) found.push_back(&entry);
+  const auto differs = [&](const arch::ZooEntry* entry) {
+    return entry->network.architecture.vit.local_cls_norm != a.vit.local_cls_norm;
+  };
+  const bool decides = layout == Layout::Official || a.vit.local_cls_norm;
+  if (decides && !std::ranges::all_of(found, differs)) std::erase_if(found, differs);
+  return found;
+}
+
+/** What the releases' file names say of the images: satellite's, the web's, or nothing. */
+std::optional<bool> named_satellite(std::string_view file_name) {
+  const std::string_view stem = file_name.substr(0, file_name.rfind('.'));
+  if (file_name.find("sat493m") != std::string_view::npos || stem.ends_with("_sat")) return true;
+  if (file_name.find("lvd1689m") != std::string_view::npos) return false;
+  return std::nullopt;
+}
+
+void take_published(const arch::ZooEntry& entry, arch::Network& network) {
+  const arch::Architecture& p = entry.network.architecture;
+  arch::Architecture& a = network.architecture;
+  a.name = entry.name;
+  a.image_size = p.image_size;
+  a.vit.heads = p.vit.heads;
+  a.xcit = p.xcit;
+  network.preprocess = entry.network.preprocess;
+}
+
 /** Takes name, preprocessing and what shapes do not tell from the published backbone, if it is one.
  */
 void complete_from_zoo(Detected& d, std::string_view file_name) {
   arch::Architecture& a = d.network.architecture;
-  const bool satellite = file_name.find("sat493m") != std::string_view::npos ||
-                         file_name.find("_sat") != std::string_view::npos;
-  for (const auto& entry : arch::zoo()) {
-    const arch::Architecture& p = entry.network.architecture;
-    if (!same_shapes(p, a) || entry.name.ends_with("_sat") != satellite) continue;
-    a.name = entry.name;
-    a.image_size = p.image_size;
-    a.vit.heads = p.vit.heads;
-    a.xcit = p.xcit;
-    d.network.preprocess = entry.network.preprocess;
+  if (const auto found = published(a, d.layout); !found.empty()) {
+    const auto satellite = std::ranges::find_if(
+        found, [](const arch::ZooEntry* entry) { return entry->name.ends_with("_sat"); });
+    const auto named = named_satellite(file_name);
+    const bool take = satellite != found.end() && (found.size() == 1 || named.value_or(false));
+    take_published(take ? **satellite : *found.front(), d.network);
+    if (found.size() > 1 && !named)
+      d.doubt = fmt::format(
+          "these tensors may be {} or {}: mean and std of the first taken; --arch says which it is",
+          found[0]->name, found[1]->name);
     return;
   }
   if (a.family == arch::Family::Vit)
@@ -275,33 +257,11 @@ void complete_from_zoo(Detected& d, std::string_view file_name) {
 
 }  // namespace
 
-NamedTensors select_network(const std::vector<format::TensorRecord>& tensors,
-                            std::string_view network, std::string_view origin) {
-  const auto belongs = [](std::string_view name, std::string_view to) {
-    return name.size() > to.size() && name.starts_with(to) && name[to.size()] == '.';
-  };
-  const auto any = [&](std::string_view part) {
-    return std::ranges::any_of(tensors, [&](const auto& t) { return belongs(t.name, part); });
-  };
-  const bool checkpoint = any("teacher") || any("student");
-  if (checkpoint && !any(network))
-    fail(ErrorKind::Format, "[weights] {}: the checkpoint holds no {}; it holds {}", origin,
-         network, any("teacher") ? "a teacher" : "a student");
-  NamedTensors named;
-  for (const auto& tensor : tensors) {
-    std::string name = tensor.name;
-    if (checkpoint) {
-      if (!belongs(name, network)) continue;
-      name.erase(0, network.size() + 1);
-    }
-    name = stripped(name);
-    if (is_head(name)) continue;
-    if (!named.emplace(name, &tensor).second)
-      fail(ErrorKind::Format,
-           "[weights] {}: two tensors are called {} once the wrappers' prefixes are taken off",
-           origin, name);
-  }
-  return named;
+arch::Positions usual_positions(Layout layout, const arch::Vit& vit) {
+  if (vit.positions == arch::Positions::Rope) return arch::Positions::Rope;
+  if (vit.registers > 0) return arch::Positions::LearnedAntialias;
+  return layout == Layout::HuggingFace ? arch::Positions::LearnedSize
+                                       : arch::Positions::LearnedOffset;
 }
 
 Detected detect(const NamedTensors& tensors, std::string_view origin, std::string_view file_name) {
@@ -338,6 +298,17 @@ Detected detect(const NamedTensors& tensors, std::string_view origin, std::strin
   }
   complete_from_zoo(d, file_name);
   return d;
+}
+
+void name_by_statistics(arch::Network& network) {
+  for (const auto& entry : arch::zoo()) {
+    const data::Preprocess& p = entry.network.preprocess;
+    if (same_shapes(entry.network.architecture, network.architecture) &&
+        p.mean == network.preprocess.mean && p.std == network.preprocess.std) {
+      network.architecture.name = entry.name;
+      return;
+    }
+  }
 }
 
 }  // namespace dino::weights

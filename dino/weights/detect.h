@@ -1,6 +1,5 @@
 // What a set of named tensors is: naming scheme and architecture, read off names and shapes.
 #pragma once
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,25 +8,25 @@
 
 namespace dino::weights {
 
-/** Tensors of one network by their names in the file, wrappers' prefixes taken off. */
-using NamedTensors = std::map<std::string, const format::TensorRecord*, std::less<>>;
-
-/** The network's own tensors: of a training checkpoint the one called `network` ("teacher",
- * "student"), without leading module., backbone., model. and the like, with DINOv2's block chunks
- * undone; heads are left out. Throws Error{Format} naming `origin` if there is no such network or
- * two tensors get one name. */
-NamedTensors select_network(const std::vector<format::TensorRecord>& tensors,
-                            std::string_view network, std::string_view origin);
-
 struct Detected {
   Layout layout = Layout::Official;
   bool newer_hf = false;
   arch::Network network;
   std::vector<std::string> notes;  ///< what had to be assumed
+  std::string doubt;  ///< a note unless the file's own statistics say which backbone it is
 };
 
-/** Throws Error{Format} naming `origin` if these are no tensors of a DINO backbone. `file_name`
- * tells satellite weights apart, whose tensors look like the others'. */
+/** Throws Error{Format} naming `origin` if these are no tensors of a DINO backbone. Satellite
+ * weights are told by their norm of local crops (ViT-L has it nowhere else) or, where ports leave
+ * that out, and for the 7B, by `file_name`. */
 Detected detect(const NamedTensors& tensors, std::string_view origin, std::string_view file_name);
+
+/** How networks of these names resample a learned position table: as transformers does for its own,
+ * else as the papers' code. */
+arch::Positions usual_positions(Layout layout, const arch::Vit& vit);
+
+/** Takes the name of the published backbone that differs from this one in nothing but the
+ * statistics, which are this one's: satellite weights described by a config. */
+void name_by_statistics(arch::Network& network);
 
 }  // namespace dino::weights

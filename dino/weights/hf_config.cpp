@@ -116,8 +116,7 @@ void refuse_unknown_to_hf(const arch::Architecture& a) {
 
 }  // namespace
 
-std::vector<std::string> apply_hf_config(const fs::path& folder, arch::Network& network) {
-  std::vector<std::string> notes;
+HfFiles apply_hf_config(const fs::path& folder, arch::Network& network) {
   arch::Architecture& a = network.architecture;
   const auto read = [&](const char* name, const auto& use) {
     const fs::path path = folder / name;
@@ -130,15 +129,15 @@ std::vector<std::string> apply_hf_config(const fs::path& folder, arch::Network& 
     }
     return true;
   };
-  const bool found = read("config.json", [&](const nlohmann::json& json) {
+  HfFiles found;
+  found.config = read("config.json", [&](const nlohmann::json& json) {
     if (a.family == arch::Family::Vit) take_vit(json, a.vit);
     if (a.family == arch::Family::ConvNext) take(json, "layer_norm_eps", a.convnext.norm_eps);
   });
-  if (!found)
-    notes.push_back("no config.json beside the weights: heads and epsilon are the published ones");
-  read("preprocessor_config.json",
-       [&](const nlohmann::json& json) { take_preprocessor(json, network.preprocess); });
-  return notes;
+  found.preprocessor = read("preprocessor_config.json", [&](const nlohmann::json& json) {
+    take_preprocessor(json, network.preprocess);
+  });
+  return found;
 }
 
 nlohmann::json hf_config(const arch::Architecture& a) {
@@ -160,6 +159,16 @@ nlohmann::json hf_config(const arch::Architecture& a) {
             {"torch_dtype", "float32"}};
   fail(ErrorKind::Usage, "[weights] transformers has no model for DINO's {}",
        arch::name_of(a.family));
+}
+
+void add_hf_classes(std::int64_t classes, nlohmann::json& config) {
+  std::string name = config["architectures"][0];
+  config["architectures"][0] = name.replace(name.rfind("Model"), 5, "ForImageClassification");
+  for (std::int64_t i = 0; i < classes; ++i) {
+    const std::string label = fmt::format("LABEL_{}", i);
+    config["id2label"][std::to_string(i)] = label;
+    config["label2id"][label] = i;
+  }
 }
 
 nlohmann::json hf_preprocessor(const arch::Network& network) {

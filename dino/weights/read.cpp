@@ -2,18 +2,19 @@
 #include "dino/weights/read.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
-#include <set>
+#include <optional>
 
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
+#include "dino/base/json.h"
 #include "dino/base/text.h"
 #include "dino/format/tensor_file.h"
+#include "dino/weights/assemble.h"
 #include "dino/weights/detect.h"
 #include "dino/weights/hf_config.h"
-#include "dino/weights/rules.h"
+#include "dino/weights/select.h"
 
 namespace dino::weights {
 namespace {
@@ -21,29 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kDescription = "dino";  // our entry in a safetensors file's metadata
-constexpr std::size_t kListed = 6;            // tensors named in an error
-
-std::vector<std::int64_t> squeezed(std::vector<std::int64_t> shape) {
-  std::erase(shape, 1);
-  return shape;
-}
-
-/** Tensors that a checkpoint may have and the network computes for itself or never uses. */
-bool is_derived(std::string_view name) {
-  return name == "mask_token" || name == "embeddings.mask_token" || name == "rope_embed.periods" ||
-         name.ends_with("attn.qkv.bias_mask") || name.ends_with("num_batches_tracked") ||
-         name.starts_with("norms.") || name == "local_cls_norm.weight" ||
-         name == "local_cls_norm.bias" || name.ends_with("relative_position_index") ||
-         name.ends_with("rope.periods") || name.ends_with("inv_freq");
-}
-
-std::string listed(const std::vector<std::string>& items) {
-  const std::size_t shown = std::min(items.size(), kListed);
-  std::string text = fmt::format(
-      "{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (items.size() > shown) text += fmt::format(" and {} more", items.size() - shown);
-  return text;
-}
+constexpr std::string_view kCheckpoint = "dino_checkpoint";  // that of our training checkpoints
 
 float to_float(const format::TensorRecord& record, std::int64_t i) {
   const std::byte* at =
@@ -62,110 +41,6 @@ float to_float(const format::TensorRecord& record, std::int64_t i) {
   }
   return std::nanf("");
 }
-
-class Assembly {
- public:
-  Assembly(const NamedTensors& tensors, const arch::Architecture& architecture, Weights& out)
-      : tensors_(tensors), architecture_(architecture), out_(out) {}
-
-  void add(const Rule& rule) {
-    if (rule.parts.size() == 1 && !rule.parts[0].name.empty()) {
-      if (const auto* record = find(rule, rule.parts[0])) keep(rule, *record);
-      return;
-    }
-    join(rule);
-  }
-
-  /** Throws if anything was missing, misshapen or left over. */
-  void finish(std::string_view origin, std::string_view cause) {
-    std::vector<std::string> extra;
-    for (const auto& [name, record] : tensors_) {
-      if (used_.contains(name)) continue;
-      (is_derived(name) ? out_.ignored : extra).push_back(name);
-    }
-    std::vector<std::string> parts;
-    if (!missing_.empty())
-      parts.push_back(fmt::format("{} missing: {}", missing_.size(), listed(missing_)));
-    if (!misshapen_.empty())
-      parts.push_back(
-          fmt::format("{} of another shape: {}", misshapen_.size(), listed(misshapen_)));
-    if (!extra.empty())
-      parts.push_back(fmt::format("{} not expected: {}", extra.size(), listed(extra)));
-    if (!parts.empty())
-      fail(ErrorKind::Format, "[weights] {}: tensors do not fit: {}; {}", origin,
-           fmt::join(parts, "; "), cause);
-  }
-
- private:
-  const format::TensorRecord* find(const Rule& rule, const Part& part) {
-    const auto found = tensors_.find(part.name);
-    if (found == tensors_.end()) {
-      if (!part.optional) missing_.push_back(part.name);
-      return nullptr;
-    }
-    used_.insert(part.name);
-    const auto expected = part_shape(rule, part);
-    if (squeezed(found->second->shape) == squeezed(expected)) return found->second;
-    misshapen_.push_back(fmt::format("{} is [{}], expected [{}]", part.name,
-                                     fmt::join(found->second->shape, ", "),
-                                     fmt::join(expected, ", ")));
-    return nullptr;
-  }
-
-  void keep(const Rule& rule, const format::TensorRecord& record) {
-    if (rule.target.name.ends_with("attn.qkv.bias") && architecture_.vit.mask_key_bias &&
-        !key_part_is_zero(record)) {
-      join(rule);
-      return;
-    }
-    out_.tensors.push_back({rule.target.name, record.dtype, rule.target.shape, record.bytes});
-  }
-
-  bool key_part_is_zero(const format::TensorRecord& record) const {
-    const std::size_t third = record.bytes.size() / 3;
-    return std::ranges::all_of(record.bytes.subspan(third, third),
-                               [](std::byte b) { return b == std::byte{0}; });
-  }
-
-  /** Parts one after another in memory of our own. */
-  void join(const Rule& rule) {
-    std::vector<const format::TensorRecord*> records;
-    const format::TensorRecord* first = nullptr;
-    for (const Part& part : rule.parts) {
-      records.push_back(part.name.empty() ? nullptr : find(rule, part));
-      if (first == nullptr) first = records.back();
-    }
-    const format::DType dtype = first == nullptr ? format::DType::F32 : first->dtype;
-    const std::size_t item = format::item_bytes(dtype);
-    auto bytes = std::make_shared<std::vector<std::byte>>(
-        static_cast<std::size_t>(format::byte_count(dtype, rule.target.shape)));
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      const std::size_t size = static_cast<std::size_t>(rule.parts[i].elements) * item;
-      if (records[i] != nullptr) {
-        if (records[i]->dtype != dtype || records[i]->bytes.size() != size) {
-          misshapen_.push_back(fmt::format("{} is {}, its neighbour {}", rule.parts[i].name,
-                                           format::dtype_name(records[i]->dtype),
-                                           format::dtype_name(dtype)));
-          return;
-        }
-        std::memcpy(bytes->data() + at, records[i]->bytes.data(), size);
-      }
-      at += size;
-    }
-    if (rule.target.name.ends_with("attn.qkv.bias") && architecture_.vit.mask_key_bias)
-      std::fill_n(bytes->begin() + static_cast<std::ptrdiff_t>(bytes->size() / 3),
-                  bytes->size() / 3, std::byte{0});
-    out_.tensors.push_back({rule.target.name, dtype, rule.target.shape, *bytes});
-    out_.owners.push_back(std::move(bytes));
-  }
-
-  const NamedTensors& tensors_;
-  const arch::Architecture& architecture_;
-  Weights& out_;
-  std::set<std::string, std::less<>> used_;
-  std::vector<std::string> missing_, misshapen_;
-};
 
 /** DINOv3 stores the periods of its rotations; the base they are powers of is what we keep. */
 void take_rope_base(const NamedTensors& tensors, arch::Vit& v, std::string_view origin) {
@@ -194,7 +69,119 @@ void take_rope_base(const NamedTensors& tensors, arch::Vit& v, std::string_view 
   }
 }
 
-/** A run directory stands for the teacher it ended with. */
+/** A head that is not what it should be does not keep anyone from using the backbone. */
+void take_heads(const Selection& selected, const std::string& origin, Weights& out) {
+  for (const auto& [name, tensors] : selected.heads) {
+    try {
+      out.heads.push_back(make_head(name, tensors, origin));
+    } catch (const Error& error) {
+      out.unusable_heads.push_back(fmt::format("{}: {}", name, error.what()));
+    }
+  }
+  out.ignored.insert(out.ignored.end(), selected.ignored.begin(), selected.ignored.end());
+}
+
+Weights read_own(const format::TensorFile& file, const std::string& origin) {
+  Weights out;
+  out.network = arch::network_from_json(file.metadata().at(kDescription), origin);
+  NamedTensors backbone;
+  std::map<std::string, NamedTensors> heads;
+  for (const auto& tensor : file.tensors()) {
+    const auto [head, name] = own_head_of(tensor.name);
+    (head.empty() ? backbone : heads[std::string(head)]).emplace(name, &tensor);
+  }
+  assemble(backbone, rules(Layout::Dino, out.network.architecture), origin,
+           "the file's description of the network is another network's", out);
+  for (const auto& [name, tensors] : heads) out.heads.push_back(make_head(name, tensors, origin));
+  return out;
+}
+
+/** The network in the description of a checkpoint that `dino train` wrote; checkpoints of version
+ * 0.1 have none. */
+std::optional<arch::Network> described_network(const format::TensorFile& file,
+                                               const std::string& origin) {
+  const auto found = file.metadata().find(std::string(kCheckpoint));
+  if (found == file.metadata().end()) return std::nullopt;
+  const nlohmann::json info = parse_json(found->second, "weights", origin);
+  const auto network = info.find("network");
+  if (network == info.end() || !network->is_string() || network->get<std::string>().empty())
+    return std::nullopt;
+  return arch::network_from_json(network->get<std::string>(), origin);
+}
+
+/** --arch: what the published backbone is, but for tensors that ports leave out. */
+arch::Network published_network(const std::string& name, const arch::Vit& found) {
+  arch::Network network = arch::zoo_entry(name).network;
+  arch::Vit& v = network.architecture.vit;
+  if (!found.mask_token) v.mask_token = false;
+  if (!found.local_cls_norm) v.local_cls_norm = false;
+  v.positions = found.positions == arch::Positions::LearnedSize ? found.positions : v.positions;
+  return network;
+}
+
+/** What of a path may name the weights: the file, and the folder of a model.safetensors. */
+std::string told_by(const fs::path& path) {
+  return path.parent_path().filename().string() + "/" + path.filename().string();
+}
+
+Weights read_foreign(const format::TensorFile& file, const std::string& origin,
+                     const ReadOptions& options) {
+  const Selection selected = select_network(file.tensors(), options.network, origin);
+  const NamedTensors& named = selected.backbone;
+  Weights out;
+  take_heads(selected, origin, out);
+  if (const auto network = described_network(file, origin)) {
+    out.network = *network;
+    assemble(named, rules(Layout::Dino, network->architecture), origin,
+             "the checkpoint's description of the network is another network's", out);
+    return out;
+  }
+  Detected detected = detect(named, origin, told_by(file.path()));
+  arch::Network& network = detected.network;
+  bool statistics = false;
+  if (detected.layout == Layout::HuggingFace) {
+    const HfFiles found = apply_hf_config(file.path().parent_path(), network);
+    if (!found.config)
+      detected.notes.push_back(
+          "no config.json beside the weights: heads and epsilon are the published ones");
+    statistics = found.preprocessor;
+    if (statistics && !network.architecture.name.empty()) name_by_statistics(network);
+  }
+  if (!detected.doubt.empty() && !statistics) detected.notes.push_back(detected.doubt);
+  std::string cause = fmt::format(
+      "they were taken for {} names of {}", name_of(detected.layout),
+      network.architecture.name.empty() ? "a backbone like DINO's" : network.architecture.name);
+  if (!options.arch.empty()) {
+    network = published_network(options.arch, network.architecture.vit);
+    detected.notes.clear();
+    cause = fmt::format("is this really a {}?", options.arch);
+  }
+  take_rope_base(named, network.architecture.vit, origin);
+  out.network = std::move(network);
+  out.layout = detected.layout;
+  out.notes = std::move(detected.notes);
+  assemble(named, rules(detected.layout, out.network.architecture, detected.newer_hf), origin,
+           cause, out);
+  return out;
+}
+
+void set_positions(arch::Positions positions, const std::string& origin, arch::Architecture& a) {
+  const bool learned = a.family == arch::Family::Vit && a.vit.positions != arch::Positions::Rope;
+  if (!learned || positions == arch::Positions::Rope)
+    fail(ErrorKind::Usage, "[weights] {}: positions cannot be {}: {}", origin,
+         arch::name_of(positions),
+         learned ? "this network has a learned table, resampled as learned_offset, learned_size or "
+                   "learned_antialias says"
+                 : "this network has no learned table of positions");
+  a.vit.positions = positions;
+}
+
+void own(const format::TensorFile& file, std::vector<Head>& heads) {
+  for (Head& head : heads) head.owner = file.mapping();
+}
+
+}  // namespace
+
 fs::path weights_file(const fs::path& path) {
   const fs::path inside = path / "weights" / "backbone_teacher.safetensors";
   if (fs::is_directory(path) && fs::exists(path / "recipe.toml")) {
@@ -208,60 +195,46 @@ fs::path weights_file(const fs::path& path) {
   return path;
 }
 
-Weights read_own(const format::TensorFile& file, const std::string& origin) {
-  Weights out;
-  out.network = arch::network_from_json(file.metadata().at(kDescription), origin);
-  NamedTensors named;
-  for (const auto& tensor : file.tensors()) named.emplace(tensor.name, &tensor);
-  Assembly assembly(named, out.network.architecture, out);
-  for (const Rule& rule : rules(Layout::Dino, out.network.architecture)) assembly.add(rule);
-  assembly.finish(origin, "the file's description of the network is another network's");
-  return out;
-}
-
-Weights read_foreign(const format::TensorFile& file, const std::string& origin,
-                     const ReadOptions& options) {
-  const NamedTensors named = select_network(file.tensors(), options.network, origin);
-  Detected detected = detect(named, origin, file.path().filename().string());
-  arch::Network& network = detected.network;
-  if (detected.layout == Layout::HuggingFace)
-    for (std::string& note : apply_hf_config(file.path().parent_path(), network))
-      detected.notes.push_back(std::move(note));
-  std::string cause = fmt::format(
-      "they were taken for {} names of {}", name_of(detected.layout),
-      network.architecture.name.empty() ? "a backbone like DINO's" : network.architecture.name);
-  if (!options.arch.empty()) {
-    const bool mask_token = network.architecture.vit.mask_token;
-    network = arch::zoo_entry(options.arch).network;
-    if (!mask_token) network.architecture.vit.mask_token = false;
-    detected.notes.clear();
-    cause = fmt::format("is this really a {}?", options.arch);
-  }
-  take_rope_base(named, network.architecture.vit, origin);
-  Weights out;
-  Assembly assembly(named, network.architecture, out);
-  for (const Rule& rule : rules(detected.layout, network.architecture, detected.newer_hf))
-    assembly.add(rule);
-  assembly.finish(origin, cause);
-  out.network = std::move(network);
-  out.layout = detected.layout;
-  out.notes = std::move(detected.notes);
-  return out;
-}
-
-}  // namespace
-
 Weights read(const fs::path& path, const ReadOptions& options) {
   const format::TensorFile file = format::open_tensors(weights_file(path));
   const std::string origin = printable(file.path());
   Weights out = file.metadata().contains(kDescription) ? read_own(file, origin)
                                                        : read_foreign(file, origin, options);
+  if (options.positions) set_positions(*options.positions, origin, out.network.architecture);
   arch::validate(out.network.architecture);
+  own(file, out.heads);
   out.owners.push_back(file.mapping());
   out.mapped = file.mapped();
   out.source =
       fmt::format("{}, {} names", format::container_name(file.container()), name_of(out.layout));
   return out;
+}
+
+std::vector<Head> read_heads(const fs::path& path, const ReadOptions& options) {
+  const format::TensorFile file = format::open_tensors(path);
+  const std::string origin = printable(file.path());
+  std::vector<Head> heads;
+  for (const auto& [name, tensors] : select_network(file.tensors(), options.network, origin).heads)
+    heads.push_back(make_head(name, tensors, origin));
+  own(file, heads);
+  return heads;
+}
+
+void add_heads(Weights& weights, std::vector<Head> heads) {
+  const arch::Architecture& a = weights.network.architecture;
+  for (Head& head : heads) {
+    const std::int64_t width = head.shape.in_dim;
+    if (std::ranges::find(weights.heads, head.name, &Head::name) != weights.heads.end())
+      fail(ErrorKind::Usage, "[weights] these weights have a {} already", head.name);
+    const bool projection = head.shape.kind == HeadKind::Projection;
+    if (projection ? width != a.dim() : classifier_input(a, width).empty())
+      fail(
+          ErrorKind::Usage,
+          "[weights] the {} takes {} features, which this backbone of {} does not give: whose head "
+          "is it?",
+          head.name, width, a.dim());
+    weights.heads.push_back(std::move(head));
+  }
 }
 
 }  // namespace dino::weights

@@ -1,4 +1,5 @@
-// A backbone's tensors under their canonical names, whatever file they came from. Without Torch.
+// A backbone's tensors under their canonical names, whatever file they came from, and the heads
+// that were with it. Without Torch.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "dino/arch/architecture.h"
 #include "dino/format/tensor_record.h"
+#include "dino/weights/head.h"
 
 namespace dino::weights {
 
@@ -26,10 +28,13 @@ struct Weights {
   std::vector<std::shared_ptr<const void>> owners;  ///< keep the bytes of `tensors` alive
   std::vector<std::span<const std::byte>> mapped;   ///< files among them: see drop_pages()
 
-  Layout layout = Layout::Dino;      ///< where they came from
-  std::string source;                ///< container and scheme, in words
-  std::vector<std::string> ignored;  ///< tensors of the file that a backbone does not need
-  std::vector<std::string> notes;    ///< what was assumed
+  std::vector<Head> heads;  ///< of the same network, each name once
+
+  Layout layout = Layout::Dino;             ///< where they came from
+  std::string source;                       ///< container and scheme, in words
+  std::vector<std::string> ignored;         ///< tensors of the file that a backbone does not need
+  std::vector<std::string> notes;           ///< what was assumed
+  std::vector<std::string> unusable_heads;  ///< why a head of the file is not among `heads`
 };
 
 std::string_view name_of(Layout layout);

@@ -60,6 +60,22 @@ class DatasetFolder : public testing::Test {
 
 using Names = std::vector<std::string>;
 
+TEST_F(DatasetFolder, GivesWideSamplesAndEncodedBytes) {
+  write_image("a.png", 51);
+  const auto data = open_dataset(folder_.string(), 1);
+  const image::Planes planes = data->load_wide(0);
+  EXPECT_EQ(planes.channels, 1);
+  EXPECT_FLOAT_EQ(planes.values.at(5), 0.2F);
+  const auto chosen = subset(*data, {0});
+  EXPECT_EQ(chosen->load_wide(0).values, planes.values);
+  const auto bytes = chosen->encoded(0);
+  ASSERT_TRUE(bytes.has_value());
+  EXPECT_EQ(bytes->size(), fs::file_size(folder_ / "a.png"));
+  const FakeData stored(3);
+  EXPECT_FALSE(stored.encoded(2).has_value());
+  EXPECT_FLOAT_EQ(stored.load_wide(2).values.at(0), 2.0F / 255);
+}
+
 TEST_F(DatasetFolder, FindsImagesRecursivelySortedByBytes) {
   write_image("b.png");
   write_image("B.PNG");
@@ -124,8 +140,9 @@ TEST_F(DatasetFolder, MissingEmptyAndWrongSourcesSaySo) {
   const std::string missing = (folder_ / "missing").native();
   EXPECT_EQ(refusal(missing, ErrorKind::Io),
             "[open data set] '" + missing + "': no such file or folder; check the path");
-  EXPECT_EQ(refusal(folder_, ErrorKind::Data),
-            "[open data set] folder '" + folder_.native() + "' holds no .jpg, .jpeg or .png file");
+  EXPECT_EQ(refusal(folder_, ErrorKind::Data), "[open data set] folder '" + folder_.native() +
+                                                   "' holds no image: no .jpg, .png, "
+                                                   ".webp, .tif, .gif, .bmp or .ppm file");
   EXPECT_NE(
       refusal(write("a.png", "image, not a data set"), ErrorKind::Data).find("neither a folder"),
       std::string::npos);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 
 #include "dino/base/error.h"
@@ -29,19 +30,27 @@ LoaderOptions options(int workers, std::int64_t first = 0) {
 struct Content {
   std::int64_t iteration;
   std::vector<std::int64_t> indices;
-  std::vector<float> globals, locals;
+  std::vector<float> globals, locals, teacher_globals, gram;
+  BatchMasks masks;
   bool operator==(const Content&) const = default;
 };
 
 Content content(const CropBatch& batch) {
+  const auto values = [](const AlignedBuffer& buffer) {
+    return std::vector<float>(buffer.data(), buffer.data() + buffer.size());
+  };
   return {batch.iteration,
           batch.indices,
-          {batch.globals.data(), batch.globals.data() + batch.globals.size()},
-          {batch.locals.data(), batch.locals.data() + batch.locals.size()}};
+          values(batch.globals),
+          values(batch.locals),
+          values(batch.teacher_globals),
+          values(batch.gram),
+          batch.masks};
 }
 
-std::vector<Content> run(const Dataset& data, const LoaderOptions& how, int count) {
-  Loader loader(data, tiny_crops(how.channels), how);
+std::vector<Content> run(const Dataset& data, const LoaderOptions& how, int count,
+                         const MultiCropOptions& crops) {
+  Loader loader(data, crops, how);
   std::vector<Content> batches;
   for (int i = 0; i < count; ++i) {
     CropBatch batch = loader.next();
@@ -49,6 +58,10 @@ std::vector<Content> run(const Dataset& data, const LoaderOptions& how, int coun
     loader.recycle(std::move(batch));
   }
   return batches;
+}
+
+std::vector<Content> run(const Dataset& data, const LoaderOptions& how, int count) {
+  return run(data, how, count, tiny_crops(how.channels));
 }
 
 template <typename Body>
@@ -68,10 +81,101 @@ TEST(Loader, BytesDoNotDependOnTheNumberOfWorkers) {
   LoaderOptions how = options(0);
   how.max_bad_share = 1;
   const auto expected = run(data, how, 12);  // three epochs
-  for (const int workers : {1, 2, 5}) {
+  for (const int workers : {1, 2, 7}) {
     how.workers = workers;
     EXPECT_EQ(run(data, how, 12), expected) << workers;
   }
+}
+
+/** Everything DINOv3's stages ask for at once, in colour. */
+LoaderOptions everything(int workers, std::int64_t first = 0) {
+  LoaderOptions how = options(workers, first);
+  how.channels = 3;
+  how.patch_size = 2;
+  how.masks = {.share = 0.5, .exact = true};
+  how.mixes = {.probability = {0.5, 0.3, 0.2},
+               .global_size = {6, 12, 8},
+               .local_size = {4, 4, 6},
+               .gram_size = {8, 12, 4}};
+  return how;
+}
+
+MultiCropOptions every_crop() {
+  MultiCropOptions crops = tiny_crops(3);
+  crops.clean_teacher = true;
+  crops.shared_jitter = true;
+  crops.local_window_step = 2;
+  return crops;
+}
+
+TEST(Loader, MasksGramCropsAndMixesDependOnTheSeedAlone) {
+  const FakeData data(23, {2}, 3, 9);
+  const auto expected = run(data, everything(0), 12, every_crop());
+  for (const int workers : {1, 2, 7})
+    EXPECT_EQ(run(data, everything(workers), 12, every_crop()), expected) << workers;
+  for (const int first : {1, 5, 9}) {
+    const auto tail = run(data, everything(2, first), 12 - first, every_crop());
+    EXPECT_TRUE(std::equal(tail.begin(), tail.end(), expected.begin() + first)) << first;
+  }
+  LoaderOptions other = everything(2);
+  other.seed = 4;
+  const auto different = run(data, other, 12, every_crop());
+  EXPECT_NE(different[0].masks.masked, expected[0].masks.masked);
+}
+
+TEST(Loader, BatchesHaveTheSizesOfTheirMix) {
+  const FakeData data(23, {}, 3, 9);
+  const LoaderOptions how = everything(2);
+  Loader loader(data, every_crop(), how);
+  std::array<int, 3> seen = {};
+  for (int i = 0; i < 40; ++i) {
+    CropBatch batch = loader.next();
+    const auto mix = static_cast<std::size_t>(draw_mix(how.mixes, how.seed, i));
+    ++seen[mix];
+    const auto g = static_cast<std::size_t>(how.mixes.global_size[mix]);
+    const auto t = static_cast<std::size_t>(how.mixes.gram_size[mix]);
+    EXPECT_EQ(batch.global_size, how.mixes.global_size[mix]);
+    EXPECT_EQ(batch.local_size, how.mixes.local_size[mix]);
+    EXPECT_EQ(batch.gram_size, how.mixes.gram_size[mix]);
+    EXPECT_EQ(batch.globals.size(), 2 * 5 * 3 * g * g);
+    EXPECT_EQ(batch.teacher_globals.size(), batch.globals.size());
+    EXPECT_EQ(batch.gram.size(), 2 * 5 * 3 * t * t);
+    EXPECT_EQ(batch.masks.masked.size(), 2 * 5 * (g / 2) * (g / 2));
+    EXPECT_EQ(static_cast<std::int64_t>(batch.masks.indices.size()), batch.masks.upper_bound);
+    loader.recycle(std::move(batch));
+  }
+  for (const int count : seen) EXPECT_GT(count, 2);
+}
+
+TEST(Loader, GramAndTeacherSeeTheRegionsOfTheGlobalCrops) {
+  const FakeData data(10, {}, 3, 16);
+  MultiCropOptions crops = tiny_crops(3);
+  crops.clean_teacher = true;
+  crops.gram_size = 12;
+  crops.blur = crops.solarize = {0, 0, 0};
+  crops.jitter = crops.grayscale = 0;
+  Loader plain(data, crops, {.batch_size = 5, .channels = 3});
+  const CropBatch without = plain.next();
+  EXPECT_TRUE(std::equal(without.globals.data(), without.globals.data() + without.globals.size(),
+                         without.teacher_globals.data()))
+      << "nothing changes colours, so all teachers see what the student sees";
+  EXPECT_TRUE(without.masks.masked.empty());
+  crops.solarize = {1, 1, 1};
+  Loader solarized(data, crops, {.batch_size = 5, .channels = 3});
+  const CropBatch with = solarized.next();
+  ASSERT_EQ(with.gram.size(), without.gram.size());
+  EXPECT_TRUE(
+      std::equal(with.gram.data(), with.gram.data() + with.gram.size(), without.gram.data()));
+  EXPECT_TRUE(std::equal(with.teacher_globals.data(),
+                         with.teacher_globals.data() + with.teacher_globals.size(),
+                         without.globals.data()));
+  crops.gram_distorted = true;
+  crops.solarize = {0, 0, 0};
+  Loader distorted(data, crops, {.batch_size = 5, .channels = 3});
+  const CropBatch same = distorted.next();
+  // Without changes of colour the two ways differ only in what is rounded to 8 bits when.
+  for (std::size_t i = 0; i < same.globals.size(); ++i)
+    EXPECT_NEAR(same.globals.data()[i], without.globals.data()[i], 1.01 / 255 / 0.25);
 }
 
 TEST(Loader, StartingLaterGivesTheTailOfTheWholeRun) {

@@ -26,7 +26,7 @@ class FeatureExtractorTest : public ::testing::Test {
     network.architecture.vit.depth = 2;
     network.preprocess.image_size = 64;
     const auto backbone =
-        model::make_backbone(network.architecture, 0.0, at::detail::createCPUGenerator(3));
+        model::make_backbone(network.architecture, {}, at::detail::createCPUGenerator(3));
     model::save_backbone(temp_ / "toy.safetensors", *backbone, network);
   }
   FeatureExtractor extractor() const { return FeatureExtractor(temp_ / "toy.safetensors"); }

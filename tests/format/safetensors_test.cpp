@@ -7,29 +7,11 @@
 
 #include "dino/base/file.h"
 #include "tests/format/hostile.h"
+#include "tests/format/tensor_checks.h"
 #include "tests/temp_dir.h"
 
 namespace dino::format {
 namespace {
-
-template <typename T>
-std::vector<T> values(const TensorRecord& record) {
-  std::vector<T> result(record.bytes.size() / sizeof(T));
-  std::memcpy(result.data(), record.bytes.data(), record.bytes.size());
-  return result;
-}
-
-template <typename T>
-void expect_ramp(const SafetensorsFile& file, DType dtype, int start) {
-  const TensorRecord* record = file.find(dtype_name(dtype));
-  ASSERT_NE(record, nullptr) << dtype_name(dtype);
-  EXPECT_EQ(record->dtype, dtype);
-  EXPECT_EQ(record->shape, (std::vector<std::int64_t>{2, 3}));
-  const auto got = values<T>(*record);
-  ASSERT_EQ(got.size(), 6u);
-  for (int i = 0; i < 6; ++i)
-    EXPECT_EQ(got[static_cast<std::size_t>(i)], static_cast<T>(i + start));
-}
 
 // ---- What the format's own library wrote --------------------------------------------------------
 
@@ -38,28 +20,10 @@ TEST(SafetensorsFile, ReadsEveryTypeOfTheOriginal) {
   EXPECT_EQ(file.tensors().size(), 16u);
   EXPECT_EQ(file.metadata().at("format"), "pt");
   EXPECT_EQ(file.metadata().at("note"), "naïve");
-  expect_ramp<double>(file, DType::F64, -2);
-  expect_ramp<float>(file, DType::F32, -2);
-  expect_ramp<std::int64_t>(file, DType::I64, -2);
-  expect_ramp<std::int32_t>(file, DType::I32, -2);
-  expect_ramp<std::int16_t>(file, DType::I16, -2);
-  expect_ramp<std::int8_t>(file, DType::I8, -2);
+  expect_plain_golden(file);
   expect_ramp<std::uint64_t>(file, DType::U64, 0);
   expect_ramp<std::uint32_t>(file, DType::U32, 0);
   expect_ramp<std::uint16_t>(file, DType::U16, 0);
-  expect_ramp<std::uint8_t>(file, DType::U8, 0);
-  EXPECT_EQ(values<std::uint8_t>(*file.find("BOOL")),
-            (std::vector<std::uint8_t>{0, 1, 0, 1, 0, 1}));
-  // Bit patterns of -2 -1 0 1 2 3.
-  EXPECT_EQ(values<std::uint16_t>(*file.find("F16")),
-            (std::vector<std::uint16_t>{0xC000, 0xBC00, 0, 0x3C00, 0x4000, 0x4200}));
-  EXPECT_EQ(values<std::uint16_t>(*file.find("BF16")),
-            (std::vector<std::uint16_t>{0xC000, 0xBF80, 0, 0x3F80, 0x4000, 0x4040}));
-  EXPECT_TRUE(file.find("scalar")->shape.empty());
-  EXPECT_EQ(values<float>(*file.find("scalar")), std::vector<float>{0.5f});
-  EXPECT_EQ(file.find("empty")->shape, (std::vector<std::int64_t>{0, 7}));
-  EXPECT_NE(file.find("Zürich/日本"), nullptr);
-  EXPECT_EQ(file.find("missing"), nullptr);
 }
 
 TEST(SafetensorsFile, MappingOutlivesTheObject) {
@@ -70,22 +34,10 @@ TEST(SafetensorsFile, MappingOutlivesTheObject) {
     mapping = file.mapping();
     record = *file.find("scalar");
   }
-  EXPECT_EQ(values<float>(record), std::vector<float>{0.5f});
+  EXPECT_EQ(values<float>(&record), std::vector<float>{0.5f});
 }
 
 // ---- What we write ------------------------------------------------------------------------------
-
-struct Sample {
-  std::array<float, 4> a = {1, 2, 3, 4};
-  std::array<std::uint8_t, 3> b = {1, 0, 1};
-  std::array<std::int64_t, 2> ids = {-1, std::int64_t{1} << 40};
-  std::vector<TensorRecord> records() const {
-    return {{"b", DType::Bool, {3}, std::as_bytes(std::span(b))},
-            {"a", DType::F32, {2, 2}, std::as_bytes(std::span(a))},
-            {"Ω", DType::BF16, {0, 5}, {}},
-            {"ids", DType::I64, {2}, std::as_bytes(std::span(ids))}};
-  }
-};
 
 // tests/golden/format/make.py has read this very file with the original library.
 TEST(WriteSafetensors, WriterBytesArePinned) {
@@ -108,7 +60,7 @@ TEST(WriteSafetensors, RoundTripInOrderOfWidth) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(record.bytes.data()) % item_bytes(record.dtype), 0u);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"ids", "a", "Ω", "b"}));
-  EXPECT_EQ(values<float>(*file.find("a")), (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(values<float>(file.find("a")), (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(file.find("ids")->bytes.data()) % 64, 0u);
 }
 
@@ -125,7 +77,7 @@ TEST(WriteSafetensors, OverAFileThatIsMapped) {
   const SafetensorsFile old(dir / "a");
   // A checkpoint may be rewritten from tensors that still borrow its bytes.
   write_safetensors(dir / "a", old.tensors(), {{"round", "2"}});
-  EXPECT_EQ(values<std::int64_t>(*old.find("ids"))[0], -1);
+  EXPECT_EQ(values<std::int64_t>(old.find("ids"))[0], -1);
   EXPECT_EQ(SafetensorsFile(dir / "a").metadata().at("round"), "2");
 }
 
@@ -135,13 +87,7 @@ TEST(WriteSafetensors, RefusesWhatReadersWouldRefuse) {
   const auto bytes = std::as_bytes(std::span(data));
   const auto expect_usage = [&](std::vector<TensorRecord> records,
                                 std::map<std::string, std::string> metadata = {}) {
-    try {
-      write_safetensors(dir / "a", records, metadata);
-      ADD_FAILURE();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::Usage) << error.what();
-    }
-    EXPECT_FALSE(std::filesystem::exists(dir / "a"));
+    expect_usage_error(dir / "a", [&] { write_safetensors(dir / "a", records, metadata); });
   };
   expect_usage({{"x", DType::F32, {4}, bytes}, {"x", DType::F32, {4}, bytes}});
   expect_usage({{"x", DType::F32, {5}, bytes}});

@@ -5,6 +5,7 @@
 
 #include "dino/base/file.h"
 #include "tests/format/hostile.h"
+#include "tests/format/tensor_checks.h"
 #include "tests/format/torch_builder.h"
 #include "tests/temp_dir.h"
 
@@ -12,25 +13,6 @@ namespace dino::format {
 namespace {
 
 using Json = nlohmann::json;
-
-template <typename T>
-std::vector<T> values(const TensorRecord* record) {
-  if (record == nullptr) throw std::runtime_error("no such tensor");
-  std::vector<T> result(record->bytes.size() / sizeof(T));
-  if (!result.empty()) std::memcpy(result.data(), record->bytes.data(), record->bytes.size());
-  return result;
-}
-
-template <typename T>
-void expect_ramp(const TorchFile& file, DType dtype, int start) {
-  const TensorRecord* record = file.find(dtype_name(dtype));
-  ASSERT_NE(record, nullptr) << dtype_name(dtype);
-  EXPECT_EQ(record->dtype, dtype);
-  EXPECT_EQ(record->shape, (std::vector<std::int64_t>{2, 3}));
-  std::vector<T> expected;
-  for (int i = 0; i < 6; ++i) expected.push_back(static_cast<T>(i + start));
-  EXPECT_EQ(values<T>(record), expected);
-}
 
 // ---- What PyTorch wrote, in both forms ----------------------------------------------------------
 
@@ -48,24 +30,7 @@ TEST_P(BothForms, EveryType) {
   EXPECT_EQ(file.legacy(), GetParam() == "_legacy");
   EXPECT_EQ(file.tensors().size(), 13u);
   EXPECT_EQ(file.scalars(), Json::object());
-  expect_ramp<double>(file, DType::F64, -2);
-  expect_ramp<float>(file, DType::F32, -2);
-  expect_ramp<std::int64_t>(file, DType::I64, -2);
-  expect_ramp<std::int32_t>(file, DType::I32, -2);
-  expect_ramp<std::int16_t>(file, DType::I16, -2);
-  expect_ramp<std::int8_t>(file, DType::I8, -2);
-  expect_ramp<std::uint8_t>(file, DType::U8, 0);
-  EXPECT_EQ(values<std::uint8_t>(file.find("BOOL")), (std::vector<std::uint8_t>{0, 1, 0, 1, 0, 1}));
-  // Bit patterns of -2 -1 0 1 2 3.
-  EXPECT_EQ(values<std::uint16_t>(file.find("F16")),
-            (std::vector<std::uint16_t>{0xC000, 0xBC00, 0, 0x3C00, 0x4000, 0x4200}));
-  EXPECT_EQ(values<std::uint16_t>(file.find("BF16")),
-            (std::vector<std::uint16_t>{0xC000, 0xBF80, 0, 0x3F80, 0x4000, 0x4040}));
-  EXPECT_TRUE(file.find("scalar")->shape.empty());
-  EXPECT_EQ(values<float>(file.find("scalar")), std::vector<float>{0.5f});
-  EXPECT_EQ(file.find("empty")->shape, (std::vector<std::int64_t>{0, 7}));
-  EXPECT_NE(file.find("Zürich/日本"), nullptr);
-  EXPECT_EQ(file.find("missing"), nullptr);
+  expect_plain_golden(file);
   EXPECT_EQ(file.tensors().front().name, "F64");  // in the order of the file
 }
 
@@ -192,37 +157,36 @@ TEST(TorchFile, RefusesWhatPythonWouldHaveToBuild) {
 
 // ---- What we write ------------------------------------------------------------------------------
 
-struct Sample {
-  std::array<float, 4> a = {1, 2, 3, 4};
-  std::array<std::uint8_t, 3> b = {1, 0, 1};
-  std::array<std::int64_t, 2> ids = {-1, std::int64_t{1} << 40};
+struct TorchSample : Sample {
   std::array<std::int32_t, 1> scalar = {-1};
   std::vector<TensorRecord> records() const {
-    return {{"b", DType::Bool, {3}, std::as_bytes(std::span(b))},
-            {"a", DType::F32, {2, 2}, std::as_bytes(std::span(a))},
-            {"Ω", DType::BF16, {0, 5}, {}},
-            {"ids", DType::I64, {2}, std::as_bytes(std::span(ids))},
-            {"a.again", DType::F32, {4}, std::as_bytes(std::span(a))},
-            {"scalar", DType::I32, {}, std::as_bytes(std::span(scalar))}};
+    auto all = Sample::records();
+    all.push_back({"a.again", DType::F32, {4}, std::as_bytes(std::span(a))});
+    all.push_back({"scalar", DType::I32, {}, std::as_bytes(std::span(scalar))});
+    return all;
   }
 };
 
 // tests/golden/format/make_torch.py has read these very files with torch.load.
 TEST(WriteTorchZip, WriterBytesArePinned) {
   test::TempDir dir;
-  const Sample sample;
+  const TorchSample sample;
   write_torch_zip(dir / "a", sample.records());
   EXPECT_EQ(read_file(dir / "a"), read_file(golden("ours.pth")));
-  write_torch_zip(dir / "b", sample.records(), "teacher");
+  write_torch_zip(dir / "b", std::vector<TorchEntry>{{"teacher", sample.records()}});
   EXPECT_EQ(read_file(dir / "b"), read_file(golden("ours_teacher.pth")));
 }
 
 TEST(WriteTorchZip, RoundTripOfEveryBit) {
   test::TempDir dir;
-  const Sample sample;
+  const TorchSample sample;
   const auto records = sample.records();
   for (const std::string wrapper : {"", "teacher"}) {
-    write_torch_zip(dir / "a", records, wrapper);
+    if (wrapper.empty()) {
+      write_torch_zip(dir / "a", records);
+    } else {
+      write_torch_zip(dir / "a", std::vector<TorchEntry>{{wrapper, records}});
+    }
     const TorchFile file(dir / "a");
     ASSERT_EQ(file.tensors().size(), records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {
@@ -251,16 +215,18 @@ TEST(WriteTorchZip, WhatWasReadFromEveryForm) {
 
 TEST(WriteTorchZip, NothingAtAll) {
   test::TempDir dir;
-  write_torch_zip(dir / "a", {});
+  write_torch_zip(dir / "a", std::span<const TensorRecord>{});
   EXPECT_TRUE(TorchFile(dir / "a").tensors().empty());
+  write_torch_zip(dir / "b", std::span<const TorchEntry>{});
+  EXPECT_TRUE(TorchFile(dir / "b").tensors().empty());
 }
 
 TEST(WriteTorchZip, OverAFileThatIsMapped) {
   test::TempDir dir;
-  const Sample sample;
+  const TorchSample sample;
   write_torch_zip(dir / "a", sample.records());
   const TorchFile old(dir / "a");
-  write_torch_zip(dir / "a", old.tensors(), "model");
+  write_torch_zip(dir / "a", std::vector<TorchEntry>{{"model", old.tensors()}});
   EXPECT_EQ(values<std::int64_t>(old.find("ids"))[0], -1);
   EXPECT_EQ(values<std::int64_t>(TorchFile(dir / "a").find("model.ids"))[0], -1);
 }
@@ -279,26 +245,35 @@ TEST(WriteTorchZip, ManySizesOfIntegers) {
   }
 }
 
+TEST(WriteTorchZip, SeveralEntries) {
+  test::TempDir dir;
+  const TorchSample sample;
+  const auto records = sample.records();
+  write_torch_zip(dir / "a", std::vector<TorchEntry>{{"student", records}, {"teacher", records}});
+  const TorchFile file(dir / "a");
+  ASSERT_EQ(file.tensors().size(), 2 * records.size());
+  EXPECT_EQ(file.tensors()[1].name, "student.a");
+  EXPECT_EQ(file.find("teacher.a")->bytes.data(), file.find("student.a")->bytes.data());
+}
+
 TEST(WriteTorchZip, RefusesWhatCannotBeRead) {
+  using Records = std::vector<TensorRecord>;
+  using Entries = std::vector<TorchEntry>;
   test::TempDir dir;
   const std::array<float, 4> data{};
   const auto bytes = std::as_bytes(std::span(data));
-  const auto expect_usage = [&](std::vector<TensorRecord> records, std::string_view wrapper = {}) {
-    try {
-      write_torch_zip(dir / "a", records, wrapper);
-      ADD_FAILURE();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::Usage) << error.what();
-    }
-    EXPECT_FALSE(std::filesystem::exists(dir / "a"));
+  const auto expect_usage = [&](const auto& contents) {
+    expect_usage_error(dir / "a", [&] { write_torch_zip(dir / "a", contents); });
   };
-  expect_usage({{"x", DType::F32, {4}, bytes}, {"x", DType::F32, {4}, bytes}});
-  expect_usage({{"x", DType::F32, {5}, bytes}});
-  expect_usage({{"x", DType::F64, {4}, bytes}});
-  expect_usage({{"x", DType::U32, {4}, bytes}});
-  expect_usage({{"x", DType::F8_E4M3, {16}, bytes}});
-  expect_usage({{"caf\xE9", DType::F32, {4}, bytes}});
-  expect_usage({}, "caf\xE9");
+  expect_usage(Records{{"x", DType::F32, {4}, bytes}, {"x", DType::F32, {4}, bytes}});
+  expect_usage(Records{{"x", DType::F32, {5}, bytes}});
+  expect_usage(Records{{"x", DType::F64, {4}, bytes}});
+  expect_usage(Records{{"x", DType::U32, {4}, bytes}});
+  expect_usage(Records{{"x", DType::F8_E4M3, {16}, bytes}});
+  expect_usage(Records{{"caf\xE9", DType::F32, {4}, bytes}});
+  expect_usage(Entries{{"caf\xE9", {}}});
+  expect_usage(Entries{{"teacher", {}}, {"teacher", {}}});
+  expect_usage(Entries{{"teacher", {{"x", DType::F32, {5}, bytes}}}});
 }
 
 }  // namespace

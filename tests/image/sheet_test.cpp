@@ -40,6 +40,26 @@ TEST(Sheet, FramesSayWhatIsRight) {
   EXPECT_EQ(red, green);
 }
 
+TEST(Sheet, WordsStandAboveAndBelowTheTiles) {
+  Sheet sheet{.columns = 2};
+  const Image white = filled(60, 60, 3, {255, 255, 255});
+  sheet.tiles = {{.image = white, .caption = "one two three"}, {.image = white}};
+  EXPECT_EQ(render(sheet, 60).height, 60 + 2 * 4 + 2 * 10) << "two lines of ten characters";
+  sheet.column_titles = {"left", "right"};
+  const Image picture = render(sheet, 60);
+  EXPECT_EQ(picture.height, 60 + 2 * 4 + 3 * 10);
+  const auto ink = [&](int left, int top, int right, int bottom) {
+    int count = 0;
+    for (int y = top; y < bottom; ++y)
+      for (int x = left; x < right; ++x) count += picture.row(y)[x * 3] < 128;
+    return count;
+  };
+  EXPECT_GT(ink(4, 4, 64, 14), 20) << "left";
+  EXPECT_GT(ink(68, 4, 128, 14), 20) << "right";
+  EXPECT_GT(ink(4, 74, 64, 94), 40) << "one two three";
+  EXPECT_EQ(ink(68, 74, 128, 94), 0);
+}
+
 TEST(Sheet, RefusesNothing) {
   EXPECT_THROW(render({.title = "empty"}), Error);
   EXPECT_THROW(render({.columns = 0, .tiles = {{}}}), Error);

@@ -9,7 +9,7 @@ int main() {
   network.architecture.name.clear();
   network.architecture.vit.depth = 1;
   const auto backbone =
-      dino::model::make_backbone(network.architecture, 0.0, at::detail::createCPUGenerator(1));
+      dino::model::make_backbone(network.architecture, {}, at::detail::createCPUGenerator(1));
   dino::model::save_backbone("toy.safetensors", *backbone, network);
 
   const dino::FeatureExtractor extractor("toy.safetensors");

@@ -20,7 +20,7 @@ bool is_built(const arch::Architecture& architecture) {
 
 void expect_promised_tensors(const arch::Architecture& architecture) {
   SCOPED_TRACE(architecture.name);
-  const auto backbone = make_backbone(architecture, 0.0, at::detail::createCPUGenerator(1));
+  const auto backbone = make_backbone(architecture, {}, at::detail::createCPUGenerator(1));
   EXPECT_EQ(backbone->dim(), architecture.dim());
   Tensors built, promised;
   for (const auto& all : {backbone->named_parameters(), backbone->named_buffers()})
@@ -61,7 +61,7 @@ TEST(MakeBackbone, RefusesWhatContradictsItself) {
   arch::Architecture odd;
   odd.family = arch::Family::Xcit;
   odd.xcit.heads = 7;
-  EXPECT_THROW(make_backbone(odd, 0.0, at::detail::createCPUGenerator(1)), Error);
+  EXPECT_THROW(make_backbone(odd, {}, at::detail::createCPUGenerator(1)), Error);
 }
 
 }  // namespace

@@ -7,9 +7,7 @@
 
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
-#include "tests/golden/golden_file.h"
-#include "tests/golden/synthetic_weights.h"
-#include "tests/model/closeness.h"
+#include "tests/model/backbone_checks.h"
 
 namespace dino::model {
 namespace {
@@ -114,40 +112,19 @@ TEST(ConvNext, GradientsMatchHuggingFace) {
   EXPECT_LE(relative_error(groups[0].cls.detach(), golden["64x64.cls"]), kTolerance);
   EXPECT_EQ(groups[0].patches.sizes(), (std::vector<std::int64_t>{2, 4, 40}));
   (groups[0].cls * golden::image("loss", {2, 40})).sum().backward();
-  const auto parameters = backbone->named_parameters();
-  for (const auto& item : parameters) {
-    ASSERT_TRUE(item.value().grad().defined()) << item.key();
-    EXPECT_GT(item.value().grad().abs().max().item<double>(), 0) << item.key();
-  }
-  for (const char* name : {"downsample_layers.0.0.weight", "stages.1.2.dwconv.weight",
-                           "stages.2.26.gamma", "stages.3.0.pwconv1.weight", "norm.weight"}) {
-    const auto gradient = parameters[name].grad().flatten().slice(0, 0, 24);
-    EXPECT_LE(relative_error(gradient, golden[std::string("gradient.") + name]), 1e-4) << name;
-  }
+  expect_gradients(*backbone, golden,
+                   {"downsample_layers.0.0.weight", "stages.1.2.dwconv.weight", "stages.2.26.gamma",
+                    "stages.3.0.pwconv1.weight", "norm.weight"});
 }
 
 TEST(ConvNext, GroupsAreIndependent) {
   const auto backbone = synthetic_convnext(deep().net);
-  const torch::NoGradGuard no_grad;
-  const auto large = golden::image("large", {2, 3, 64, 64});
-  const auto small = golden::image("small", {3, 3, 32, 32});
-  const auto groups = backbone->forward_groups({{large, {}}, {small, {}}}, Tokens::Cls);
-  ASSERT_EQ(groups.size(), 2u);
-  EXPECT_FALSE(groups[1].patches.defined());
-  EXPECT_TRUE(torch::equal(groups[0].cls, backbone->forward_features(large).cls));
-  EXPECT_TRUE(torch::equal(groups[1].cls, backbone->forward_features(small).cls));
+  expect_independent_groups(*backbone, {64, 64}, {32, 32}, 0);
 }
 
 TEST(ConvNext, Bf16StaysNearFp32) {
   const auto backbone = synthetic_convnext(deep().net);
-  const auto images = golden::image("image", {2, 3, 64, 96});
-  const auto expected = backbone->forward_features(images);
-  backbone->set_precision(Precision::Bf16);
-  const auto actual = backbone->forward_features(images);
-  EXPECT_EQ(actual.cls.scalar_type(), torch::kFloat32);
-  EXPECT_GE(lowest_cosine(actual.cls, expected.cls), 0.999);
-  EXPECT_GE(lowest_cosine(actual.patches, expected.patches), 0.999);
-  EXPECT_GT(relative_error(actual.cls, expected.cls), 1e-5);  // it did change something
+  expect_bf16_near_fp32(*backbone);
 }
 
 TEST(ConvNext, RefusesWhatItCannotDo) {

@@ -23,14 +23,6 @@ using torch::indexing::Slice;
 
 constexpr double kTolerance = 1e-5;  // of the features' norm: fp32 rounding over the blocks
 
-struct Case {
-  std::string name;
-  arch::Positions positions = arch::Positions::LearnedOffset;  ///< what the library computes
-};
-std::ostream& operator<<(std::ostream& out, const Case& c) {
-  return out << c.name;
-}
-
 /** The file the library would publish, in `folder`. */
 std::filesystem::path publish(const nlohmann::json& golden, const std::filesystem::path& folder) {
   std::vector<torch::Tensor> alive;
@@ -58,18 +50,16 @@ double relative_error(const torch::Tensor& actual, const nlohmann::json& expecte
   return (got - want).abs().max().item<double>() / norm;
 }
 
-class PublishedTest : public testing::TestWithParam<Case> {
+/** The parameter is a golden's name. */
+class PublishedTest : public testing::TestWithParam<std::string> {
  protected:
   PublishedTest()
       : golden_(read_json_file(std::filesystem::path(DINO_SOURCE_DIR) / "tests/golden/weights" /
-                               (GetParam().name + ".json"))),
+                               (GetParam() + ".json"))),
         path_(publish(golden_, temp_.path())) {}
 
   std::shared_ptr<Backbone> load(bool fused, Precision precision = Precision::Fp32) {
-    weights::Weights weights = weights::read(path_);
-    if (weights.network.architecture.vit.positions != arch::Positions::Rope)
-      weights.network.architecture.vit.positions = GetParam().positions;
-    const auto backbone = make_backbone(weights);
+    const auto backbone = make_backbone(weights::read(path_));
     std::dynamic_pointer_cast<VisionTransformer>(backbone)->set_fused(fused);
     backbone->set_precision(precision);
     return backbone;
@@ -142,20 +132,33 @@ TEST_P(PublishedTest, RoundingLowersNothingMuch) {
   }
 }
 
-const auto kTransformers = testing::Values(Case{"hf_v1", arch::Positions::LearnedSize},
-                                           Case{"hf_v2", arch::Positions::LearnedSize},
-                                           Case{"hf_v2_reg", arch::Positions::LearnedAntialias},
-                                           Case{"hf_v3"}, Case{"hf_v3_gated"}, Case{"hf_v3_7b"});
+/** transformers' DINOv2 without registers, at a size whose positions are resampled. */
+class PositionsTest : public PublishedTest {};
+
+TEST_P(PositionsTest, AreTransformersOwnUnlessThePapersAreAskedFor) {
+  const auto cls_error = [&](const std::string& size, const weights::ReadOptions& options) {
+    const auto backbone = make_backbone(weights::read(path_, options));
+    const auto cls = backbone->forward_features(images(size)).cls.index({Slice(), Slice(0, 24)});
+    return relative_error(cls, golden_["sizes"][size]["cls"]);
+  };
+  const weights::ReadOptions papers{
+      .network = "teacher", .arch = "", .positions = arch::Positions::LearnedOffset};
+  EXPECT_LE(cls_error("224x224", {}), kTolerance);
+  EXPECT_GE(cls_error("224x224", papers), 100 * kTolerance);
+  EXPECT_LE(cls_error("518x518", papers), kTolerance);  // the table's own size
+}
+
+const auto kTransformers =
+    testing::Values("hf_v1", "hf_v2", "hf_v2_reg", "hf_v3", "hf_v3_gated", "hf_v3_7b");
 INSTANTIATE_TEST_SUITE_P(Transformers, PublishedTest, kTransformers);
 INSTANTIATE_TEST_SUITE_P(Transformers, PublishedAttentionTest, kTransformers);
+INSTANTIATE_TEST_SUITE_P(Transformers, PositionsTest, testing::Values("hf_v2"));
 INSTANTIATE_TEST_SUITE_P(Timm, PublishedTest,
-                         testing::Values(Case{"timm_v1"}, Case{"timm_v2_giant"},
-                                         Case{"timm_v2_reg", arch::Positions::LearnedAntialias},
-                                         Case{"timm_v3"}, Case{"timm_v3_plus_qkvb"}));
+                         testing::Values("timm_v1", "timm_v2_giant", "timm_v2_reg", "timm_v3",
+                                         "timm_v3_plus_qkvb"));
 INSTANTIATE_TEST_SUITE_P(Official, PublishedTest,
-                         testing::Values(Case{"official_v2"}, Case{"official_v2_native"}));
-INSTANTIATE_TEST_SUITE_P(GiantSlow, PublishedTest,
-                         testing::Values(Case{"hf_v2_giant", arch::Positions::LearnedSize}));
+                         testing::Values("official_v2", "official_v2_native"));
+INSTANTIATE_TEST_SUITE_P(GiantSlow, PublishedTest, testing::Values("hf_v2_giant"));
 
 }  // namespace
 }  // namespace dino::model

@@ -8,6 +8,7 @@
 
 #include "dino/format/safetensors.h"
 #include "dino/model/backbone.h"
+#include "dino/recipe/recipe.h"
 #include "tests/golden/golden_file.h"
 #include "tests/golden/synthetic_weights.h"
 
@@ -34,7 +35,11 @@ Case small(int patch) {
 }
 
 std::shared_ptr<dino::model::Backbone> synthetic_backbone(const Case& c) {
-  auto backbone = dino::model::make_backbone(c.backbone, c.channels, c.table_px, 0.0,
+  dino::recipe::Recipe recipe;
+  recipe.backbone = c.backbone;
+  recipe.data.channels = c.channels;
+  recipe.crops.global_size = c.table_px;
+  auto backbone = dino::model::make_backbone(dino::recipe::architecture_of(recipe), {},
                                              at::detail::createCPUGenerator(1));
   dino::golden::fill_parameters(*backbone);
   backbone->eval();

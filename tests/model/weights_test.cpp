@@ -34,7 +34,7 @@ class WeightsTest : public testing::Test {
     return network;
   }
   std::shared_ptr<Backbone> backbone() const {
-    return make_backbone(network_.architecture, 0.0, at::detail::createCPUGenerator(1));
+    return make_backbone(network_.architecture, {}, at::detail::createCPUGenerator(1));
   }
 };
 

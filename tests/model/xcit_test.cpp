@@ -7,9 +7,7 @@
 
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
-#include "tests/golden/golden_file.h"
-#include "tests/golden/synthetic_weights.h"
-#include "tests/model/closeness.h"
+#include "tests/model/backbone_checks.h"
 
 namespace dino::model {
 namespace {
@@ -133,17 +131,10 @@ TEST(Xcit, TrainingMatchesTimm) {
   EXPECT_LE(relative_error(patch_slice(c, groups[0].patches.detach()), golden["train.patches"]),
             kTolerance);
   (groups[0].cls * golden::image("loss", {2, 48})).sum().backward();
-  const auto parameters = backbone->named_parameters();
-  for (const auto& item : parameters) {
-    ASSERT_TRUE(item.value().grad().defined()) << item.key();
-    EXPECT_GT(item.value().grad().abs().max().item<double>(), 0) << item.key();
-  }
-  for (const char* name : {"cls_token", "patch_embed.proj.0.0.weight", "blocks.0.attn.temperature",
-                           "blocks.1.attn.qkv.weight", "blocks.2.local_mp.bn.weight",
-                           "blocks.2.gamma3", "pos_embeder.token_projection.weight"}) {
-    const auto gradient = parameters[name].grad().flatten().slice(0, 0, 24);
-    EXPECT_LE(relative_error(gradient, golden[std::string("gradient.") + name]), 1e-4) << name;
-  }
+  expect_gradients(*backbone, golden,
+                   {"cls_token", "patch_embed.proj.0.0.weight", "blocks.0.attn.temperature",
+                    "blocks.1.attn.qkv.weight", "blocks.2.local_mp.bn.weight", "blocks.2.gamma3",
+                    "pos_embeder.token_projection.weight"});
   const auto buffers = backbone->named_buffers();
   const std::string norm = "blocks.2.local_mp.bn.";
   for (const std::string statistic : {"running_mean", "running_var"})
@@ -154,26 +145,12 @@ TEST(Xcit, TrainingMatchesTimm) {
 TEST(Xcit, GroupsAreIndependentInEvalMode) {
   const auto backbone = synthetic_xcit(little(8).net);
   backbone->eval();
-  const torch::NoGradGuard no_grad;
-  const auto large = golden::image("large", {2, 3, 32, 32});
-  const auto small = golden::image("small", {3, 3, 16, 24});
-  const auto groups = backbone->forward_groups({{large, {}}, {small, {}}}, Tokens::Cls);
-  ASSERT_EQ(groups.size(), 2u);
-  EXPECT_FALSE(groups[1].patches.defined());
-  EXPECT_TRUE(torch::allclose(groups[0].cls, backbone->forward_features(large).cls, 1e-6, 1e-6));
-  EXPECT_TRUE(torch::allclose(groups[1].cls, backbone->forward_features(small).cls, 1e-6, 1e-6));
+  expect_independent_groups(*backbone, {32, 32}, {16, 24}, 1e-6);
 }
 
 TEST(Xcit, Bf16StaysNearFp32) {
   const auto backbone = synthetic_xcit(little(16).net);
-  const auto images = golden::image("image", {2, 3, 64, 96});
-  const auto expected = backbone->forward_features(images);
-  backbone->set_precision(Precision::Bf16);
-  const auto actual = backbone->forward_features(images);
-  EXPECT_EQ(actual.cls.scalar_type(), torch::kFloat32);
-  EXPECT_GE(lowest_cosine(actual.cls, expected.cls), 0.999);
-  EXPECT_GE(lowest_cosine(actual.patches, expected.patches), 0.999);
-  EXPECT_GT(relative_error(actual.cls, expected.cls), 1e-5);  // it did change something
+  expect_bf16_near_fp32(*backbone);
 }
 
 TEST(Xcit, RefusesWhatItCannotDo) {

@@ -100,7 +100,7 @@ struct Change {
   void operator()(std::string_view, std::vector<std::string>&, const auto&) const {}
   template <detail::List T>
   void operator()(std::string_view key, T& values, const Range& range) const {
-    for (double& value : values) (*this)(key, value, range);
+    for (auto& value : values) (*this)(key, value, range);
   }
 };
 
@@ -108,8 +108,13 @@ TEST(Recipe, WritesAndReadsBackEveryKeyExactly) {
   Recipe recipe;
   visit_fields(recipe, Change{});
   visit_sections(recipe, [](auto&&, auto& section) { visit_fields(section, Change{}); });
+  recipe.mixes = {
+      .probability = {0.25, 0.75}, .global_size = {9, 10}, .local_size = {5, 6}, .gram_size = {}};
   recipe.data.channels = 3;
-  recipe.backbone.arch = "resnet50";  // free of patch-size rules
+  recipe.backbone.arch = "vit";  // of patch size 1, which divides all crops
+  recipe.backbone.mlp_ratio = 3.0625;
+  recipe.backbone.rope_jitter = 1.5;
+  recipe.backbone.rope_rescale = 2.5;
   recipe.train.batch_size = 66;
   recipe.train.accumulate = 2;
   recipe.knn.resize = 300;
@@ -279,11 +284,11 @@ TEST(Recipe, ContradictionsNameBothKeys) {
     EXPECT_NE(message.find(b), std::string::npos) << message;
   };
   EXPECT_EQ(refusal("[backbone]\npatch_size = 15"),
-            "[recipe] crops.global_size = 224 is not a multiple of backbone.patch_size = 15; "
+            "[recipe] crops.global_size = 224 is not a multiple of the backbone's patch size 15; "
             "change one of the two "
             "(test.toml)");
-  names(refusal("[crops]\nlocal_size = 100"), "crops.local_size = 100", "backbone.patch_size = 16");
-  names(refusal("[knn]\nimage_size = 100"), "knn.image_size = 100", "backbone.patch_size = 16");
+  names(refusal("[crops]\nlocal_size = 100"), "crops.local_size = 100", "patch size 16");
+  names(refusal("[knn]\nimage_size = 100"), "knn.image_size = 100", "patch size 16");
   EXPECT_EQ(refusal("[crops]\nlocal_size = 100\nlocal_count = 0"), "")
       << "no local crops, no conflict";
   EXPECT_EQ(refusal("[crops]\nglobal_size = 225\n[backbone]\narch = \"resnet50\""), "");
@@ -367,7 +372,7 @@ TEST(RecipeFiles, ImageNetRecipeIsThePaper) {
   EXPECT_EQ(recipe.crops, data::MultiCropOptions{});
   EXPECT_EQ(recipe.head, Head{});
   EXPECT_EQ(recipe.dino, Dino{});
-  EXPECT_EQ(recipe.backbone, Backbone{});
+  EXPECT_EQ(recipe.backbone, Backbone{.patch_size = 16});
 }
 
 }  // namespace

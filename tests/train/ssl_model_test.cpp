@@ -102,6 +102,44 @@ TEST(SslModel, SameSeedSameBytesOtherSeedOthers) {
   EXPECT_NE(first, run());
 }
 
+/** Architectures of the later papers, made small. */
+std::vector<recipe::Backbone> later_backbones() {
+  return {{.arch = "dinov2_vits14_reg", .patch_size = 4, .dim = 16, .depth = 2, .heads = 2},
+          {.arch = "dinov2_vitg14", .patch_size = 4, .dim = 16, .depth = 2, .heads = 2},
+          {.arch = "dinov3_vits16",
+           .patch_size = 4,
+           .dim = 16,
+           .depth = 2,
+           .heads = 2,
+           .layer_scale = 0.1,
+           .rope_shift = 0.1,
+           .rope_jitter = 1.1,
+           .rope_rescale = 2}};
+}
+
+TEST(SslModel, TrainsTheBackbonesOfTheLaterPapers) {
+  for (const auto& backbone : later_backbones()) {
+    SCOPED_TRACE(backbone.arch);
+    auto r = tiny_recipe();
+    r.backbone = backbone;
+    SslModel model(r, kFp32, 10), again(r, kFp32, 10);
+    const State before = snapshot(model);
+    for (int i = 0; i < 3; ++i) {
+      const auto metrics = model.step(random_batch(r, 5), i);
+      EXPECT_TRUE(std::isfinite(metrics.loss));
+      again.step(random_batch(r, 5), i);
+    }
+    EXPECT_EQ(snapshot(model), snapshot(again)) << "the seed decides every byte";
+    const State after = snapshot(model);
+    for (const auto& item : model.student().backbone->named_parameters()) {
+      if (item.key() == "mask_token") continue;  // nothing is masked here
+      const std::string stored = "student.backbone." + item.key();
+      ASSERT_TRUE(before.contains(stored)) << stored;
+      EXPECT_TRUE(before.at(stored) != after.at(stored)) << stored << " has not moved";
+    }
+  }
+}
+
 TEST(SslModel, StateRestoresTheExactCourse) {
   const auto r = tiny_recipe();
   SslModel straight(r, kFp32, 10), first(r, kFp32, 10);

@@ -17,6 +17,7 @@
 namespace dino::weights {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::random_weights;
 using testing::toy_network;
 using Rename = std::function<std::string(const std::string&)>;
@@ -75,9 +76,19 @@ class ReadTest : public ::testing::Test {
 TEST_F(ReadTest, WrappersOfTrainingCheckpoints) {
   for (const char* prefix :
        {"module.", "backbone.", "module.backbone.", "teacher.backbone.", "teacher.module.backbone.",
-        "model.", "state_dict.module.", "teacher.backbone._fsdp_wrapped_module."}) {
+        "model.", "state_dict.module.", "teacher.backbone._fsdp_wrapped_module.",
+        "model.teacher.backbone.", "state_dict.teacher.module.backbone."}) {
     SCOPED_TRACE(prefix);
     expect_read(published("dinov2_vits14_reg", [&](const auto& name) { return prefix + name; }));
+  }
+}
+
+TEST_F(ReadTest, WrappersWithinNames) {
+  for (const char* wrapper : {"_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}) {
+    expect_read(published("dinov2_vits14", [&](const std::string& name) {
+      std::string wrapped = "teacher.backbone." + name;
+      return name.starts_with("blocks.1.") ? wrapped.insert(26, wrapper) : wrapped;
+    }));
   }
 }
 
@@ -177,6 +188,45 @@ TEST_F(ReadTest, RefusesWhatIsNoBackbone) {
                 .find("which is no square"),
             std::string::npos);
   EXPECT_NE(message_of(temp_ / "none.pth").find("none.pth"), std::string::npos);
+}
+
+// Each library's own way to resample the position table, unless the caller says which.
+TEST_F(ReadTest, PositionsAreTheSourcesUnlessTheCallerSays) {
+  const auto positions_of = [&](const fs::path& path, std::optional<arch::Positions> given = {}) {
+    return read(path, {.network = "teacher", .arch = "", .positions = given})
+        .network.architecture.vit.positions;
+  };
+  for (const char* kind : {"dino_vits16", "dinov2_vits14", "dinov2_vits14_reg"}) {
+    SCOPED_TRACE(kind);
+    const bool registers = std::string_view(kind).ends_with("_reg");
+    const Weights weights = random_weights(toy_network(kind));
+    const auto papers =
+        registers ? arch::Positions::LearnedAntialias : arch::Positions::LearnedOffset;
+    for (const auto& [layout, file] :
+         {std::pair(Layout::Official, "a.pth"), {Layout::Timm, "t.pth"}}) {
+      write(temp_ / file, weights, {.layout = layout, .allow_loss = true});
+      EXPECT_EQ(positions_of(temp_ / file), papers);
+    }
+    const std::string folder = fmt::format("hf_{}", kind);
+    write(temp_ / folder, weights, {.layout = Layout::HuggingFace});
+    EXPECT_EQ(positions_of(temp_ / folder), registers ? papers : arch::Positions::LearnedSize);
+    EXPECT_EQ(positions_of(temp_ / folder, arch::Positions::LearnedOffset),
+              arch::Positions::LearnedOffset);
+    // Ours keep what was said.
+    const Weights chosen =
+        read(temp_ / "a.pth",
+             {.network = "teacher", .arch = "", .positions = arch::Positions::LearnedSize});
+    write(temp_ / "ours.safetensors", chosen, {});
+    EXPECT_EQ(positions_of(temp_ / "ours.safetensors"), arch::Positions::LearnedSize);
+    EXPECT_THROW(positions_of(temp_ / "a.pth", arch::Positions::Rope), Error);
+  }
+  write(temp_ / "v3.pth", random_weights(toy_network("dinov3_vits16")),
+        {.layout = Layout::Official});
+  EXPECT_NE(
+      message_of(temp_ / "v3.pth",
+                 {.network = "teacher", .arch = "", .positions = arch::Positions::LearnedSize})
+          .find("no learned table"),
+      std::string::npos);
 }
 
 TEST_F(ReadTest, HuggingFaceConfigsAreBelieved) {

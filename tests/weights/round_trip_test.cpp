@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dino/base/error.h"
+#include "dino/weights/detect.h"
 #include "dino/weights/read.h"
 #include "dino/weights/write.h"
 #include "tests/temp_dir.h"
@@ -67,7 +68,10 @@ TEST_P(RoundTrip, EqualBitForBit) {
     write(path, original, {.layout = form.layout});
     const Weights back = read(path);
     expect_same_tensors(back, original);
-    EXPECT_EQ(back.network.architecture, original.network.architecture);
+    arch::Architecture expected = original.network.architecture;
+    if (expected.family == arch::Family::Vit)
+      expected.vit.positions = usual_positions(form.layout, expected.vit);
+    EXPECT_EQ(back.network.architecture, expected);
     if (form.layout == Layout::Dino) {
       EXPECT_EQ(back.network, original.network);
     }
@@ -78,13 +82,12 @@ TEST_P(RoundTrip, FromEachFormToEachForm) {
   const Weights original = random_weights(toy_network(GetParam()));
   for (const char* folder : {"1", "2"}) std::filesystem::create_directory(temp_ / folder);
   for (const Form& first : kForms) {
+    if (first.layout == Layout::HuggingFace && !has_hf(original.network.architecture)) continue;
+    write(temp_ / "1" / first.file, original, {.layout = first.layout, .allow_loss = true});
+    const Weights one = read(temp_ / "1" / first.file);
     for (const Form& second : kForms) {
-      if (!has_hf(original.network.architecture) &&
-          (first.layout == Layout::HuggingFace || second.layout == Layout::HuggingFace))
-        continue;
+      if (second.layout == Layout::HuggingFace && !has_hf(original.network.architecture)) continue;
       SCOPED_TRACE(std::string(first.file) + " -> " + second.file);
-      write(temp_ / "1" / first.file, original, {.layout = first.layout, .allow_loss = true});
-      const Weights one = read(temp_ / "1" / first.file);
       write(temp_ / "2" / second.file, one, {.layout = second.layout, .allow_loss = true});
       std::vector<std::string> but = losses(original, first.layout);
       for (const std::string& name : losses(original, second.layout)) but.push_back(name);

@@ -1,5 +1,8 @@
 // Small networks of every kind with tensors of distinct bytes.
 #pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,26 +33,61 @@ inline arch::Network toy_network(const std::string& zoo_name) {
   return network;
 }
 
+/** Bytes for these tensors: normal numbers, counters zero */
+inline std::shared_ptr<std::vector<std::byte>> random_bytes(const arch::TensorSpec& spec,
+                                                            Rng& rng) {
+  const auto dtype = spec.integer ? format::DType::I64 : format::DType::F32;
+  const auto count = static_cast<std::size_t>(format::element_count(spec.shape));
+  auto bytes = std::make_shared<std::vector<std::byte>>(count * format::item_bytes(dtype));
+  if (spec.integer) return bytes;
+  auto* values = reinterpret_cast<float*>(bytes->data());
+  for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(rng.normal());
+  return bytes;
+}
+
 inline Weights random_weights(const arch::Network& network, std::uint64_t seed = 1) {
   Weights w;
   w.network = network;
   Rng rng(seed);
   for (const auto& spec : arch::tensors(network.architecture)) {
-    const auto dtype = spec.integer ? format::DType::I64 : format::DType::F32;
-    auto bytes = std::make_shared<std::vector<std::byte>>(
-        static_cast<std::size_t>(format::byte_count(dtype, spec.shape)));
-    if (!spec.integer) {
-      auto* values = reinterpret_cast<float*>(bytes->data());
-      const auto count = static_cast<std::size_t>(format::element_count(spec.shape));
-      for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(rng.normal());
-      const std::size_t third = count / 3;
-      if (spec.name.ends_with("attn.qkv.bias") && network.architecture.vit.mask_key_bias)
-        std::fill_n(values + third, third, 0.0F);
+    auto bytes = random_bytes(spec, rng);
+    if (spec.name.ends_with("attn.qkv.bias") && network.architecture.vit.mask_key_bias) {
+      const std::size_t third = bytes->size() / 3;
+      std::fill_n(bytes->begin() + static_cast<std::ptrdiff_t>(third), third, std::byte{0});
     }
-    w.tensors.push_back({spec.name, dtype, spec.shape, *bytes});
+    w.tensors.push_back(
+        {spec.name, spec.integer ? format::DType::I64 : format::DType::F32, spec.shape, *bytes});
     w.owners.push_back(std::move(bytes));
   }
   return w;
+}
+
+inline Head random_head(std::string name, const HeadShape& shape, std::uint64_t seed = 2) {
+  Head head{.name = std::move(name), .shape = shape, .tensors = {}, .owner = {}};
+  auto owners = std::make_shared<std::vector<std::shared_ptr<std::vector<std::byte>>>>();
+  Rng rng(seed);
+  for (const auto& spec : head_tensors(shape)) {
+    owners->push_back(random_bytes(spec, rng));
+    head.tensors.push_back({spec.name, spec.integer ? format::DType::I64 : format::DType::F32,
+                            spec.shape, *owners->back()});
+  }
+  head.owner = owners;
+  return head;
+}
+
+inline void expect_same_heads(const std::vector<Head>& actual, const std::vector<Head>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (std::size_t h = 0; h < actual.size(); ++h) {
+    SCOPED_TRACE(expected[h].name);
+    EXPECT_EQ(actual[h].name, expected[h].name);
+    EXPECT_EQ(actual[h].shape, expected[h].shape);
+    ASSERT_EQ(actual[h].tensors.size(), expected[h].tensors.size());
+    for (std::size_t i = 0; i < actual[h].tensors.size(); ++i) {
+      EXPECT_EQ(actual[h].tensors[i].name, expected[h].tensors[i].name);
+      EXPECT_TRUE(std::ranges::equal(actual[h].tensors[i].bytes, expected[h].tensors[i].bytes))
+          << expected[h].tensors[i].name;
+    }
+  }
 }
 
 inline const std::vector<std::string>& kinds() {

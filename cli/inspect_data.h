@@ -1,0 +1,22 @@
+// What dino inspect says of a data set.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "dino/data/survey.h"
+
+namespace dino::cli {
+
+/** A result in both forms. */
+struct Finding {
+  nlohmann::json document;
+  std::string text;
+};
+
+using DataFlags = data::SurveyOptions;
+
+/** Opens the data set and looks at it on `threads` threads (0: one per core). */
+Finding inspect_data(const std::string& source, const DataFlags& flags, int threads);
+
+}  // namespace dino::cli

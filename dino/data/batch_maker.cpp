@@ -1,0 +1,99 @@
+#include "dino/data/batch_maker.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "dino/base/error.h"
+#include "dino/data/streams.h"
+
+namespace dino::data {
+namespace {
+
+std::size_t area(int channels, int size) {
+  return static_cast<std::size_t>(channels) * static_cast<std::size_t>(size) *
+         static_cast<std::size_t>(size);
+}
+
+struct Rows {
+  AlignedBuffer& buffer;
+  int size;  ///< px
+};
+
+Rows rows_of(CropBatch& batch, ViewKind kind) {
+  switch (kind) {
+    case ViewKind::Global:
+      return {batch.globals, batch.global_size};
+    case ViewKind::Teacher:
+      return {batch.teacher_globals, batch.global_size};
+    case ViewKind::Gram:
+      return {batch.gram, batch.gram_size};
+    case ViewKind::Local:
+      break;
+  }
+  return {batch.locals, batch.local_size};
+}
+
+}  // namespace
+
+BatchMaker::BatchMaker(const MultiCropOptions& crops, BatchOptions options)
+    : options_(std::move(options)), normalize_(crops) {
+  validate(crops, options_.channels);
+  validate(options_.masks);
+  validate(options_.mixes, crops);
+  const int count = std::max(1, static_cast<int>(options_.mixes.probability.size()));
+  for (int mix = 0; mix < count; ++mix) crops_.push_back(mixed_crops(crops, options_.mixes, mix));
+  for (const auto& sizes : crops_)
+    if (options_.masks.share > 0 && sizes.global_size % options_.patch_size != 0)
+      fail(ErrorKind::Config,
+           "[masks] global crops of {} px do not divide into patches of {} px; change one of the "
+           "two",
+           sizes.global_size, options_.patch_size);
+}
+
+void BatchMaker::begin(CropBatch& batch, std::int64_t iteration) const {
+  const MultiCropOptions& crops =
+      crops_[static_cast<std::size_t>(draw_mix(options_.mixes, options_.seed, iteration))];
+  batch.iteration = iteration;
+  batch.batch_size = options_.batch_size;
+  batch.channels = options_.channels;
+  batch.global_size = crops.global_size;
+  batch.local_size = crops.local_size;
+  batch.local_count = crops.local_count;
+  batch.gram_size = crops.gram_size;
+  const auto images = static_cast<std::size_t>(options_.batch_size);
+  const auto samples = [&](std::size_t views, int size) {
+    return views * images * area(options_.channels, size);
+  };
+  batch.globals.resize(samples(2, crops.global_size));
+  batch.locals.resize(samples(static_cast<std::size_t>(crops.local_count), crops.local_size));
+  batch.teacher_globals.resize(crops.clean_teacher ? samples(2, crops.global_size) : 0);
+  batch.gram.resize(samples(2, crops.gram_size));
+  batch.indices.assign(images, -1);
+  batch.masks = {};
+  if (options_.masks.share <= 0) return;
+  const int grid = crops.global_size / options_.patch_size;
+  batch.masks = draw_masks(2 * options_.batch_size, grid, grid, options_.masks,
+                           batch_stream(options_.seed, iteration, BatchStream::Masks));
+}
+
+void BatchMaker::write(const image::Image& source, const SampleKey& key, int position,
+                       CropBatch& batch, CropWorkspace& workspace) const {
+  const auto mix =
+      static_cast<std::size_t>(draw_mix(options_.mixes, options_.seed, batch.iteration));
+  const auto write_view = [&](const View& view) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::normalize);
+    const Rows rows = rows_of(batch, view.kind);
+    const auto row =
+        static_cast<std::size_t>(view.number) * static_cast<std::size_t>(batch.batch_size) +
+        static_cast<std::size_t>(position);  // crop-major
+    float* out = rows.buffer.data() + row * area(batch.channels, rows.size);
+    if (view.pixels.width == rows.size)
+      normalize_(view.pixels, out, view.mirror);
+    else
+      normalize_.resized(view.pixels, rows.size, out);
+  };
+  for_each_view(source, crops_[mix], key, workspace, std::ref(write_view));  // a copy is allocated
+}
+
+}  // namespace dino::data

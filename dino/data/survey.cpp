@@ -1,0 +1,182 @@
+#include "dino/data/survey.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "dino/base/error.h"
+#include "dino/base/hash.h"
+#include "dino/image/decode.h"
+
+namespace dino::data {
+namespace {
+
+constexpr std::int64_t kBlock = 256;  ///< images whose findings are held before they are added up
+
+/** Count, mean and sum of squared differences of some numbers; two of them merge without loss. */
+struct Moments {
+  double count = 0, mean = 0, squares = 0;
+
+  static Moments of(const float* values, std::size_t size) {
+    Moments moments{static_cast<double>(size), 0, 0};
+    for (std::size_t i = 0; i < size; ++i) moments.mean += static_cast<double>(values[i]);
+    moments.mean /= moments.count;
+    for (std::size_t i = 0; i < size; ++i) {
+      const double difference = static_cast<double>(values[i]) - moments.mean;
+      moments.squares += difference * difference;
+    }
+    return moments;
+  }
+
+  void add(const Moments& other) {
+    const double total = count + other.count, difference = other.mean - mean;
+    mean += difference * other.count / total;
+    squares += other.squares + difference * difference * count * other.count / total;
+    count = total;
+  }
+};
+
+/** What one image gives. */
+struct Finding {
+  image::ImageInfo info;
+  std::string reason;  ///< why it cannot be read; empty for good ones
+  std::int64_t bytes = 0;
+  std::uint64_t hash = 0;
+  bool is_array = false;
+  std::vector<Moments> moments;
+};
+
+std::vector<Moments> moments_of(const image::Planes& planes) {
+  std::vector<Moments> moments;
+  for (int c = 0; c < planes.channels; ++c)
+    moments.push_back(Moments::of(planes.plane(c), planes.plane_size()));
+  return moments;
+}
+
+void examine_file(const std::vector<std::byte>& bytes, const SurveyOptions& options,
+                  Finding& finding) {
+  finding.bytes = static_cast<std::int64_t>(bytes.size());
+  finding.hash = xxh3_64(bytes);
+  finding.info = image::peek(bytes);
+  if (options.statistics)
+    finding.moments = moments_of(image::decode_wide(bytes, options.channels));
+  else
+    image::decode(bytes, options.channels);
+}
+
+void examine_array(const Dataset& dataset, std::int64_t index, const SurveyOptions& options,
+                   Finding& finding) {
+  const image::Image image = dataset.load(index);
+  finding.is_array = true;
+  finding.bytes = static_cast<std::int64_t>(image.pixels.size());
+  finding.hash = xxh3_64(std::as_bytes(std::span(image.pixels)));
+  finding.info.width = image.width;
+  finding.info.height = image.height;
+  finding.info.channels = image.channels;
+  if (options.statistics) finding.moments = moments_of(dataset.load_wide(index));
+}
+
+Finding examine(const Dataset& dataset, std::int64_t index, const SurveyOptions& options) {
+  Finding finding;
+  try {
+    if (const auto bytes = dataset.encoded(index))
+      examine_file(*bytes, options, finding);
+    else
+      examine_array(dataset, index, options, finding);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
+    finding.reason = error.what();
+  }
+  return finding;
+}
+
+/** Adds findings up in the order of the set. */
+class Tally {
+ public:
+  explicit Tally(const Dataset& dataset) : dataset_(dataset) { survey_.images = dataset.size(); }
+
+  void add(std::int64_t index, const Finding& finding) {
+    ++survey_.examined;
+    survey_.bytes += finding.bytes;
+    if (!finding.reason.empty()) {
+      survey_.bad.push_back({dataset_.name(index), finding.reason});
+      return;
+    }
+    const image::ImageInfo& info = finding.info;
+    ++survey_.formats[finding.is_array ? "array" : std::string(image::name_of(info.kind))];
+    ++survey_.sizes[fmt::format("{}x{}", info.width, info.height)];
+    ++survey_.channels[info.channels];
+    ++survey_.depths[fmt::format("{}{}", info.bits, info.is_float ? " float" : "")];
+    survey_.with_alpha += info.has_alpha;
+    survey_.with_pages += info.pages > 1;
+    contents_.push_back({{finding.hash, finding.bytes}, index});
+    if (finding.moments.empty()) return;
+    auto& sums = moments_[static_cast<int>(finding.moments.size())];
+    sums.resize(finding.moments.size());
+    for (std::size_t c = 0; c < sums.size(); ++c) sums[c].add(finding.moments[c]);
+  }
+
+  Survey finish() {
+    find_duplicates();
+    for (const auto& [channels, sums] : moments_)
+      for (const Moments& sum : sums)
+        survey_.statistics[channels].push_back({sum.mean, std::sqrt(sum.squares / sum.count)});
+    for (std::int64_t i = 0; i < dataset_.size(); ++i)
+      if (const std::int64_t label = dataset_.label(i); label >= 0)
+        ++survey_.classes[dataset_.class_names()[static_cast<std::size_t>(label)]];
+    return std::move(survey_);
+  }
+
+ private:
+  struct Content {
+    std::pair<std::uint64_t, std::int64_t> key;  ///< hash and size
+    std::int64_t index = 0;
+  };
+
+  void find_duplicates() {
+    std::ranges::sort(contents_, {}, [](const Content& c) { return std::pair(c.key, c.index); });
+    std::vector<std::vector<std::int64_t>> groups;
+    for (std::size_t begin = 0, end = 0; begin < contents_.size(); begin = end) {
+      std::vector<std::int64_t> group;
+      for (; end < contents_.size() && contents_[end].key == contents_[begin].key; ++end)
+        group.push_back(contents_[end].index);
+      if (group.size() > 1) groups.push_back(std::move(group));
+    }
+    std::ranges::sort(groups);
+    for (const auto& group : groups) {
+      auto& names = survey_.duplicates.emplace_back();
+      for (const std::int64_t index : group) names.push_back(dataset_.name(index));
+    }
+  }
+
+  const Dataset& dataset_;
+  Survey survey_;
+  std::vector<Content> contents_;
+  std::map<int, std::vector<Moments>> moments_;
+};
+
+}  // namespace
+
+Survey survey(const Dataset& dataset, const SurveyOptions& options, ThreadPool& pool) {
+  if (options.images < 0 || options.channels < 0)
+    fail(ErrorKind::Usage, "[survey] images and channels must not be negative: {}, {}",
+         options.images, options.channels);
+  const std::int64_t count =
+      options.images == 0 ? dataset.size() : std::min(options.images, dataset.size());
+  const auto index_of = [&](std::int64_t i) { return i * dataset.size() / count; };
+  Tally tally(dataset);
+  for (std::int64_t begin = 0; begin < count; begin += kBlock) {
+    std::vector<Finding> findings(static_cast<std::size_t>(std::min(kBlock, count - begin)));
+    pool.parallel_for(static_cast<std::int64_t>(findings.size()), [&](std::int64_t i) {
+      findings[static_cast<std::size_t>(i)] = examine(dataset, index_of(begin + i), options);
+    });
+    for (std::size_t i = 0; i < findings.size(); ++i)
+      tally.add(index_of(begin + static_cast<std::int64_t>(i)), findings[i]);
+  }
+  return tally.finish();
+}
+
+}  // namespace dino::data

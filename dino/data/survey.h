@@ -1,0 +1,51 @@
+// What a collection of images holds: formats, sizes, depths, broken files, duplicates, and the
+// per-channel mean and standard deviation that recipes want. The figures do not depend on the
+// number of threads.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dino/base/thread_pool.h"
+#include "dino/data/dataset.h"
+
+namespace dino::data {
+
+struct SurveyOptions {
+  std::int64_t images = 0;  ///< to look at, spread over the whole set; 0: all
+  int channels = 0;         ///< to compute statistics in; 0: those each file has
+  bool statistics = false;  ///< mean and standard deviation
+};
+
+/** Of one channel's pixels, in [0, 1] (floats as stored). */
+struct ChannelStatistics {
+  double mean = 0;
+  double std = 0;  ///< of the population
+};
+
+struct Survey {
+  struct Bad {
+    std::string name;
+    std::string reason;
+  };
+  std::int64_t images = 0;                      ///< in the set
+  std::int64_t examined = 0;                    ///< read and decoded, bad ones included
+  std::int64_t bytes = 0;                       ///< of the examined files
+  std::map<std::string, std::int64_t> formats;  ///< "jpeg", "png", ..., "array"
+  std::map<std::string, std::int64_t> sizes;    ///< "640x480", as decoded
+  std::map<int, std::int64_t> channels;         ///< without alpha
+  std::map<std::string, std::int64_t> depths;   ///< bits per sample: "8", "16", "32 float"
+  std::int64_t with_alpha = 0;
+  std::int64_t with_pages = 0;                               ///< files of more than one page
+  std::map<std::string, std::int64_t> classes;               ///< of all images, examined or not
+  std::vector<Bad> bad;                                      ///< in the order of the set
+  std::vector<std::vector<std::string>> duplicates;          ///< groups of equal contents, by name
+  std::map<int, std::vector<ChannelStatistics>> statistics;  ///< by number of channels
+};
+
+/** Reads and decodes the images on the pool's threads. Bad images (Error{Io|Format}) are listed,
+ * any other error is thrown. */
+Survey survey(const Dataset& dataset, const SurveyOptions& options, ThreadPool& pool);
+
+}  // namespace dino::data

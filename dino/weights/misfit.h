@@ -1,0 +1,18 @@
+// Tensors that do not fit what they should be, listed.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace dino::weights {
+
+struct Misfit {
+  std::vector<std::string> missing;    ///< names
+  std::vector<std::string> misshapen;  ///< "norm.weight is [127], expected [128]"
+  std::vector<std::string> extra;      ///< names
+
+  bool empty() const { return missing.empty() && misshapen.empty() && extra.empty(); }
+  /** "1 missing: norm.bias; 2 not expected: a, b"; long lists are cut. */
+  std::string text() const;
+};
+
+}  // namespace dino::weights

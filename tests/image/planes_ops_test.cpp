@@ -1,0 +1,119 @@
+// The float operations against the 8-bit ones, which equal Pillow's.
+#include "dino/image/planes_ops.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "dino/base/error.h"
+#include "dino/image/blur.h"
+#include "dino/image/color.h"
+#include "tests/image/synthetic.h"
+
+namespace dino::image {
+namespace {
+
+/** The planes rounded to 8 bits differ from `image` by at most `levels`. Returns the mean
+ * difference before rounding, in levels. */
+double expect_near(const Planes& planes, const Image& image, float levels = 1) {
+  double sum = 0;
+  EXPECT_EQ(planes.width, image.width);
+  EXPECT_EQ(planes.height, image.height);
+  EXPECT_EQ(planes.channels, image.channels);
+  for (int c = 0; c < image.channels; ++c)
+    for (int y = 0; y < image.height; ++y)
+      for (int x = 0; x < image.width; ++x) {
+        const float level = planes.row(c, y)[x] * 255;
+        const auto expected = static_cast<float>(image.row(y)[x * image.channels + c]);
+        EXPECT_LE(std::abs(std::round(level) - expected), levels) << x << ' ' << y << ' ' << c;
+        sum += std::abs(level - expected);
+      }
+  return sum / static_cast<double>(image.pixels.size());
+}
+
+/** operate(image) and operate(planes) on images of one and three channels. */
+template <typename Operate>
+void check_both(Operate operate, float levels = 1, double mean = 1) {
+  for (const int channels : {1, 3})
+    for (const auto& [width, height] : {std::pair{61, 43}, {1, 9}, {9, 1}, {130, 70}}) {
+      Image image = synthetic(width, height, channels, 7);
+      Planes planes = to_planes(image);
+      operate(image);
+      operate(planes);
+      EXPECT_LT(expect_near(planes, image, levels), mean);
+    }
+}
+
+TEST(PlanesOps, ResizeAsOn8Bits) {
+  for (const int channels : {1, 3}) {
+    const Image image = synthetic(61, 43, channels, 5);
+    const Planes planes = to_planes(image);
+    const Box boxes[] = {{0, 0, 61, 43}, {3, 5, 40, 41}, {10.5F, 2.25F, 33, 30}, {3, 4, 23, 34}};
+    for (const Filter filter :
+         {Filter::Nearest, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos})
+      for (const Box& box : boxes)
+        for (const auto& [width, height] : {std::pair{20, 30}, {61, 7}, {80, 90}, {9, 43}})
+          expect_near(resize_crop(planes, box, width, height, filter),
+                      resize_crop(image, box, width, height, filter));
+  }
+}
+
+TEST(PlanesOps, ColoursAsOn8Bits) {
+  for (const double factor : {0.0, 0.6, 0.95, 1.0, 1.4, 2.5}) {
+    check_both([=](auto& image) { adjust_brightness(image, factor); });
+    check_both([=](auto& image) { adjust_contrast(image, factor); });
+  }
+  check_both([](auto& image) { solarize(image); });
+  check_both([](auto& image) { flip_horizontal(image); });
+}
+
+TEST(PlanesOps, BlurAsOn8Bits) {
+  for (const double radius : {0.0, 0.1, 0.4, 1.0, 2.0, 7.5})
+    check_both([=](auto& image) { gaussian_blur(image, radius); }, 3, 0.7);
+}
+
+TEST(PlanesOps, KeepRangesBeyondOne) {
+  Planes planes(8, 8, 5);
+  for (std::size_t i = 0; i < planes.values.size(); ++i)
+    planes.values[i] = static_cast<float>(i) - 20;  // -20 .. 299
+  const Planes grown = resize_crop(planes, {0, 0, 8, 8}, 16, 16);
+  EXPECT_EQ(grown.channels, 5);
+  EXPECT_FLOAT_EQ(*std::min_element(grown.values.begin(), grown.values.end()), -20);
+  EXPECT_FLOAT_EQ(*std::max_element(grown.values.begin(), grown.values.end()), 299);
+  adjust_brightness(planes, 1.5);
+  EXPECT_FLOAT_EQ(planes.values[60], 60);
+  EXPECT_FLOAT_EQ(planes.values.back(), 299);
+}
+
+TEST(PlanesOps, BandsKeepTheirOwnMeans) {
+  Planes planes(4, 4, 2);
+  for (int i = 0; i < 16; ++i) {
+    planes.plane(0)[i] = 0.25F;
+    planes.plane(1)[i] = 0.75F;
+  }
+  adjust_contrast(planes, 0.3);
+  EXPECT_FLOAT_EQ(planes.plane(0)[7], 0.25F);
+  EXPECT_FLOAT_EQ(planes.plane(1)[7], 0.75F);
+}
+
+TEST(PlanesOps, RefuseNonsense) {
+  Planes planes(4, 4, 2);
+  EXPECT_THROW(resize_crop(Planes{}, {0, 0, 1, 1}, 4, 4), Error);
+  EXPECT_THROW(resize_crop(planes, {0, 0, 4, 5}, 4, 4), Error);
+  EXPECT_THROW(resize_crop(planes, {0, 0, 4, 4}, 0, 4), Error);
+  EXPECT_THROW(adjust_brightness(planes, -1), Error);
+  EXPECT_THROW(adjust_contrast(planes, std::nan("")), Error);
+  EXPECT_THROW(gaussian_blur(planes, -1), Error);
+}
+
+TEST(PlanesOps, EightBitOperationsRefuseBands) {
+  Image bands(4, 4, 5);
+  EXPECT_THROW(gaussian_blur(bands, 1), Error);
+  EXPECT_THROW(flip_horizontal(bands), Error);
+  EXPECT_THROW(adjust_contrast(bands, 1), Error);
+  EXPECT_THROW(resize(bands, 2, 2), Error);
+  EXPECT_THROW(grey_copy(bands), Error);
+}
+
+}  // namespace
+}  // namespace dino::image
