@@ -58,8 +58,10 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
          "[open data set] no source is given; set data.train to a folder of images, a .txt or .csv "
          "list or "
          "an IDX file (--set data.train=PATH)");
-  if (channels != 1 && channels != 3)
-    fail(ErrorKind::Usage, "[open data set] cannot decode into {} channels; use 1 or 3", channels);
+  if (channels < 0)
+    fail(ErrorKind::Usage,
+         "[open data set] cannot decode into {} channels; use 1, 3 or as many as the files have",
+         channels);
   const fs::path path(source);
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
@@ -75,7 +77,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
          labels, source, folder ? "folder" : "list");
   if (folder) return open_folder(path, channels);
   if (list) return open_list(path, channels);
-  if (looks_like_idx(path)) return open_idx(path, channels, labels);
+  if (looks_like_idx(path)) return open_idx(path, channels == 0 ? 1 : channels, labels);
   fail(ErrorKind::Data,
        "[open data set] '{}' is neither a folder of images, nor a .txt or .csv list, nor an IDX "
        "file",

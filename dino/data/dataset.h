@@ -41,7 +41,8 @@ class Dataset {
   virtual const std::vector<std::string>& class_names() const = 0;
 };
 
-/** Opens a source for decoding into `channels` (1 or 3) channels:
+/** Opens a source for decoding into `channels` channels (1, 3, as many bands as the files have, or
+ * 0: those each file has):
  *  - a folder: images found recursively (by the extensions of JPEG, PNG, WebP, TIFF, GIF, BMP and
  * PNM, any case), sorted by path; if every image
  * lies in a sub-folder, the first level names the classes, else there are no labels;
