@@ -57,7 +57,8 @@ FloatTaps nearest_taps(int in_size, float from, float to, int out_size) {
   return {.stride = 1,
           .first = nearest_positions(in_size, from, to, out_size),
           .count = std::vector<int>(positions, 1),
-          .weights = std::vector<float>(positions, 1.0F)};
+          .weights = std::vector<float>(positions, 1.0F),
+          .values = {}};
 }
 
 /** Rows [begin, end) scaled along x, the others left empty: eight rows at a time, turned on their
