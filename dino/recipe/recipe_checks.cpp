@@ -53,35 +53,6 @@ void check_multiple(std::string_view key, std::int64_t value, std::int64_t patch
 }
 
 void check_backbone(const Recipe& r) {
-<<<<<<< HEAD
-  const Backbone& b = r.backbone;
-  if (b.arch == "resnet50") return;
-  check_multiple("crops.global_size", r.crops.global_size, b.patch_size);
-  if (r.crops.local_count > 0) check_multiple("crops.local_size", r.crops.local_size, b.patch_size);
-  check_multiple("crops.gram_size", r.crops.gram_size, b.patch_size);
-  check_multiple("crops.local_window_step", r.crops.local_window_step, b.patch_size);
-  for (const int size : r.mixes.global_size)
-    check_multiple("mixes.global_size", size, b.patch_size);
-  // DINOv3's 168 px are ten and a half patches: the network leaves the remainder out.
-  for (const int size : r.mixes.local_size)
-    if (size < b.patch_size)
-      fail(
-          ErrorKind::Config,
-          "[recipe] mixes.local_size = {} is less than backbone.patch_size = {}; change one of the "
-          "two",
-          size, b.patch_size);
-  for (const int size : r.mixes.gram_size) check_multiple("mixes.gram_size", size, b.patch_size);
-  check_multiple("knn.image_size", r.knn.image_size, b.patch_size);
-  if (b.arch == "vit" && (b.dim == 0 || b.depth == 0 || b.heads == 0))
-    fail(ErrorKind::Config,
-         "[recipe] backbone.arch = vit needs backbone.dim, backbone.depth and backbone.heads; they "
-         "are {}, {} "
-         "and {}",
-         b.dim, b.depth, b.heads);
-  if (b.dim > 0 && b.heads > 0 && b.dim % b.heads != 0)
-    fail(ErrorKind::Config, "[recipe] backbone.dim = {} is not a multiple of backbone.heads = {}",
-         b.dim, b.heads);
-=======
   const arch::Architecture a = architecture_of(r);
   arch::validate(a);
   for (const auto& [key, factor] : {std::pair("rope_jitter", r.backbone.rope_jitter),
@@ -96,11 +67,17 @@ void check_backbone(const Recipe& r) {
   check_multiple("crops.gram_size", r.crops.gram_size, a.patch_size());
   check_multiple("crops.local_window_step", r.crops.local_window_step, a.patch_size());
   for (const auto& [key, sizes] : {std::pair("mixes.global_size", &r.mixes.global_size),
-                                   {"mixes.local_size", &r.mixes.local_size},
                                    {"mixes.gram_size", &r.mixes.gram_size}})
     for (const int size : *sizes) check_multiple(key, size, a.patch_size());
+  // DINOv3's 168 px are ten and a half patches: the network leaves the remainder out.
+  for (const int size : r.mixes.local_size)
+    if (size < a.patch_size())
+      fail(
+          ErrorKind::Config,
+          "[recipe] mixes.local_size = {} is less than the backbone's patch size {}; change one of "
+          "the two",
+          size, a.patch_size());
   check_multiple("knn.image_size", r.knn.image_size, a.patch_size());
->>>>>>> main
 }
 
 void check_training(const Recipe& r) {
