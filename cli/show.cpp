@@ -10,6 +10,7 @@
 #include "dino/base/text.h"
 #include "dino/data/crop_sheet.h"
 #include "dino/embed/pictures.h"
+#include "dino/eval/recipe_knn.h"
 #include "dino/image/encode.h"
 #include "dino/recipe/training_images.h"
 
@@ -110,16 +111,18 @@ image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
 
 image::Sheet crops(const ShowFlags& flags, Context&) {
   return recipe_sheet(
-      flags, [](const auto& dataset, const auto& indices, const auto&, const auto& options) {
+      flags, [](const auto& dataset, const auto& indices, const auto& recipe, auto options) {
+        options.evaluation = eval::knn_preprocess(recipe);
         return data::crop_sheet(dataset, indices, options);
       });
 }
 
 image::Sheet masks(const ShowFlags& flags, Context&) {
-  return recipe_sheet(flags, [](const auto& dataset, const auto& indices, const auto& recipe,
-                                const auto& options) {
-    return data::mask_sheet(dataset, indices, options, recipe.masks, recipe.backbone.patch_size);
-  });
+  return recipe_sheet(
+      flags, [](const auto& dataset, const auto& indices, const auto& recipe, const auto& options) {
+        return data::mask_sheet(dataset, indices, options, recipe.masks,
+                                static_cast<int>(recipe::architecture_of(recipe).patch_size()));
+      });
 }
 
 int run_show(const ShowFlags& flags, Context& context, const MakeSheet& make) {

@@ -45,9 +45,11 @@ std::optional<image::Image> load(const Dataset& dataset, std::int64_t index) {
   }
 }
 
-image::Image reduced(const image::Image& picture, double factor) {
-  if (factor >= 1) return picture;
-  const auto side = [&](int px) { return std::max(1, static_cast<int>(px * factor)); };
+/** At most kLargestTile px on its longer side. */
+image::Image reduced(const image::Image& picture) {
+  const int longest = std::max(picture.width, picture.height);
+  if (longest <= kLargestTile) return picture;
+  const auto side = [&](int px) { return std::max(1, px * kLargestTile / longest); };
   return image::resize(picture, side(picture.width), side(picture.height));
 }
 
@@ -81,11 +83,10 @@ image::Image overview(const image::Image& source, const ViewDraw& draw, int pad,
   image::Image canvas = image::filled(source.width + 2 * pad, source.height + 2 * pad, 3, {});
   image::paste(canvas, source, pad, pad);
   const int longest = std::max(canvas.width, canvas.height);
-  double factor = static_cast<double>(kLargestTile) / longest;
   // Small images grow by whole factors, so that their pixels stay visible.
-  if (factor >= 1) canvas = image::enlarge(canvas, static_cast<int>(factor));
-  factor = factor >= 1 ? static_cast<int>(factor) : factor;
-  canvas = reduced(canvas, factor);
+  canvas =
+      longest > kLargestTile ? reduced(canvas) : image::enlarge(canvas, kLargestTile / longest);
+  const double factor = static_cast<double>(std::max(canvas.width, canvas.height)) / longest;
   for (std::size_t i = std::min(shown, draw.crops.size()); i-- > 0;) {  // globals on top
     CropBox box = region(draw.crops[i]);
     const auto scaled = [&](int px) { return static_cast<int>(px * factor); };
@@ -101,8 +102,6 @@ image::Image overview(const image::Image& source, const ViewDraw& draw, int pad,
 /** The views of one image as tiles in the order of the columns. */
 std::vector<image::Tile> view_tiles(const image::Image& source, const MultiCropOptions& crops,
                                     const SampleKey& key, int locals) {
-  int largest = std::max({crops.global_size, crops.gram_size, crops.local_size});
-  const double factor = static_cast<double>(kLargestTile) / largest;
   std::array<std::vector<image::Tile>, 4> by_kind;  // ViewKind's order
   for_each_view(source, crops, key, [&](const View& view) {
     if (view.kind == ViewKind::Local && view.number >= locals) return;
@@ -110,7 +109,7 @@ std::vector<image::Tile> view_tiles(const image::Image& source, const MultiCropO
     const image::Image pixels =
         view.pixels.width == size ? view.pixels : image::resize(view.pixels, size, size);
     by_kind[static_cast<std::size_t>(view.kind)].push_back(
-        {.image = reduced(pixels, factor),
+        {.image = reduced(pixels),
          .caption = fmt::format("{} px, {}", size, describe(view.record, source.channels))});
   });
   std::vector<image::Tile> tiles;
@@ -155,11 +154,16 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
           "sees them all, the teacher only the global ones; all of a row must get the same answer.",
           sizes_text(mixes.global_size, crops.global_size), locals, crops.local_count,
           sizes_text(mixes.local_size, crops.local_size)),
-      .column_titles = {"image", "global 1", "global 2"}};
+      .column_titles = {"image"}};
+  if (options.evaluation) {
+    sheet.column_titles.emplace_back("evaluation");
+    sheet.caption += " Evaluation sees one crop, unchanged.";
+  }
   const auto add_pair = [&](const char* name) {
     for (const int number : {1, 2})
       sheet.column_titles.push_back(fmt::format("{} {}", name, number));
   };
+  add_pair("global");
   if (crops.clean_teacher) add_pair("teacher's");
   if (gram) add_pair("Gram");
   for (int i = 0; i < locals; ++i) sheet.column_titles.push_back(fmt::format("local {}", i + 1));
@@ -178,6 +182,14 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
     sheet.tiles.push_back(
         {.image = overview(*source, draw, crops.pad, static_cast<std::size_t>(2 + locals)),
          .caption = fmt::format("{} x {} px", source->width, source->height)});
+    if (draw.shared)
+      sheet.tiles.back().caption += "; in all crops: " + describe(*draw.shared, source->channels);
+    if (options.evaluation) {
+      const image::Image fed = eval_crop(*source, *options.evaluation);
+      sheet.tiles.push_back(
+          {.image = reduced(fed),
+           .caption = fmt::format("{} x {} px, unchanged", fed.width, fed.height)});
+    }
     for (auto& tile : view_tiles(*source, mixed, key, locals))
       sheet.tiles.push_back(std::move(tile));
   }
@@ -209,7 +221,6 @@ image::Sheet mask_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
   if (sources.empty()) return sheet;
   const BatchMasks drawn =
       draw_masks(count, grid, grid, masks, batch_stream(options.seed, 0, BatchStream::Masks));
-  const double factor = static_cast<double>(kLargestTile) / crops.global_size;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto& [index, source] = sources[i];
     const SampleKey key{options.seed, 0, static_cast<std::uint64_t>(index)};
@@ -224,11 +235,11 @@ image::Sheet mask_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
           std::span(drawn.masked)
               .subspan(row * static_cast<std::size_t>(patches), static_cast<std::size_t>(patches));
       const auto masked = std::ranges::count(mask, std::uint8_t{1});
-      sheet.tiles.push_back({.image = reduced(crop, factor)});
+      sheet.tiles.push_back({.image = reduced(crop)});
       sheet.tiles.push_back(
-          {.image = reduced(covered(crop, mask, grid, patch_size), factor),
+          {.image = reduced(covered(crop, mask, grid, patch_size)),
            .caption = masked == 0 ? "no mask"
-                                  : fmt::format("{} of {} patches, {:.0f} %", masked, patches,
+                                  : fmt::format("{} of {}, {:.0f} %", masked, patches,
                                                 100.0 * static_cast<double>(masked) / patches)});
     });
   }

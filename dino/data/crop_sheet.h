@@ -2,12 +2,14 @@
 // equal, and the patches it does not see.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dino/data/crop_mix.h"
 #include "dino/data/dataset.h"
 #include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
+#include "dino/data/preprocess.h"
 #include "dino/image/sheet.h"
 
 namespace dino::data {
@@ -16,13 +18,14 @@ struct CropSheetOptions {
   MultiCropOptions crops;
   MixOptions mixes = {};  ///< row i shows mix i, in turn
   std::uint64_t seed = 0;
-  int max_locals = 6;  ///< local crops shown per image
+  int max_locals = 6;                         ///< local crops shown per image
+  std::optional<Preprocess> evaluation = {};  ///< shown too: what evaluation feeds
 };
 
-/** One row per image of `indices`: the image with the outlines of its crops, its global crops, what
- * the teachers see instead if that differs, its local crops; as 8-bit pixels before normalisation,
- * drawn from Rng(seed, epoch 0, index, view) as training would draw them, with notes of what was
- * done. Unreadable images are left out. */
+/** One row per image of `indices`: the image with the outlines of its crops, the evaluation's crop,
+ * its global crops, what the teachers see instead if that differs, its local crops; as 8-bit pixels
+ * before normalisation, drawn from Rng(seed, epoch 0, index, view) as training would draw them,
+ * with notes of what was done. Unreadable images are left out. */
 image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>& indices,
                         const CropSheetOptions& options);
 

@@ -48,8 +48,9 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOpt
     fail(ErrorKind::Data,
          "[open data set] no source is given; set data.train to a folder of images, a .txt or .csv "
          "list, tar shards or an IDX file (--set data.train=PATH)");
-  if (options.channels != 1 && options.channels != 3)
-    fail(ErrorKind::Usage, "[open data set] cannot decode into {} channels; use 1 or 3",
+  if (options.channels < 0)
+    fail(ErrorKind::Usage,
+         "[open data set] cannot decode into {} channels; use 1, 3 or as many as the files have",
          options.channels);
   if (is_stream(source))
     fail(
@@ -95,7 +96,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOpt
       return open_cifar(fs::is_directory(status) ? cifar_batches(path) : std::vector{path},
                         options.channels);
     case Kind::Idx:
-      return open_idx(path, options.channels, options.labels);
+      return open_idx(path, options.channels == 0 ? 1 : options.channels, options.labels);
   }
   fail(ErrorKind::Internal, "[open data set] no kind");
 }

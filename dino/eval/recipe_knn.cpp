@@ -57,12 +57,17 @@ std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::
 }
 
 data::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
+  const auto* fit = std::ranges::find(data::kFitWords, std::string_view(recipe.knn.fit),
+                                      &std::pair<data::Fit, std::string_view>::second);
+  DINO_ASSERT(fit != data::kFitWords.end());  // the recipe was checked
   return {
       .image_size = recipe.knn.image_size > 0 ? recipe.knn.image_size : recipe.crops.global_size,
       .resize = recipe.knn.resize,
       .channels = recipe.data.channels,
       .mean = recipe.crops.mean,
-      .std = recipe.crops.std};
+      .std = recipe.crops.std,
+      .fit = fit->first,
+      .filter = recipe.knn.filter == "bilinear" ? image::Filter::Bilinear : image::Filter::Bicubic};
 }
 
 RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)

@@ -24,7 +24,7 @@ Image framed(const Image& image, Mark mark) {
 /** Text under or above cells of one width: as large as legible, broken into lines. */
 struct Lettering {
   int cell_width;
-  int scale = std::max(1, cell_width / 224);
+  int scale = std::max(1, cell_width / 120);
 
   std::vector<std::string> lines(const std::string& text) const {
     return wrapped(text, std::max(1, cell_width / (kCharacterWidth * scale)));

@@ -126,6 +126,8 @@ struct Knn {
   int image_size = 0;  ///< px fed to the backbone; 0 = crops.global_size
   int resize = 0;      ///< short side before the centre crop; 0 = no resize when sizes match, else
                        ///< image_size * 256 / 224
+  std::string fit = "center_crop";  ///< how an image becomes a square: data::kFitWords
+  std::string filter = "bicubic";   ///< of the resize: bicubic, bilinear
   bool operator==(const Knn&) const = default;
 };
 

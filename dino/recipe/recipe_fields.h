@@ -99,6 +99,8 @@ void visit_fields(Options& o, Field&& field) {
   field("shift_px", o.shift_px, between(0, 4096));
   field("image_size", o.image_size, between(0, 4096));
   field("resize", o.resize, between(0, 8192));
+  field("fit", o.fit, OneOfWords{{"center_crop", "stretch", "pad"}});
+  field("filter", o.filter, OneOfWords{{"bicubic", "bilinear"}});
 }
 
 /** Keys outside any section. The seed must fit TOML's 64-bit signed integers. */

@@ -207,7 +207,9 @@ StepMetrics SslModel::step(const data::CropBatch& batch, std::int64_t iteration)
     const torch::Tensor locals =
         crops(batch.locals, batch.local_count, batch, batch.local_size, part, parts);
 
-    const torch::Tensor teacher_logits = m.teacher_logits(globals);
+    const bool clean = batch.teacher_globals.size() > 0;
+    const torch::Tensor teacher_logits = m.teacher_logits(
+        clean ? crops(batch.teacher_globals, 2, batch, batch.global_size, part, parts) : globals);
     const auto targets =
         loss::center_and_sharpen(teacher_logits, m.center, now.teacher_temperature);
     const torch::Tensor mean = teacher_logits.mean(0, /*keepdim=*/false, torch::kFloat32) / parts;

@@ -54,7 +54,7 @@ data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t fi
           .workers = recipe.data.workers,
           .max_bad_share = recipe.data.max_bad_share,
           .first_iteration = first_iteration,
-          .patch_size = recipe.backbone.patch_size,
+          .patch_size = static_cast<int>(recipe::architecture_of(recipe).patch_size()),
           .masks = recipe.masks,
           .mixes = recipe.mixes,
           .epoch_images = recipe.data.epoch_images};

@@ -64,7 +64,16 @@ TEST(CropSheet, OutlinesLieWhereTheCropsWereCut) {
   EXPECT_GT(corner[0], corner[2] + 100) << "red";
 }
 
-TEST(CropSheet, LargeViewsAreReducedTogether) {
+TEST(CropSheet, SaysWhatAllCropsShare) {
+  const OneGoodOneBad dataset;
+  CropSheetOptions options{.crops = grey_crops()};
+  options.crops.shared_jitter = true;
+  options.crops.jitter = 1;
+  const auto sheet = crop_sheet(dataset, {0}, options);
+  EXPECT_EQ(sheet.tiles[0].caption, "28 x 28 px; in all crops: contrast");
+}
+
+TEST(CropSheet, LargeViewsAreReduced) {
   const OneGoodOneBad dataset;
   CropSheetOptions options{.crops = grey_crops()};
   options.crops.clean_teacher = true;
@@ -76,10 +85,22 @@ TEST(CropSheet, LargeViewsAreReducedTogether) {
   const auto sheet = crop_sheet(dataset, {0, 0}, options);
   EXPECT_EQ(sheet.columns, 8);  // image, 2 global, 2 teacher's, 2 Gram, 1 local
   ASSERT_EQ(sheet.tiles.size(), 16U);
-  EXPECT_EQ(sheet.tiles[1].image.width, 128);
+  EXPECT_EQ(sheet.tiles[1].image.width, 256);
+  EXPECT_EQ(sheet.tiles[7].image.width, 128);
   EXPECT_EQ(sheet.tiles[5].image.width, 256);
   EXPECT_EQ(sheet.tiles[5].caption.rfind("512 px", 0), 0U);
   EXPECT_EQ(sheet.tiles[8 + 1].image.width, 256) << "the second row shows the second mix";
+}
+
+TEST(CropSheet, ShowsWhatEvaluationFeeds) {
+  const OneGoodOneBad dataset;
+  const Preprocess evaluation{
+      .image_size = 20, .channels = 1, .mean = {0.5}, .std = {0.5}, .fit = Fit::Stretch};
+  const auto sheet =
+      crop_sheet(dataset, {0}, {.crops = grey_crops(), .max_locals = 0, .evaluation = evaluation});
+  EXPECT_EQ(sheet.column_titles,
+            (std::vector<std::string>{"image", "evaluation", "global 1", "global 2"}));
+  EXPECT_EQ(sheet.tiles[1].image, eval_crop(dataset.load(0), evaluation));
 }
 
 TEST(CropSheet, NothingReadableIsAnEmptySheet) {

@@ -149,7 +149,7 @@ TEST_F(DatasetFolder, MissingEmptyAndWrongSourcesSaySo) {
   EXPECT_NE(refusal(write("zero", ""), ErrorKind::Data).find("neither a folder"),
             std::string::npos);
   EXPECT_NE(refusal(folder_, ErrorKind::Data, "labels").find("IDX"), std::string::npos);
-  EXPECT_THROW(open_dataset(folder_, 2), Error);
+  EXPECT_THROW(open_dataset(folder_, -1), Error);
 }
 
 TEST_F(DatasetFolder, ListsNamePathsAndLabels) {

@@ -126,6 +126,7 @@ TEST(Recipe, WritesAndReadsBackEveryKeyExactly) {
   recipe.train.batch_size = 66;
   recipe.train.accumulate = 2;
   recipe.knn.resize = 300;
+  recipe.knn.fit = "center_crop";  // the only one with a resize before
   const std::string text = to_toml(recipe);
   EXPECT_EQ(parse(text), recipe) << text;
   EXPECT_EQ(to_toml(parse(text)), text);
@@ -391,7 +392,8 @@ TEST_F(RecipeFolder, MissingFilesAndCirclesAreErrors) {
 
 TEST(RecipeFiles, EveryRecipeOfTheRepositoryLoads) {
   int count = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(DINO_SOURCE_DIR) / "recipes")) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(fs::path(DINO_SOURCE_DIR) / "recipes")) {
     if (entry.path().extension() != ".toml") continue;
     SCOPED_TRACE(entry.path());
     Recipe recipe;
@@ -401,7 +403,41 @@ TEST(RecipeFiles, EveryRecipeOfTheRepositoryLoads) {
     EXPECT_EQ(parse(to_toml(recipe)), recipe);
     ++count;
   }
-  EXPECT_GE(count, 6);
+  EXPECT_GE(count, 11);
+}
+
+TEST(RecipeFiles, CropsAreThoseOfTheReferences) {
+  const auto load = [](const char* name) {
+    return load_recipe(fs::path(DINO_SOURCE_DIR) / "recipes" / "crops" / name);
+  };
+  EXPECT_EQ(load("dino.toml").crops, data::MultiCropOptions{});
+  EXPECT_EQ(load("dino.toml").masks, data::MaskOptions{});
+
+  Recipe expected;  // of DINOv2
+  expected.crops.global_scale = {0.32, 1.0};
+  expected.crops.local_scale = {0.05, 0.32};
+  expected.crops.local_size = 98;
+  expected.crops.blur = {0.0, 0.9, 0.5};
+  expected.crops.blur_kernel = 9;
+  expected.masks = {.share = 0.5, .ratio = {0.1, 0.5}};
+  EXPECT_EQ(load("dinov2.toml").crops, expected.crops);
+  EXPECT_EQ(load("dinov2.toml").masks, expected.masks);
+  EXPECT_EQ(load("dinov2.toml").backbone.patch_size, 14);
+
+  expected.crops.global_size = 256;
+  expected.crops.local_size = 112;
+  expected.crops.horizontal_flip = 0;
+  expected.masks.exact = true;
+  EXPECT_EQ(load("dinov3.toml").crops, expected.crops);
+  EXPECT_EQ(load("dinov3.toml").masks, expected.masks);
+  expected.crops.gram_size = 512;
+  EXPECT_EQ(load("dinov3_gram.toml").crops, expected.crops);
+  const Recipe highres = load("dinov3_highres.toml");
+  EXPECT_EQ(highres.mixes, (data::MixOptions{.probability = {0.3, 0.3, 0.3, 0.05, 0.05},
+                                             .global_size = {512, 768, 768, 768, 768},
+                                             .local_size = {112, 112, 168, 224, 336},
+                                             .gram_size = {768, 1152, 1152, 1152, 1152}}));
+  EXPECT_EQ(highres.backbone.patch_size, 16);
 }
 
 TEST(RecipeFiles, ImageNetRecipeIsThePaper) {

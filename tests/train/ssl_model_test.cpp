@@ -79,6 +79,18 @@ TEST(SslModel, TeacherStartsAsTheStudentAndFollowsIt) {
   EXPECT_LT((model.teacher().arena.values() - expected).abs().max().item<double>(), 1e-7);
 }
 
+TEST(SslModel, TheTeacherSeesItsOwnCropsIfThereAreAny) {
+  const auto r = tiny_recipe();
+  const auto entropy = [&](bool own, std::uint64_t seed) {
+    SslModel model(r, kFp32, 10);
+    data::CropBatch batch = random_batch(r, 1);
+    if (own) batch.teacher_globals = std::move(random_batch(r, seed).globals);
+    return model.step(batch, 0).teacher_entropy;
+  };
+  EXPECT_EQ(entropy(true, 1), entropy(false, 0)) << "the same crops";
+  EXPECT_NE(entropy(true, 2), entropy(false, 0));
+}
+
 TEST(SslModel, UniformStudentLosesLnK) {
   auto r = tiny_recipe();
   r.dino.student_temperature = 1e3;  // whatever the logits, the student's softmax is uniform

@@ -68,6 +68,12 @@ def main():
                                       ((28, 28), (3, 0, 25, 28), (28, 28)), ((28, 28), (0, 3, 28, 20), (28, 28)),
                                       ((90, 300), (11, 13, 71, 283), (32, 32)), ((64, 48), (60, 40, 64, 48), (9, 31))]:
                 add_resize((*source, channels, 2), size, name, box)
+    geometries = np.random.default_rng(0)
+    for case in range(32):  # up, down and mixed, of either shape
+        low, high = [((8, 64), (65, 200)), ((65, 200), (8, 64)), ((8, 200), (8, 200)), ((150, 400), (2, 12))][case % 4]
+        source, size = geometries.integers(*low, 2).tolist(), geometries.integers(*high, 2).tolist()
+        for name in ("bilinear", "bicubic"):
+            add_resize((*source, 1 if case % 8 == 7 else 3, 6), size, name)
     for size, box in [((224, 224), (37, 21, 411, 330)), ((96, 96), (201, 101, 351, 271)), ((96, 96), (80.5, 3, 150, 75))]:
         add_resize((500, 375, 3, 3), size, "bicubic", box)
 
