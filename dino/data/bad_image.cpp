@@ -70,8 +70,9 @@ BadReason reason_of(const Error& error) {
 
 namespace {
 
+/** `decode`'s result, or a BadImage that names `name`. */
 template <typename Decode>
-auto decode_or_say(std::span<const std::byte> bytes, std::string_view name, Decode decode) {
+auto decoded(std::span<const std::byte> bytes, std::string_view name, const Decode& decode) {
   try {
     return decode();
   } catch (const Error& error) {
@@ -84,12 +85,12 @@ auto decode_or_say(std::span<const std::byte> bytes, std::string_view name, Deco
 }  // namespace
 
 image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name) {
-  return decode_or_say(bytes, name, [&] { return image::decode(bytes, channels); });
+  return decoded(bytes, name, [&] { return image::decode(bytes, channels); });
 }
 
 image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
                                 std::string_view name) {
-  return decode_or_say(bytes, name, [&] { return image::decode_wide(bytes, channels); });
+  return decoded(bytes, name, [&] { return image::decode_wide(bytes, channels); });
 }
 
 std::vector<std::byte> read_image_file(const std::filesystem::path& path) {

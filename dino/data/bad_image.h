@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "dino/base/error.h"
-#include "dino/image/image.h"
 #include "dino/image/planes.h"
 
 namespace dino::data {
@@ -42,9 +41,9 @@ class BadImage : public Error {
 /** The reason an error gives, if it has one; else told from its kind. */
 BadReason reason_of(const Error& error);
 
-/** image::decode with a BadImage that names `name` where the bytes are no image. */
+/** image::decode and image::decode_wide with a BadImage that names `name` where the bytes are no
+ * image. */
 image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name);
-/** The same with image::decode_wide. */
 image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
                                 std::string_view name);
 

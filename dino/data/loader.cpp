@@ -143,11 +143,12 @@ class Loader::Impl {
 
   CropBatch make_here() {
     const std::unique_ptr<Slot> slot = scheduled();
-    for (int i = 0; i < options_.batch_size; ++i) make_image(*slot, i, {});
+    for (int i = 0; i < options_.batch_size; ++i) make_image(*slot, i, {}, here_);
     return std::move(slot->batch);
   }
 
   void work(const std::stop_token& stop) {
+    CropWorkspace workspace;
     std::unique_lock lock(mutex_);
     while (true) {
       Slot* slot = nullptr;
@@ -157,7 +158,7 @@ class Loader::Impl {
       lock.unlock();
       std::exception_ptr error;
       try {
-        make_image(*slot, image, stop);
+        make_image(*slot, image, stop, workspace);
       } catch (...) {
         error = std::current_exception();
       }
@@ -177,19 +178,26 @@ class Loader::Impl {
   // ---- one image
   // -----------------------------------------------------------------------------------
 
-  void make_image(Slot& slot, int position, const std::stop_token& stop) {
+  void make_image(Slot& slot, int position, const std::stop_token& stop, CropWorkspace& workspace) {
     const Clock::time_point start = Clock::now();
     CropBatch& batch = slot.batch;
     const Draw draw = slot.scheduled.draws[static_cast<std::size_t>(position)];
     const auto index = static_cast<std::uint64_t>(draw.index);
+    StageSeconds seconds;
+    workspace.seconds = &seconds;
     image::Image source;
-    batch.indices[static_cast<std::size_t>(position)] =
-        load_near(slot.scheduled, position, stop, source);
+    {
+      const Stopwatch watch = timed(workspace, &StageSeconds::decode);
+      batch.indices[static_cast<std::size_t>(position)] =
+          load_near(slot.scheduled, position, stop, source);
+    }
     if (source.empty()) return;  // stopped
-    maker_.write(source, {options_.seed, draw.pass, index}, position, batch);
+    maker_.write(source, {options_.seed, draw.pass, index}, position, batch, workspace);
+    workspace.seconds = nullptr;
     const std::lock_guard lock(mutex_);
     ++stats_.images;
     stats_.busy_seconds += seconds_since(start);
+    stats_.stages += seconds;
   }
 
   /** Loads the image drawn for `position` or, if it is bad, the first of its replacements that is
@@ -272,6 +280,7 @@ class Loader::Impl {
   const BatchMaker maker_;
   const BadSink bad_shard_;
   std::atomic<std::int64_t> images_ = 0;  // of the feed, which may report before it is here
+  CropWorkspace here_;                    // of the consumer, where there are no workers
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any work_;

@@ -12,6 +12,7 @@
 #include "dino/data/bad_image.h"
 #include "dino/data/batch.h"
 #include "dino/data/crop_mix.h"
+#include "dino/data/crop_workspace.h"
 #include "dino/data/dataset.h"
 #include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
@@ -48,6 +49,7 @@ struct LoaderStats {
   std::int64_t images = 0;       ///< source images decoded and cropped
   double wait_seconds = 0;       ///< time next() blocked
   double busy_seconds = 0;       ///< worker time spent decoding and cropping, summed
+  StageSeconds stages;           ///< what of it was spent where
   std::vector<std::string> bad;  ///< name and reason of bad images, first 100
   std::int64_t bad_count = 0;
   std::map<BadReason, std::int64_t> bad_by_reason;

@@ -114,10 +114,10 @@ TEST(Recipe, WritesAndReadsBackEveryKeyExactly) {
   Recipe recipe;
   visit_fields(recipe, Change{});
   visit_sections(recipe, [](auto&&, auto& section) { visit_fields(section, Change{}); });
-  recipe.data.train = "";  // data.sources name the images
-  recipe.data.limit = 0;
   recipe.mixes = {
       .probability = {0.25, 0.75}, .global_size = {9, 10}, .local_size = {5, 6}, .gram_size = {}};
+  recipe.data.train = "";  // data.sources name the images
+  recipe.data.limit = 0;
   recipe.data.channels = 3;
   recipe.backbone.arch = "vit";  // of patch size 1, which divides all crops
   recipe.backbone.mlp_ratio = 3.0625;
