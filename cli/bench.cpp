@@ -1,5 +1,5 @@
-// dino bench: speed and memory of the training step alone, on synthetic crops (the loader has its
-// own benchmark), and of features.
+// dino bench: speed and memory of the training step alone, on synthetic crops, and of features;
+// bench_data.cpp measures the loader.
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
@@ -189,6 +189,7 @@ void add_bench(CLI::App& parent, Context& context) {
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   add_bench_infer(*group, context);
+  add_bench_data(*group, context);
 }
 
 }  // namespace dino::cli

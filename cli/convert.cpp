@@ -92,6 +92,20 @@ void report_losses(const std::vector<std::string>& lost, Report& report) {
   for (const std::string& what : lost) report.add(fmt::format("cannot be held: {}", what));
 }
 
+/** Says what a reader of the file would prepare images with, where that is not the source's. */
+void note_preprocess(const weights::Weights& source, const weights::Weights& back, Report& report) {
+  const auto text = [](const data::Preprocess& p) {
+    return fmt::format("{} px, mean {:.4g}, std {:.4g}", p.image_size, fmt::join(p.mean, " "),
+                       fmt::join(p.std, " "));
+  };
+  const std::string ours = text(source.network.preprocess), theirs = text(back.network.preprocess);
+  if (ours != theirs)
+    report.add(
+        fmt::format("note: the file does not tell how images are prepared ({}): {} would be "
+                    "assumed",
+                    ours, theirs));
+}
+
 /** Reads one network back and compares tensors and features. `source` without the heads that the
  * form has no place for. */
 void compare(const ConvertFlags& flags, const weights::Weights& source, const std::string& network,
@@ -103,12 +117,13 @@ void compare(const ConvertFlags& flags, const weights::Weights& source, const st
   report.result["changed"] = changed;
   report.result["feature_difference"] = difference;
   report.text += fmt::format(
-      "{}: read back, {}; features of a probe image differ by {:.2g} of their norm\n",
-      printable(flags.out),
+      "{}{}: read back, {}; features of a probe image differ by {:.2g} of their norm\n",
+      printable(flags.out), flags.to == "checkpoint" ? ", " + network : "",
       changed.empty()
           ? "every tensor equal bit for bit"
           : fmt::format("{} tensors changed: {}", changed.size(), fmt::join(changed, ", ")),
       difference);
+  note_preprocess(source, back, report);
   if (lossless && !(changed.empty() && difference <= 1e-5))
     fail(ErrorKind::Internal,
          "[convert] {}: {} tensors and the features (by {:.2g}) changed; do not use the file",
@@ -162,7 +177,6 @@ void convert_checkpoint(const ConvertFlags& flags, weights::Checkpoint source, R
   weights::write_checkpoint(flags.out, source, flags.allow_loss);
   nlohmann::json networks;
   for (const auto& [name, network] : source.networks) {
-    report.add(name);
     compare(flags, network, name, lost.empty(), report);
     networks.push_back(name);
   }

@@ -115,12 +115,13 @@ Finding inspect_tensors(const fs::path& path) {
         finding.text += fmt::format("    {:<24} {}\n", key, value.dump());
   } catch (const Error& error) {
     finding.document["no_backbone"] = error.what();
-    finding.text += fmt::format("  no backbone of DINO: {}\n", error.what());
     try {
       add_heads(finding, path);
     } catch (const Error& of_heads) {
       finding.text += fmt::format("  no head of DINO: {}\n", of_heads.what());
     }
+    if (finding.document["kind"] != "heads")
+      finding.text += fmt::format("  no backbone of DINO: {}\n", error.what());
   }
   if (!file.scalars().empty()) {
     finding.document["scalars"] = file.scalars();

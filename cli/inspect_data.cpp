@@ -110,8 +110,7 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
 }  // namespace
 
 Finding inspect_data(const std::string& source, const DataFlags& flags, int threads) {
-  // What has no files of its own (IDX) is opened in the channels asked for.
-  const auto dataset = data::open_dataset(source, flags.channels == 1 ? 1 : 3);
+  const auto dataset = data::open_dataset(source, flags.channels);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   ThreadPool pool((threads > 0 ? static_cast<std::size_t>(threads) : cores) - 1);
   const data::Survey survey = data::survey(*dataset, flags, pool);

@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
   dino::cli::add_show(app, context);
   dino::cli::add_convert(app, context);
   dino::cli::add_inspect(app, context);
+  dino::cli::add_data(app, context);
   dino::cli::add_bench(app, context);
 
   try {

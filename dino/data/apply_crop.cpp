@@ -2,7 +2,9 @@
 // grey, blur, solarise; then normalised to floats. DINOv3's Gram crops add a second resize, before
 // the colours or after them.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "dino/base/error.h"
 #include "dino/data/multi_crop.h"
@@ -18,10 +20,7 @@ namespace {
 /** The pixels of the record's box; zeros where it reaches outside the image. The reference cuts
  * before it resizes, so the resize must not see pixels outside the box. */
 void cut(const image::Image& source, const CropRecord& record, image::Image& out) {
-  out.width = record.width;
-  out.height = record.height;
-  out.channels = source.channels;
-  out.pixels.resize(static_cast<std::size_t>(out.height) * out.row_bytes());
+  out.reshape(record.width, record.height, source.channels);
   const auto bytes = [&](int columns) {
     return static_cast<std::size_t>(columns * source.channels);
   };
@@ -45,56 +44,105 @@ int painted_size(const CropRecord& record) {
   return record.painted_size > 0 ? record.painted_size : record.size;
 }
 
-image::Image resized(image::Image square, int size) {
-  return square.width == size ? std::move(square) : image::resize(square, size, size);
+void resize_square(const image::ImageView& source, int size, image::Image& out,
+                   CropWorkspace& workspace) {
+  const image::Box all{0, 0, static_cast<float>(source.width), static_cast<float>(source.height)};
+  image::resize_into(source, all, size, size, image::Filter::Bicubic, out, workspace.pixels);
 }
 
-void jitter(image::Image& view, const CropRecord& record) {
+/** Resizes the view itself. */
+void resize_square(image::Image& view, int size, CropWorkspace& workspace) {
+  if (view.width == size) return;
+  resize_square(image::ImageView(view), size, workspace.piece, workspace);
+  std::swap(view, workspace.piece);
+}
+
+void jitter(image::ColourChain& chain, const CropRecord& record) {
   for (const int step : record.order) {
-    if (step == 0) image::adjust_brightness(view, record.brightness);
-    if (step == 1) image::adjust_contrast(view, record.contrast);
-    if (step == 2) image::adjust_saturation(view, record.saturation);
-    if (step == 3) image::adjust_hue(view, record.hue);
+    if (step == 0) chain.brightness(record.brightness);
+    if (step == 1) chain.contrast(record.contrast);
+    if (step == 2) chain.saturation(record.saturation);
+    if (step == 3) chain.hue(record.hue);
   }
 }
 
 }  // namespace
 
-image::Image crop_base(const image::Image& source, const CropRecord& record) {
-  thread_local image::Image piece;  // kept between calls: a large crop is copied, not allocated
-  cut(source, record, piece);
+void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
+                     CropWorkspace& workspace) {
+  const Stopwatch watch = timed(workspace, &StageSeconds::crop);
   const int size = record.base_size > 0 ? record.base_size : painted_size(record);
-  image::Image base = image::resize(piece, size, size);
-  if (record.flipped) image::flip_horizontal(base);
-  return base;
+  const bool inside = record.left >= 0 && record.top >= 0 &&
+                      record.left + record.width <= source.width &&
+                      record.top + record.height <= source.height;
+  if (inside) {
+    const image::ImageView view(source, record.left, record.top, record.width, record.height);
+    return resize_square(view, size, base, workspace);
+  }
+  cut(source, record, workspace.piece);
+  resize_square(image::ImageView(workspace.piece), size, base, workspace);
 }
 
-void change_colors(image::Image& view, const CropRecord& record) {
-  if (record.jittered) jitter(view, record);
-  if (record.grayscaled) image::to_grayscale(view);
-  if (record.blurred && record.blur_kernel > 0)
-    image::gaussian_blur_taps(view, record.blur_radius, record.blur_kernel);
-  else if (record.blurred)
-    image::gaussian_blur(view, record.blur_radius);
-  if (record.solarized) image::solarize(view);
+void change_colors(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
+  image::ColourChain chain(view, *workspace.pixels.kernels);
+  if (record.jittered || record.grayscaled) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::colour);
+    if (record.jittered) jitter(chain, record);
+    if (record.grayscaled) chain.grayscale();
+    if (record.blurred || !record.solarized) chain.run();
+  }
+  if (record.blurred) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::blur);
+    if (record.blur_kernel > 0)
+      image::gaussian_blur_taps(view, record.blur_radius, record.blur_kernel);
+    else
+      image::gaussian_blur(view, record.blur_radius, workspace.pixels);
+  }
+  if (record.solarized) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::colour);
+    chain.solarize();
+    chain.run();
+  }
 }
 
-image::Image paint_crop(image::Image base, const CropRecord& record) {
-  image::Image view = resized(std::move(base), painted_size(record));
-  change_colors(view, record);
-  if (!record.window) return view;
-  image::Image piece;
+void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
+  {
+    const Stopwatch watch = timed(workspace, &StageSeconds::crop);
+    resize_square(view, painted_size(record), workspace);
+  }
+  change_colors(view, record, workspace);
+  if (!record.window) return;
   cut(view,
       {.left = record.window_left,
        .top = record.window_top,
        .width = record.size,
        .height = record.size},
-      piece);
-  return piece;
+      workspace.piece);
+  std::swap(view, workspace.piece);
+}
+
+image::Image crop_base(const image::Image& source, const CropRecord& record) {
+  CropWorkspace workspace;
+  image::Image base;
+  crop_unmirrored(source, record, base, workspace);
+  if (record.flipped) image::flip_horizontal(base);
+  return base;
+}
+
+image::Image paint_crop(image::Image base, const CropRecord& record) {
+  CropWorkspace workspace;
+  paint_crop(base, record, workspace);
+  return base;
+}
+
+void change_colors(image::Image& view, const CropRecord& record) {
+  CropWorkspace workspace;
+  change_colors(view, record, workspace);
 }
 
 image::Image apply_crop(const image::Image& source, const CropRecord& record) {
-  return resized(paint_crop(crop_base(source, record), record), record.size);
+  image::Image view = paint_crop(crop_base(source, record), record);
+  return view.width == record.size ? view : image::resize(view, record.size, record.size);
 }
 
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
@@ -108,21 +156,30 @@ Normalizer::Normalizer(const std::vector<double>& mean, const std::vector<double
     : mean_(mean), std_(std) {
   DINO_ASSERT(mean.size() == std.size());
   for (std::size_t c = 0; c < mean.size(); ++c) {
+    scale_.push_back(static_cast<float>(1 / (255 * std[c])));
+    offset_.push_back(static_cast<float>(-mean[c] / std[c]));
     auto& table = tables_.emplace_back();
     for (std::size_t value = 0; value < table.size(); ++value)
-      table[value] = static_cast<float>((static_cast<double>(value) / 255 - mean[c]) / std[c]);
+      table[value] = std::fma(static_cast<float>(value), scale_[c], offset_[c]);
   }
 }
 
-void Normalizer::operator()(const image::Image& source, float* out) const {
-  const auto channels = static_cast<std::size_t>(source.channels);
-  DINO_ASSERT(channels == tables_.size());
-  const std::size_t count = source.pixels.size() / channels;
-  for (std::size_t c = 0; c < channels; ++c, out += count) {
-    const std::uint8_t* in = source.pixels.data() + c;
-    const float* table = tables_[c].data();
-    for (std::size_t i = 0; i < count; ++i) out[i] = table[in[i * channels]];  // [C, H, W]
-  }
+image::Normalization Normalizer::of(const image::Image& source, bool mirrored) const {
+  DINO_ASSERT(static_cast<std::size_t>(source.channels) == tables_.size());
+  return {
+      .source = &source, .mirrored = mirrored, .scale = scale_.data(), .offset = offset_.data()};
+}
+
+void Normalizer::operator()(const image::Image& source, float* out, bool mirrored) const {
+  image::kernels().to_floats(of(source, mirrored), out);  // [C, H, W]
+}
+
+void Normalizer::operator()(const image::Image& source, std::uint16_t* out, bool mirrored) const {
+  image::kernels().to_bfloats(of(source, mirrored), out);  // [C, H, W]
+}
+
+void Normalizer::operator()(const image::Image& source, std::uint8_t* out, bool mirrored) const {
+  image::kernels().to_planes(of(source, mirrored), out);  // [C, H, W]
 }
 
 void Normalizer::resized(const image::Image& source, int size, float* out) const {

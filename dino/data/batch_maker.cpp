@@ -1,6 +1,7 @@
 #include "dino/data/batch_maker.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "dino/base/error.h"
@@ -77,20 +78,22 @@ void BatchMaker::begin(CropBatch& batch, std::int64_t iteration) const {
 }
 
 void BatchMaker::write(const image::Image& source, const SampleKey& key, int position,
-                       CropBatch& batch) const {
+                       CropBatch& batch, CropWorkspace& workspace) const {
   const auto mix =
       static_cast<std::size_t>(draw_mix(options_.mixes, options_.seed, batch.iteration));
-  for_each_view(source, crops_[mix], key, [&](const View& view) {
+  const auto write_view = [&](const View& view) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::normalize);
     const Rows rows = rows_of(batch, view.kind);
     const auto row =
         static_cast<std::size_t>(view.number) * static_cast<std::size_t>(batch.batch_size) +
         static_cast<std::size_t>(position);  // crop-major
     float* out = rows.buffer.data() + row * area(batch.channels, rows.size);
     if (view.pixels.width == rows.size)
-      normalize_(view.pixels, out);
+      normalize_(view.pixels, out, view.mirror);
     else
       normalize_.resized(view.pixels, rows.size, out);
-  });
+  };
+  for_each_view(source, crops_[mix], key, workspace, std::ref(write_view));  // a copy is allocated
 }
 
 }  // namespace dino::data

@@ -31,9 +31,10 @@ class BatchMaker {
    * large enough. */
   void begin(CropBatch& batch, std::int64_t iteration) const;
   /** Makes all crops of an image of `channels` channels and writes them to the rows of image
-   * `position` in [0, B). Calls for different positions may run at the same time. */
-  void write(const image::Image& source, const SampleKey& key, int position,
-             CropBatch& batch) const;
+   * `position` in [0, B). Calls for different positions may run at the same time,
+   * each with its workspace. */
+  void write(const image::Image& source, const SampleKey& key, int position, CropBatch& batch,
+             CropWorkspace& workspace) const;
 
  private:
   BatchOptions options_;

@@ -89,6 +89,9 @@ std::vector<std::byte> read_labels(const fs::path& path, const fs::path& images,
 }  // namespace
 
 std::unique_ptr<Dataset> open_idx(const fs::path& images, int channels, const fs::path& labels) {
+  if (channels != 1 && channels != 3)
+    fail(ErrorKind::Usage, "[open data set] '{}' is grey: it gives 1 or 3 channels, not {}",
+         printable(images), channels);
   constexpr std::int64_t kLargestSide = 1 << 16;
   format::Array array = format::read_idx(images);
   if (array.dtype != format::DType::U8 || array.shape.size() != 3)

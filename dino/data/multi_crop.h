@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "dino/base/rng.h"
+#include "dino/data/crop_workspace.h"
 #include "dino/image/image.h"
+#include "dino/image/kernels.h"
 
 namespace dino::data {
 
@@ -46,6 +48,32 @@ struct MultiCropOptions {
 /** Throws Error{Config} naming the key if a value is out of range or mean/std do not have
  * `channels` entries. */
 void validate(const MultiCropOptions& options, int channels);
+
+/** uint8 [H, W, C] -> [C, H, W], (x/255 - mean)/std: one multiplication and one addition, rounded
+ * once. Thread-safe. */
+class Normalizer {
+ public:
+  explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
+  Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
+  /** Writes C*H*W floats. The image must have as many channels as `mean` has entries. `mirrored`:
+   * left and right change places. */
+  void operator()(const image::Image& source, float* out, bool mirrored = false) const;
+  /** bfloat16, rounded to nearest even from those floats. */
+  void operator()(const image::Image& source, std::uint16_t* out, bool mirrored = false) const;
+  /** The bytes themselves, not normalised. */
+  void operator()(const image::Image& source, std::uint8_t* out, bool mirrored = false) const;
+  /** As the first, after an antialiased bicubic resize in floats to size x size px. */
+  void resized(const image::Image& source, int size, float* out) const;
+  /** What the 256 values of a channel become. */
+  const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
+
+ private:
+  image::Normalization of(const image::Image& source, bool mirrored) const;
+
+  std::vector<double> mean_, std_;              // [C]
+  std::vector<float> scale_, offset_;           // [C]
+  std::vector<std::array<float, 256>> tables_;  // [C]
+};
 
 /** Everything drawn for one view; tests and the crop contact sheet show it. */
 struct CropRecord {
@@ -87,27 +115,16 @@ image::Image paint_crop(image::Image base, const CropRecord& record);
 /** Jitter, grey, blur and solarise alone, in place. */
 void change_colors(image::Image& image, const CropRecord& record);
 
+/** The same in memory that is kept. The base is not mirrored yet: no step but a window tells left
+ * from right, so whoever reads the view may do it in passing. */
+void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
+                     CropWorkspace& workspace);
+void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace);
+void change_colors(image::Image& image, const CropRecord& record, CropWorkspace& workspace);
+
 /** draw_crop, then apply_crop. */
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
                        Rng rng, CropRecord* record = nullptr);
-
-/** uint8 [H, W, C] -> float [C, H, W], (x/255 - mean)/std, by a table of the 256 values per
- * channel. Thread-safe. */
-class Normalizer {
- public:
-  explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
-  Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
-  /** Writes C*H*W floats. The image must have as many channels as `mean` has entries. */
-  void operator()(const image::Image& source, float* out) const;
-  /** The same after an antialiased bicubic resize in floats to size x size px. */
-  void resized(const image::Image& source, int size, float* out) const;
-  /** What the 256 values of a channel become. */
-  const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
-
- private:
-  std::vector<double> mean_, std_;              // [C]
-  std::vector<std::array<float, 256>> tables_;  // [C]
-};
 
 /** One-off form of Normalizer. */
 void normalize(const image::Image& source, const MultiCropOptions& options, float* out);

@@ -3,6 +3,8 @@
 #include <limits>
 #include <utility>
 
+#include "dino/image/color.h"
+
 namespace dino::data {
 namespace {
 
@@ -21,57 +23,94 @@ CropRecord clean(CropRecord record, int size) {
   return record;
 }
 
+/** `globals`: the first two views, where they are drawn already. */
+CropRecord draw_view(int width, int height, int view, const CropRecord* globals,
+                     const MultiCropOptions& options, const SampleKey& key) {
+  const Rng rng = key.view(static_cast<std::uint64_t>(view));
+  if (view >= 2 && options.local_window_step > 0)
+    return draw_window(globals[parent_of(view - 2, options)], options, rng);
+  return draw_crop(width, height, view, options, rng);
+}
+
+std::optional<CropRecord> draw_shared(const MultiCropOptions& options, const SampleKey& key) {
+  if (!options.shared_jitter) return std::nullopt;
+  return draw_shared_colors(options, key.view(kSharedView));
+}
+
 }  // namespace
 
 ViewDraw draw_views(int width, int height, const MultiCropOptions& options, const SampleKey& key) {
   ViewDraw draw;
-  if (options.shared_jitter) draw.shared = draw_shared_colors(options, key.view(kSharedView));
-  for (int view = 0; view < 2 + options.local_count; ++view) {
-    const Rng rng = key.view(static_cast<std::uint64_t>(view));
-    const bool window = view >= 2 && options.local_window_step > 0;
-    draw.crops.push_back(window
-                             ? draw_window(draw.crops[parent_of(view - 2, options)], options, rng)
-                             : draw_crop(width, height, view, options, rng));
-  }
+  draw.shared = draw_shared(options, key);
+  for (int view = 0; view < 2 + options.local_count; ++view)
+    draw.crops.push_back(draw_view(width, height, view, draw.crops.data(), options, key));
   return draw;
 }
 
 void for_each_view(const image::Image& source, const MultiCropOptions& options,
-                   const SampleKey& key, const std::function<void(const View&)>& visit) {
-  const ViewDraw draw = draw_views(source.width, source.height, options, key);
-  image::Image recolored;
-  if (draw.shared) {
-    recolored = source;
-    change_colors(recolored, *draw.shared);
+                   const SampleKey& key, CropWorkspace& workspace,
+                   const std::function<void(const View&)>& visit) {
+  const std::optional<CropRecord> shared = draw_shared(options, key);
+  if (shared) {
+    workspace.shared = source;
+    change_colors(workspace.shared, *shared, workspace);
   }
-  const image::Image& image = draw.shared ? recolored : source;
+  const image::Image& image = shared ? workspace.shared : source;
+  CropRecord globals[2];
   const bool windows = options.local_window_step > 0;
-  image::Image bases[2];  // of the global crops, before their colours
+  const bool grams = options.gram_size > 0;
+  // Whoever reads a view can mirror it in passing, but a base that several views start from is
+  // mirrored once, as is what windows are cut from.
+  const bool mirror_first = windows || grams || options.clean_teacher;
   for (int i = 0; i < 2; ++i) {
-    const CropRecord& record = draw.crops[static_cast<std::size_t>(i)];
-    image::Image& base = bases[i];
-    base = crop_base(image, record);
-    if (options.clean_teacher) {
-      const CropRecord teacher = clean(record, options.global_size);
-      visit({ViewKind::Teacher, i, paint_crop(base, teacher), teacher});
-    }
-    if (options.gram_size > 0 && !options.gram_distorted) {
-      const CropRecord gram = clean(record, options.gram_size);
-      visit({ViewKind::Gram, i, paint_crop(base, gram), gram});
-    }
-    const image::Image painted = paint_crop(windows ? base : std::move(base), record);
-    visit({ViewKind::Global, i, painted, record});
-    if (options.gram_size > 0 && options.gram_distorted) {
+    CropRecord& record = globals[i];
+    record = draw_view(source.width, source.height, i, globals, options, key);
+    image::Image& base = workspace.views[i];  // before its colours
+    crop_unmirrored(image, record, base, workspace);
+    if (mirror_first && record.flipped) image::flip_horizontal(base);
+    const auto visit_copy = [&](ViewKind kind, const CropRecord& of) {
+      image::Image copy = base;
+      paint_crop(copy, of, workspace);
+      visit({kind, i, copy, false, of});
+    };
+    if (options.clean_teacher) visit_copy(ViewKind::Teacher, clean(record, options.global_size));
+    if (grams && !options.gram_distorted)
+      visit_copy(ViewKind::Gram, clean(record, options.gram_size));
+    image::Image kept;
+    if (windows) kept = base;
+    paint_crop(base, record, workspace);
+    visit({ViewKind::Global, i, base, record.flipped && !mirror_first, record});
+    if (grams && options.gram_distorted) {
       CropRecord gram = record;
       gram.size = options.gram_size;
-      visit({ViewKind::Gram, i, painted, gram});
+      visit({ViewKind::Gram, i, base, false, gram});
     }
+    if (windows) base = std::move(kept);
   }
   for (int i = 0; i < options.local_count; ++i) {
-    const CropRecord& record = draw.crops[static_cast<std::size_t>(2 + i)];
-    image::Image base = windows ? bases[parent_of(i, options)] : crop_base(image, record);
-    visit({ViewKind::Local, i, paint_crop(std::move(base), record), record});
+    const CropRecord record = draw_view(source.width, source.height, 2 + i, globals, options, key);
+    if (windows) {
+      image::Image view = workspace.views[parent_of(i, options)];
+      paint_crop(view, record, workspace);
+      visit({ViewKind::Local, i, view, false, record});
+    } else {
+      image::Image& view = workspace.views[0];
+      crop_unmirrored(image, record, view, workspace);
+      paint_crop(view, record, workspace);
+      visit({ViewKind::Local, i, view, record.flipped, record});
+    }
   }
+}
+
+void for_each_view(const image::Image& source, const MultiCropOptions& options,
+                   const SampleKey& key, const std::function<void(const View&)>& visit) {
+  CropWorkspace workspace;
+  for_each_view(source, options, key, workspace, [&](const View& view) {
+    if (!view.mirror) return visit(view);
+    image::Image mirrored = view.pixels;
+    image::flip_horizontal(mirrored);
+    visit({view.kind, view.number, mirrored, false, view.record});
+  });
 }
 
 }  // namespace dino::data

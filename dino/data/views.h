@@ -28,11 +28,18 @@ struct View {
   ViewKind kind;
   int number;                  ///< of its kind, from 0
   const image::Image& pixels;  ///< still to be resized to record.size if gram_distorted
+  bool mirror;                 ///< left and right are still to change places
   const CropRecord& record;
 };
 
 /** Calls visit(view) for the two global crops, each with its clean and its Gram version if
- * the options ask for them, then for the local ones. Equal keys give equal pixels. Thread-safe. */
+ * the options ask for them, then for the local ones. Equal keys give equal pixels. Thread-safe
+ * with a workspace per thread. */
+void for_each_view(const image::Image& source, const MultiCropOptions& options,
+                   const SampleKey& key, CropWorkspace& workspace,
+                   const std::function<void(const View&)>& visit);
+
+/** The same in memory of its own, every view mirrored where it should be. */
 void for_each_view(const image::Image& source, const MultiCropOptions& options,
                    const SampleKey& key, const std::function<void(const View&)>& visit);
 

@@ -4,11 +4,11 @@
 #include <array>
 #include <cstddef>
 
+#include "dino/image/kernels.h"
 #include "dino/image/simd.h"
 
 namespace dino::image {
 
-inline constexpr int kWeightBits = 22;  ///< fraction bits of a fixed-point weight, as in Pillow
 inline constexpr std::size_t kBlockRows = 16;  ///< rows turned at once
 
 namespace simd {

@@ -2,7 +2,10 @@
 // torchvision does with Pillow images (ImageEnhance, HSV hue shift, ImageOps). Factor 1 (hue: 0)
 // leaves the image as it is.
 #pragma once
+#include <array>
+
 #include "dino/image/image.h"
+#include "dino/image/kernels.h"
 
 namespace dino::image {
 
@@ -26,9 +29,34 @@ void to_grayscale(Image& image);
 /** Inverts all samples at or above `threshold`. */
 void solarize(Image& image, int threshold = 128);
 
+/** Several of the operations above in as few passes over the image as give the same bytes: each is
+ * remembered, and done at the latest by run(). Contrast needs the mean of what was there before it,
+ * so it starts a pass. Borrows the image. */
+class ColourChain {
+ public:
+  explicit ColourChain(Image& image, const Kernels& kernels = image::kernels());
+  void brightness(double factor);
+  void contrast(double factor);
+  void saturation(double factor);
+  void hue(double turns);
+  void grayscale();
+  void solarize(int threshold = 128);
+  void run();
+
+ private:
+  void add(const ColourStep& step);
+  std::uint64_t run_all(bool wants_luma);
+
+  Image& image_;
+  const Kernels& kernels_;
+  std::array<ColourStep, 6> steps_;
+  std::size_t count_ = 0;
+};
+
 /** Throws Error{Usage} on an image of other than 1 or 3 channels: `operation` computes with those.
  */
 void check_grey_or_rgb(const Image& image, const char* operation);
+void check_grey_or_rgb(int channels, const char* operation);
 
 /** Mirrors left and right. */
 void flip_horizontal(Image& image);

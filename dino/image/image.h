@@ -30,7 +30,44 @@ struct Image {
     return pixels.data() + static_cast<std::size_t>(y) * row_bytes();
   }
   bool empty() const { return pixels.empty(); }
+  /** Takes another size; keeps the memory where it suffices. The pixels are not defined then. */
+  void reshape(int width_px, int height_px, int channel_count) {
+    width = width_px;
+    height = height_px;
+    channels = channel_count;
+    pixels.resize(static_cast<std::size_t>(height) * row_bytes());
+  }
   bool operator==(const Image&) const = default;
+};
+
+/** A window of an image that somebody else keeps. */
+struct ImageView {
+  const std::uint8_t* pixels = nullptr;  ///< of the first row
+  std::size_t stride = 0;                ///< bytes from row to row
+  int width = 0;                         ///< px
+  int height = 0;                        ///< px
+  int channels = 0;                      ///< 1 grey, 3 RGB
+
+  ImageView() = default;
+  ImageView(const Image& image)  // NOLINT: an image is the view of all of it
+      : pixels(image.pixels.data()),
+        stride(image.row_bytes()),
+        width(image.width),
+        height(image.height),
+        channels(image.channels) {}
+  /** The window whose corner is (left, top); must lie inside the image. */
+  ImageView(const Image& image, int left, int top, int width_px, int height_px)
+      : pixels(image.row(top) + left * image.channels),
+        stride(image.row_bytes()),
+        width(width_px),
+        height(height_px),
+        channels(image.channels) {}
+
+  const std::uint8_t* row(int y) const { return pixels + static_cast<std::size_t>(y) * stride; }
+  std::size_t row_bytes() const {
+    return static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
+  }
+  bool empty() const { return width == 0 || height == 0; }
 };
 
 }  // namespace dino::image

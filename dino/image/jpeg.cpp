@@ -60,6 +60,10 @@ class Decoder {
 
   const jpeg_decompress_struct& header() const { return codec_; }
 
+  /** Progressive files and those with a scan per component: all is held in memory before the first
+   * line comes out. */
+  bool is_held_whole() { return jpeg_has_multiple_scans(&codec_) != 0; }
+
   /** Makes pixels 1 / `denominator` the size; output_width and output_height then say how many. */
   void shrink(int denominator) {
     codec_.scale_num = 1;
@@ -188,8 +192,7 @@ Image decode_jpeg(Bytes bytes, int channels, const DecodeOptions& options, const
   // A Huffman-coded block of 8 x 8 pixels takes one bit at least; arithmetic coding can take less.
   const std::size_t needed =
       header.arith_code ? 0 : static_cast<std::size_t>(width * height / (64 * 8));
-  // A progressive file is held as a whole, whatever part of it is wanted.
-  if (part && !header.progressive_mode)
+  if (part && !decoder.is_held_whole())
     check_size(part->width, part->height, 0, bytes, options);
   else
     check_size(width, height, needed, bytes, options);

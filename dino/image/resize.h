@@ -1,19 +1,11 @@
 // Resampling equal, bit for bit, to Pillow's Image.resize(size, resample, box) on 8-bit images: the
 // crops of a training run are then the crops the reference pipelines produce.
 #pragma once
+#include "dino/image/filter.h"
 #include "dino/image/image.h"
+#include "dino/image/workspace.h"
 
 namespace dino::image {
-
-enum class Filter { Nearest, Bilinear, Bicubic, Lanczos };
-
-/** A region in source pixels; fractions are allowed. Must lie inside the image and not be empty. */
-struct Box {
-  float left = 0;
-  float top = 0;
-  float right = 0;
-  float bottom = 0;
-};
 
 /** Scales the whole image to width x height px. Antialiased: when shrinking, the filter widens with
  * the scale. Throws Error{Usage} on an empty image or a target below 1 px. Thread-safe. */
@@ -24,6 +16,11 @@ Image resize(const Image& source, int width, int height, Filter filter = Filter:
  * and on a box outside the image. Thread-safe. */
 Image resize_crop(const Image& source, Box box, int width, int height,
                   Filter filter = Filter::Bicubic);
+
+/** resize_crop() into `out`, whose memory is kept where it suffices, as is the workspace's. Nothing
+ * outside the view is read. `out` must not be what the view shows. */
+void resize_into(const ImageView& source, Box box, int width, int height, Filter filter, Image& out,
+                 Workspace& workspace);
 
 /** What resize_crop() refuses, for other versions of it. */
 void check_resize(int source_width, int source_height, const Box& box, int width, int height);

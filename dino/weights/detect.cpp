@@ -244,7 +244,8 @@ void complete_from_zoo(Detected& d, std::string_view file_name) {
     return;
   }
   if (a.family == arch::Family::Vit)
-    d.notes.push_back(fmt::format("not a published size: {} heads of 64 assumed", a.vit.heads));
+    d.notes.push_back(fmt::format("not a published size: {} heads of {} assumed", a.vit.heads,
+                                  a.vit.dim / a.vit.heads));
   if (a.family == arch::Family::Vit && a.vit.positions == arch::Positions::Rope)
     d.network.preprocess = arch::zoo_entry("dinov3_vits16").network.preprocess;
   d.network.preprocess.channels = a.channels;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dino/base/error.h"
+#include "dino/weights/detect.h"
 
 namespace dino::weights {
 namespace {
@@ -81,6 +82,37 @@ std::optional<std::vector<float>> folded_cls(const Weights& weights) {
   return sum;
 }
 
+/** The number that its tensors suggest for every number of a network of these names. */
+arch::Architecture assumed(const arch::Architecture& a, Layout layout) {
+  std::vector<format::TensorRecord> records;
+  for (const Rule& rule : rules(layout, a))
+    for (const Part& part : rule.parts)
+      if (!part.name.empty())
+        records.push_back({part.name, format::DType::F32, part_shape(rule, part), {}});
+  NamedTensors named;
+  for (const auto& record : records) named.emplace(record.name, &record);
+  return detect(named, "the weights", "").network.architecture;
+}
+
+/** Numbers of a ViT that neither tensors nor anything beside them tell: whoever reads the file must
+ * know them. */
+std::vector<std::string> untold(const arch::Architecture& a, Layout layout) {
+  std::vector<std::string> items;
+  if (a.family != arch::Family::Vit || layout == Layout::Dino || layout == Layout::HuggingFace)
+    return items;
+  const arch::Vit theirs = assumed(a, layout).vit;
+  const auto compare = [&](const char* what, auto ours, auto assumption) {
+    if (ours != assumption)
+      items.push_back(fmt::format("{} ({}; {} would be assumed)", what, ours, assumption));
+  };
+  compare("heads", a.vit.heads, theirs.heads);
+  compare("norm_eps", a.vit.norm_eps, theirs.norm_eps);
+  compare("rope_coordinates", arch::name_of(a.vit.rope_coordinates),
+          arch::name_of(theirs.rope_coordinates));
+  if (layout == Layout::Timm) compare("rope_base", a.vit.rope_base, theirs.rope_base);
+  return items;
+}
+
 }  // namespace
 
 void Output::add_floats(std::string name, std::vector<std::int64_t> shape,
@@ -118,7 +150,7 @@ void add_head(const Head& head, const std::string& prefix, Output& out) {
 }
 
 std::vector<std::string> backbone_losses(const Weights& weights, Layout layout) {
-  std::vector<std::string> lost;
+  std::vector<std::string> lost = untold(weights.network.architecture, layout);
   for_each_part(weights, layout, [&](const Rule& rule, const Part& part, Bytes bytes, const auto&) {
     if (!part.name.empty() || all_zero(bytes)) return;
     if (rule.target.name == "pos_embed" && folds_cls_position(weights.network.architecture, layout))

@@ -29,7 +29,8 @@ class Output {
 void add_backbone(const Weights& weights, Layout layout, const std::string& prefix, Output& out);
 void add_head(const Head& head, const std::string& prefix, Output& out);
 
-/** What of the backbone the scheme cannot hold, in words; empty if nothing. */
+/** What of the backbone the scheme cannot hold, in words: tensors, and numbers that a reader could
+ * not find out. Empty if nothing. */
 std::vector<std::string> backbone_losses(const Weights& weights, Layout layout);
 
 }  // namespace dino::weights

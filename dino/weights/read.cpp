@@ -136,6 +136,11 @@ Weights read_foreign(const format::TensorFile& file, const std::string& origin,
              "the checkpoint's description of the network is another network's", out);
     return out;
   }
+  if (named.empty() && !out.heads.empty())
+    fail(ErrorKind::Format,
+         "[weights] {}: holds a {} alone ({}) and no backbone: name the backbone, and this file as "
+         "its --heads",
+         origin, out.heads[0].name, describe(out.heads[0].shape));
   Detected detected = detect(named, origin, told_by(file.path()));
   arch::Network& network = detected.network;
   bool statistics = false;

@@ -86,6 +86,20 @@ TEST(Survey, DoesNotDependOnThreadsAndCountsArrays) {
   EXPECT_NEAR(means[0], sum / 698 / 255, 1e-6);
 }
 
+TEST(Survey, FilesOfBandsGiveWideSamples) {
+  const test::TempDir folder;
+  for (const char* name : {"bands5.tif", "bands5_planar16.tif"})
+    fs::copy_file(kGolden / "formats" / name, folder / name);
+  const auto dataset = open_dataset(folder.path().string(), 5);
+  EXPECT_EQ(dataset->load(0).channels, 5);
+  EXPECT_EQ(dataset->load_wide(1).channels, 5);
+  ThreadPool pool(0);
+  const Survey found = survey(*dataset, {.channels = 5, .statistics = true}, pool);
+  EXPECT_EQ(found.statistics.at(5).size(), 5U);
+  EXPECT_EQ(survey(*dataset, {.channels = 3}, pool).bad.size(), 2U);
+  EXPECT_THROW(open_dataset(folder.path().string(), -1), Error);
+}
+
 TEST(Survey, LooksAtAsManyAsAsked) {
   const FakeData data(700);
   ThreadPool pool(0);

@@ -246,7 +246,11 @@ TEST_F(OwnCheckpoint, GoesThroughEveryFormAndBack) {
   const Checkpoint original = read_checkpoint(temp_ / "file.safetensors");
   expect_same_networks(original, networks_);
   EXPECT_EQ(original.left_out, std::vector<std::string>{"optimizer"});
-  write_checkpoint(temp_ / "official.pth", original);
+  // No layout of the papers tells the heads, which is said.
+  ASSERT_EQ(losses(original).size(), 2u);
+  EXPECT_EQ(losses(original)[0], "student's heads (4; 2 would be assumed)");
+  EXPECT_THROW(write_checkpoint(temp_ / "official.pth", original), Error);
+  write_checkpoint(temp_ / "official.pth", original, /*allow_loss=*/true);
   const auto file = format::open_tensors(temp_ / "official.pth");
   EXPECT_NE(file.find("student.module.backbone.cls_token"), nullptr);
   EXPECT_EQ(file.find("dino_loss.center")->shape, (std::vector<std::int64_t>{1, 9}));
@@ -259,7 +263,10 @@ TEST_F(OwnCheckpoint, GoesThroughEveryFormAndBack) {
     for (const auto& [layout, path] : {std::pair(Layout::Official, "one.pth"),
                                        {Layout::HuggingFace, "folder"},
                                        {Layout::Timm, "timm.safetensors"}}) {
-      write(temp_ / path, own, {.layout = layout});
+      const bool config = layout == Layout::HuggingFace;
+      const Weights& source = original.networks.at(name);
+      EXPECT_EQ(losses(source, layout).empty(), config);
+      write(temp_ / path, source, {.layout = layout, .allow_loss = !config});
       Weights expected = networks_.networks.at(name);
       expected.heads.clear();
       expect_same_weights(read(temp_ / path), expected);

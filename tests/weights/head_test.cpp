@@ -79,7 +79,8 @@ TEST(Heads, OfEveryFileThatPyTorchWrote) {
       ASSERT_EQ(read_alone.size(), heads.size());
       for (const Head& head : read_alone) expect_head(head, heads[head.name]);
       if (network.empty()) {
-        EXPECT_THROW(read(path, options), Error);  // no backbone in it
+        EXPECT_NE(testing::message_of([&] { read(path, options); }).find("classifier alone"),
+                  std::string::npos);
         continue;
       }
       const Weights weights = read(path, options);

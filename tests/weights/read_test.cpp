@@ -54,12 +54,7 @@ class ReadTest : public ::testing::Test {
     }
   }
   std::string message_of(const std::filesystem::path& path, const ReadOptions& options = {}) {
-    try {
-      read(path, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "(no error)";
+    return testing::message_of([&] { read(path, options); });
   }
   void add_extra(const std::string& name, std::vector<std::int64_t> shape) {
     extra_values_.emplace_back(

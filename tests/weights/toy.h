@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "dino/arch/zoo.h"
+#include "dino/base/error.h"
 #include "dino/base/rng.h"
 #include "dino/weights/weights.h"
 
@@ -73,6 +75,16 @@ inline Head random_head(std::string name, const HeadShape& shape, std::uint64_t 
   }
   head.owner = owners;
   return head;
+}
+
+/** What `action` throws, or "(no error)". */
+inline std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "(no error)";
 }
 
 inline void expect_same_heads(const std::vector<Head>& actual, const std::vector<Head>& expected) {

@@ -1,0 +1,16 @@
+// How an image is resampled.
+#pragma once
+
+namespace dino::image {
+
+enum class Filter { Nearest, Bilinear, Bicubic, Lanczos };
+
+/** A region in source pixels; fractions are allowed. Must lie inside the image and not be empty. */
+struct Box {
+  float left = 0;
+  float top = 0;
+  float right = 0;
+  float bottom = 0;
+};
+
+}  // namespace dino::image
