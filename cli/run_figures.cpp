@@ -67,7 +67,7 @@ std::string summary_text(const nlohmann::json& summary) {
       train::format_duration(summary["seconds"]), summary["images_per_second"].get<double>(),
       summary["precision"].get<std::string>());
   if (const auto bad = summary["bad_images"].get<std::int64_t>(); bad > 0)
-    text += fmt::format("{} times an image could not be read: see bad_images.txt\n", bad);
+    text += fmt::format("{} images could not be read: see bad_files.jsonl\n", bad);
   if (const auto skipped = summary["skipped_steps"].get<std::int64_t>(); skipped > 0)
     text += fmt::format("{} steps skipped: loss or gradient not finite\n", skipped);
   for (const auto& alarm : summary["alarms"])

@@ -13,6 +13,7 @@
 #include "dino/embed/pictures.h"
 #include "dino/eval/recipe_knn.h"
 #include "dino/model/weights.h"
+#include "dino/recipe/training_images.h"
 #include "dino/train/report.h"
 
 namespace dino::cli {
@@ -45,13 +46,15 @@ image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_im
 }
 
 std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recipe& recipe) {
-  const auto training = data::open_dataset(recipe.data.train, recipe.data.channels);
+  const recipe::TrainingImages images(recipe);
+  const auto streamed = images.stream() ? data::first_images(*images.stream(), kGallery) : nullptr;
+  const data::Dataset& training = streamed ? *streamed : *images.dataset();
   const auto test =
       recipe.knn.test.empty() ? nullptr : data::open_dataset(recipe.knn.test, recipe.data.channels);
-  const data::Dataset& shown = test ? *test : *training;
+  const data::Dataset& shown = test ? *test : training;
   const auto preprocess = eval::knn_preprocess(recipe);
   std::vector<image::Sheet> sheets = {data::crop_sheet(
-      *training, embed::sample_indices(*training, kCropRows), recipe.crops, recipe.seed)};
+      training, embed::sample_indices(training, kCropRows), recipe.crops, recipe.seed)};
   const auto squares =
       embed::load_squares(shown, embed::sample_indices(shown, kPcaImages), preprocess);
   const auto architecture = recipe::architecture_of(recipe);
@@ -65,7 +68,7 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
         embed::attention_sheet(teacher, {squares.begin(), squares.begin() + rows}, maps));
     sheets.push_back(embed::pca_sheet(teacher, squares, maps));
   }
-  sheets.push_back(neighbors(teacher, *training, shown, preprocess, recipe.knn.center));
+  sheets.push_back(neighbors(teacher, training, shown, preprocess, recipe.knn.center));
   return sheets;
 }
 
@@ -85,7 +88,7 @@ std::vector<std::string> next_commands(const train::RunLayout& layout,
                                        const recipe::Recipe& recipe) {
   const std::string run = shell_quote(layout.root.string());
   const std::string images =
-      shell_quote(recipe.knn.test.empty() ? recipe.data.train : recipe.knn.test);
+      shell_quote(recipe.knn.test.empty() ? recipe::describe_source(recipe.data) : recipe.knn.test);
   return {
       fmt::format("dino embed --weights {} --images {} --out features", run, images),
       fmt::format("dino show attention --weights {} --images {} --out attention.png", run, images),

@@ -12,6 +12,7 @@
 #include "dino/embed/pictures.h"
 #include "dino/eval/recipe_knn.h"
 #include "dino/image/encode.h"
+#include "dino/recipe/training_images.h"
 
 namespace dino::cli {
 namespace {
@@ -24,6 +25,8 @@ struct ShowFlags {
   int count = 6, k = 8, stride = 0, tile_px = 112;
   bool center = false, force = false;
 };
+
+constexpr std::int64_t kStreamed = 200;  // images of a stream to choose from
 
 using MakeSheet = std::function<image::Sheet(const ShowFlags&, Context&)>;
 
@@ -95,11 +98,15 @@ image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "--recipe is missing: it says how crops are made");
   const auto recipe = load(flags.recipe);
-  const auto dataset =
-      open_images(flags.images.empty() ? recipe.data.train : flags.images, recipe.data.channels);
-  return make(
-      *dataset, chosen(flags, *dataset), recipe,
-      data::CropSheetOptions{.crops = recipe.crops, .mixes = recipe.mixes, .seed = recipe.seed});
+  const auto show = [&](const data::Dataset& dataset) {
+    return make(
+        dataset, chosen(flags, dataset), recipe,
+        data::CropSheetOptions{.crops = recipe.crops, .mixes = recipe.mixes, .seed = recipe.seed});
+  };
+  if (!flags.images.empty()) return show(*open_images(flags.images, recipe.data.channels));
+  const recipe::TrainingImages images(recipe);
+  return images.stream() ? show(*data::first_images(*images.stream(), kStreamed))
+                         : show(*images.dataset());
 }
 
 image::Sheet crops(const ShowFlags& flags, Context&) {

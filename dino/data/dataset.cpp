@@ -1,4 +1,4 @@
-// Which kind of source a path is, and subsets.
+// Which kind of source a name is.
 #include "dino/data/dataset.h"
 
 #include <fstream>
@@ -6,36 +6,16 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/data/brace_range.h"
 #include "dino/data/dataset_sources.h"
+#include "dino/data/stream.h"
 
 namespace dino::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Subset : public Dataset {
- public:
-  Subset(const Dataset& base, std::vector<std::int64_t> indices)
-      : base_(base), indices_(std::move(indices)) {
-    for (const std::int64_t index : indices_) DINO_ASSERT(index >= 0 && index < base.size());
-  }
-
-  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
-  image::Image load(std::int64_t index) const override { return base_.load(at(index)); }
-  image::Planes load_wide(std::int64_t index) const override { return base_.load_wide(at(index)); }
-  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
-    return base_.encoded(at(index));
-  }
-  std::string name(std::int64_t index) const override { return base_.name(at(index)); }
-  std::int64_t label(std::int64_t index) const override { return base_.label(at(index)); }
-  const std::vector<std::string>& class_names() const override { return base_.class_names(); }
-
- private:
-  std::int64_t at(std::int64_t index) const { return indices_.at(static_cast<std::size_t>(index)); }
-
-  const Dataset& base_;
-  std::vector<std::int64_t> indices_;
-};
+enum class Kind { Folder, List, Tar, Zip, Npy, Npz, Cifar, Idx };
 
 /** IDX begins with two zero bytes, gzip with 1f 8b. */
 bool looks_like_idx(const fs::path& path) {
@@ -45,47 +25,86 @@ bool looks_like_idx(const fs::path& path) {
   return file && ((bytes[0] == 0 && bytes[1] == 0) || (bytes[0] == '\x1f' && bytes[1] == '\x8b'));
 }
 
-bool is_list(const fs::path& path) {
-  return path.extension() == ".txt" || path.extension() == ".csv";
+Kind kind_of(const fs::path& path, bool folder) {
+  if (folder) return cifar_batches(path).empty() ? Kind::Folder : Kind::Cifar;
+  const std::string extension = path.extension().native();
+  if (extension == ".txt" || extension == ".csv" || extension == ".jsonl") return Kind::List;
+  if (extension == ".tar") return Kind::Tar;
+  if (extension == ".zip") return Kind::Zip;
+  if (extension == ".npy") return Kind::Npy;
+  if (extension == ".npz") return Kind::Npz;
+  if (extension == ".bin") return Kind::Cifar;
+  if (looks_like_idx(path)) return Kind::Idx;
+  fail(ErrorKind::Data,
+       "[open data set] '{}' is neither a folder of images, nor a list (.txt, .csv, .jsonl), nor "
+       "an archive (.tar, .zip), nor an array (IDX, .npy, .npz, CIFAR's .bin)",
+       printable(path));
 }
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
-                                      const std::string& labels) {
+std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOptions& options) {
   if (source.empty())
     fail(ErrorKind::Data,
          "[open data set] no source is given; set data.train to a folder of images, a .txt or .csv "
-         "list or "
-         "an IDX file (--set data.train=PATH)");
-  if (channels < 0)
+         "list, tar shards or an IDX file (--set data.train=PATH)");
+  if (options.channels < 0)
     fail(ErrorKind::Usage,
          "[open data set] cannot decode into {} channels; use 1, 3 or as many as the files have",
-         channels);
-  const fs::path path(source);
+         options.channels);
+  if (is_stream(source))
+    fail(
+        ErrorKind::Data,
+        "[open data set] '{}' is a stream, which can be trained on but not indexed; unpack it to a "
+        ".tar first",
+        printable(std::string_view(source)));
   std::error_code error;
-  const fs::file_status status = fs::status(path, error);
+  fs::file_status status = fs::status(source, error);
+  std::vector<std::string> names = {source};
+  if (!fs::exists(status) && source.find('{') != std::string::npos) {
+    names = expand_braces(source);
+    status = fs::status(names.front(), error);
+  }
+  const fs::path path(names.front());
   if (!fs::exists(status))
-    fail(ErrorKind::Io, "[open data set] '{}': {}; check the path", source,
+    fail(ErrorKind::Io, "[open data set] '{}': {}; check the path", names.front(),
          status.type() == fs::file_type::not_found ? "no such file or folder" : error.message());
 
-  const bool folder = fs::is_directory(status), list = !folder && is_list(path);
-  if ((folder || list) && !labels.empty())
-    fail(ErrorKind::Data,
-         "[open data set] labels '{}' belong to an IDX file, but '{}' is a {}, which names its own "
-         "classes; leave the labels out",
-         labels, source, folder ? "folder" : "list");
-  if (folder) return open_folder(path, channels);
-  if (list) return open_list(path, channels);
-  if (looks_like_idx(path)) return open_idx(path, channels == 0 ? 1 : channels, labels);
-  fail(ErrorKind::Data,
-       "[open data set] '{}' is neither a folder of images, nor a .txt or .csv list, nor an IDX "
-       "file",
-       source);
+  const Kind kind = kind_of(path, fs::is_directory(status));
+  if (!options.labels.empty() && kind != Kind::Idx && kind != Kind::Npy)
+    fail(
+        ErrorKind::Data,
+        "[open data set] labels '{}' belong to an IDX or NPY file, but '{}' names its own classes; "
+        "leave the labels out",
+        options.labels, source);
+  if (names.size() > 1 && kind != Kind::Tar)
+    fail(ErrorKind::Data, "[open data set] '{}': only tar shards can be named with braces", source);
+  switch (kind) {
+    case Kind::Folder:
+      return open_folder(path, options.channels, options.cache);
+    case Kind::List:
+      return open_list(path, options.channels);
+    case Kind::Tar:
+      return open_tar(names, options);
+    case Kind::Zip:
+      return open_zip(path, options);
+    case Kind::Npy:
+      return open_npy(path, options.channels, options.labels);
+    case Kind::Npz:
+      return open_npz(path, options.channels);
+    case Kind::Cifar:
+      return open_cifar(fs::is_directory(status) ? cifar_batches(path) : std::vector{path},
+                        options.channels);
+    case Kind::Idx:
+      return open_idx(path, options.channels == 0 ? 1 : options.channels, options.labels);
+  }
+  fail(ErrorKind::Internal, "[open data set] no kind");
 }
 
-std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> indices) {
-  return std::make_unique<Subset>(base, std::move(indices));
+std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
+                                      const std::string& labels) {
+  return open_dataset(
+      source, SourceOptions{.channels = channels, .labels = labels, .inputs = {}, .cache = {}});
 }
 
 }  // namespace dino::data

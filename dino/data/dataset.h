@@ -1,4 +1,4 @@
-// Index -> pixels and label. Where images come from (folder, list file, IDX) is hidden behind
+// Index -> pixels and label. Where images come from (folder, list, archive, array) is hidden behind
 // open_dataset().
 #pragma once
 #include <cstddef>
@@ -13,6 +13,12 @@
 #include "dino/image/planes.h"
 
 namespace dino::data {
+
+/** Consecutive images that are drawn together: see mixture(). */
+struct DatasetPart {
+  std::int64_t count = 0;
+  double weight = 0;  ///< share of the images drawn, relative to the other parts
+};
 
 /** A finite, indexable collection of images. Thread-safe: load() may be called from many threads at
  * once. */
@@ -39,23 +45,53 @@ class Dataset {
   virtual std::int64_t label(std::int64_t index) const = 0;
   /** Empty without labels. */
   virtual const std::vector<std::string>& class_names() const = 0;
+  /** Of a mixture with weights: its parts, in the order of their indices. Empty: each image counts
+   * the same. */
+  virtual std::vector<DatasetPart> parts() const { return {}; }
 };
 
-/** Opens a source for decoding into `channels` channels (1, 3, as many bands as the files have, or
- * 0: those each file has):
+/** How a source is read. */
+struct SourceOptions {
+  int channels = 3;                 ///< to decode into: 1, 3, as many bands as the files have, or
+                                    ///< 0: those each file has
+  std::string labels = "";          ///< an IDX or NPY file of labels (with an IDX or NPY source)
+  std::vector<std::string> inputs;  ///< of tar and zip archives: only members that end in one of
+                                    ///< these after the first dot ("jpg", "left.png"); empty = all
+  std::filesystem::path cache;      ///< folder that keeps indices of folders and shards between
+                                    ///< starts; empty = none
+};
+
+/** Opens a source:
  *  - a folder: images found recursively (by the extensions of JPEG, PNG, WebP, TIFF, GIF, BMP and
- * PNM, any case), sorted by path; if every image
- * lies in a sub-folder, the first level names the classes, else there are no labels;
- *  - a list file (.txt or .csv): one path per line, relative to the list, optionally followed by a
- * comma or tab and a label;
- *  - `images-idx3-ubyte[.gz]`: an IDX file; labels come from `labels` or, if that is empty, from
- * the sibling whose name has `labels-idx1` for `images-idx3`, if there is one. Held in memory.
- *  `labels` (optional): an IDX label file (with an IDX source) . Throws Error{Data|Io|Format},
- * naming the path, on an empty or missing source and on labels whose number does not match. */
+ * PNM, any case; links are followed), sorted by path; if every image lies in a sub-folder, the
+ * first level names the classes, else there are no labels. `labels.txt` in it or beside it
+ * ("CLASS,NAME" lines, as ImageNet has) renames them. A folder of ImageNet (`train/` and
+ * `labels.txt`) stands for its `train/`;
+ *  - a list: .txt (a path a line, then, if you like, a comma or tab and a label), .csv (the same,
+ * with quotes, or with a heading that names the columns) or .jsonl ({"path": ..., "label": ...});
+ * paths are relative to the list;
+ *  - tar shards, `shard-{000000..000123}.tar`: their images sorted by name; labels come from
+ * members `KEY.cls` or `KEY.json` (its "label", "cls" or "class") beside `KEY.jpg`, or else from
+ * folders as above;
+ *  - a .zip archive, the same way;
+ *  - IDX (`images-idx3-ubyte[.gz]`); labels come from `labels` or, if that is empty, from the
+ * sibling whose name has `labels-idx1` for `images-idx3`, if there is one. Held in memory;
+ *  - .npy and .npz: U8, U16 or F32 [N, H, W], [N, H, W, C] or [N, C, H, W];
+ *  - CIFAR's binary files: a .bin file, or a folder that holds data_batch_*.bin.
+ *  Memory grows with the number of images by their names and at most 24 bytes each (IDX.gz: by the
+ * images too). Throws Error{Data|Io|Format}, naming the path, on an empty or missing source, on
+ * labels whose number does not match, and on streams, which have no index (see stream.h). */
+std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOptions& options);
 std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
                                       const std::string& labels = "");
 
 /** The images of `base` at `indices`, in that order (held-out slices, limits). Borrows base. */
 std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> indices);
+
+/** Several data sets as one, one after the other; without labels. `weights`: each part's share of
+ * the images drawn in training, or empty: every image counts the same. Throws Error{Usage} on
+ * weights that do not fit. */
+std::unique_ptr<Dataset> mixture(std::vector<std::unique_ptr<Dataset>> parts,
+                                 std::vector<double> weights);
 
 }  // namespace dino::data

@@ -1,6 +1,7 @@
-// Data sets whose images are files: folders and lists.
+// Data sets whose images are files of their own; finding them in folders.
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 #include <string_view>
@@ -10,135 +11,140 @@
 #include "dino/base/file.h"
 #include "dino/base/text.h"
 #include "dino/data/dataset_sources.h"
-#include "dino/image/decode.h"
+#include "dino/data/encoded_dataset.h"
+#include "dino/data/index_cache.h"
 
 namespace dino::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-class FileDataset : public Dataset {
+class FileDataset : public EncodedDataset {
  public:
-  /** `labels` is empty or as long as `paths`; each is an index into class_names. */
-  FileDataset(std::vector<fs::path> paths, std::vector<std::int64_t> labels,
-              std::vector<std::string> class_names, int channels)
-      : paths_(std::move(paths)),
-        labels_(std::move(labels)),
-        class_names_(std::move(class_names)),
-        channels_(channels) {}
+  FileDataset(ItemTable items, const fs::path& root, int channels)
+      : EncodedDataset(std::move(items), channels), root_(root) {}
 
-  std::int64_t size() const override { return static_cast<std::int64_t>(paths_.size()); }
-  image::Image load(std::int64_t index) const override {
-    return image::decode_file(paths_.at(static_cast<std::size_t>(index)), channels_);
-  }
-  image::Planes load_wide(std::int64_t index) const override {
-    return image::decode_file_wide(paths_.at(static_cast<std::size_t>(index)), channels_);
-  }
-  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
-    return read_file(paths_.at(static_cast<std::size_t>(index)));
-  }
   std::string name(std::int64_t index) const override {
-    return paths_.at(static_cast<std::size_t>(index)).native();
+    return (root_.path() / items().name(index)).native();
   }
-  std::int64_t label(std::int64_t index) const override {
-    return labels_.empty() ? -1 : labels_.at(static_cast<std::size_t>(index));
+
+ protected:
+  std::vector<std::byte> read(std::int64_t index) const override {
+    try {
+      return read_image_file(name(index));
+    } catch (const BadImage&) {
+      root_.check();
+      throw;
+    }
   }
-  const std::vector<std::string>& class_names() const override { return class_names_; }
 
  private:
-  std::vector<fs::path> paths_;
-  std::vector<std::int64_t> labels_;
-  std::vector<std::string> class_names_;
-  int channels_;
+  SourceRoot root_;
 };
 
 // ---- folders
 // -------------------------------------------------------------------------------------
 
-/** Appends the images in and below `folder`. Links are followed; `visited` holds the real folders
- * seen, so a loop of links ends. */
-void collect(const fs::path& folder, std::set<fs::path>& visited, std::vector<fs::path>& images) {
-  if (!visited.insert(fs::canonical(folder)).second) return;
-  std::vector<fs::path> entries;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (!entry.path().filename().native().starts_with('.')) entries.push_back(entry.path());
-  // Sorted here already, so that of two links to one folder it is always the same that counts.
-  std::sort(entries.begin(), entries.end());
-  for (const fs::path& path : entries) {
-    std::error_code dangling;
-    if (fs::is_directory(path, dangling))
-      collect(path, visited, images);
-    else if (has_image_extension(path))
-      images.push_back(path);
+/** The images in and below a folder, in the byte order of their paths. Links are followed; each
+ * real folder is entered once, so a loop of links ends. */
+class FolderScan {
+ public:
+  explicit FolderScan(const fs::path& root) : root_(root) {}
+
+  SourceIndex run() {
+    enter("");
+    index_.items.seal();
+    return std::move(index_);
   }
-}
 
-/** "b" for "a/b/c.png" below "a"; empty for an image directly in the folder. */
-std::string first_level(const fs::path& image, const fs::path& folder) {
-  const fs::path relative = image.lexically_relative(folder);
-  const auto second = std::next(relative.begin());
-  return second == relative.end() ? "" : relative.begin()->native();
-}
+ private:
+  /** `prefix`: the folder relative to the root; empty or ending in a slash. */
+  void enter(const std::string& prefix) {
+    const fs::path folder = root_ / prefix;
+    const auto seen = witness(folder);
+    if (!seen) fail(ErrorKind::Io, "[open data set] '{}': cannot be read", printable(folder));
+    if (!visited_.insert({seen->device, seen->inode}).second) return;
+    index_.witnesses.push_back(*seen);
+    // A slash after each folder makes the order of names that of whole paths.
+    std::vector<std::string> entries;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      std::string name = entry.path().filename().native();
+      if (name.starts_with('.')) continue;
+      std::error_code dangling;
+      if (entry.is_directory(dangling))
+        entries.push_back(std::move(name) + '/');
+      else if (has_image_extension(name))
+        entries.push_back(std::move(name));
+    }
+    std::sort(entries.begin(), entries.end());
+    for (const std::string& name : entries) {
+      const std::string path = prefix + name;
+      if (name.ends_with('/'))
+        enter(path);
+      else
+        index_.items.add(path, first_level(path));
+    }
+  }
 
-// ---- labels
-// --------------------------------------------------------------------------------------
+  fs::path root_;
+  std::set<std::pair<std::int64_t, std::int64_t>> visited_;
+  SourceIndex index_;
+};
 
-bool is_number(const std::string& text) {
-  return !text.empty() && text.size() < 18 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/** Class names in the order people expect: 2 before 10 if all are numbers, else by bytes. */
-std::vector<std::string> sorted_names(const std::vector<std::string>& labels) {
-  const std::set<std::string> unique(labels.begin(), labels.end());
-  std::vector<std::string> names(unique.begin(), unique.end());
-  if (std::all_of(names.begin(), names.end(), is_number))
-    std::stable_sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-      return std::stoll(a) < std::stoll(b);
-    });
+/** ImageNet's labels.txt: "n01440764,tench"; nothing if there is no such file. */
+std::map<std::string, std::string, std::less<>> read_class_names(const fs::path& folder) {
+  std::map<std::string, std::string, std::less<>> names;
+  for (const fs::path& beside : {folder, folder.parent_path()}) {
+    const fs::path file = beside / "labels.txt";
+    std::error_code ignored;
+    if (!fs::is_regular_file(file, ignored)) continue;
+    const std::string text = read_text_file(file);
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      std::string_view line = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      const std::size_t comma = line.find(',');
+      if (comma != line.npos && comma + 1 < line.size())
+        names.emplace(line.substr(0, comma), line.substr(comma + 1));
+    }
+    return names;
+  }
   return names;
 }
 
-/** One class name per image, or all empty: no labels. */
-std::unique_ptr<Dataset> make(std::vector<fs::path> paths, const std::vector<std::string>& labels,
-                              int channels) {
-  if (std::any_of(labels.begin(), labels.end(), [](const auto& label) { return label.empty(); }))
-    return std::make_unique<FileDataset>(std::move(paths), std::vector<std::int64_t>{},
-                                         std::vector<std::string>{}, channels);
-  std::vector<std::string> names = sorted_names(labels);
-  std::map<std::string_view, std::int64_t> number;
-  for (std::size_t i = 0; i < names.size(); ++i) number[names[i]] = static_cast<std::int64_t>(i);
-  std::vector<std::int64_t> classes;
-  for (const std::string& label : labels) classes.push_back(number.at(label));
-  return std::make_unique<FileDataset>(std::move(paths), std::move(classes), std::move(names),
-                                       channels);
-}
-
-// ---- lists
-// ---------------------------------------------------------------------------------------
-
-struct Line {
-  std::string path, label;
-};
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
-    text.remove_suffix(1);
-  return text;
-}
-
-/** A path may hold commas: a line that ends like an image is all path. */
-Line parse_line(std::string_view line) {
-  const std::size_t tab = line.find('\t');
-  const std::size_t split = tab != std::string_view::npos ? tab : line.rfind(',');
-  if (split == std::string_view::npos || has_image_extension(fs::path(line)))
-    return {std::string(line), ""};
-  return {std::string(trimmed(line.substr(0, split))),
-          std::string(trimmed(line.substr(split + 1)))};
+/** Two classes may share a name (ImageNet has two cranes): those keep their folder's name too. */
+void rename_classes(ItemTable& items, const fs::path& folder) {
+  const auto known = read_class_names(folder);
+  std::vector<std::string> names = items.class_names();
+  if (known.empty() || names.empty()) return;
+  std::map<std::string_view, int> uses;
+  for (const std::string& name : names)
+    if (const auto found = known.find(name); found != known.end()) ++uses[found->second];
+  for (std::string& name : names)
+    if (const auto found = known.find(name); found != known.end())
+      name = uses[found->second] == 1 ? found->second : fmt::format("{} ({})", found->second, name);
+  items.rename_classes(std::move(names));
 }
 
 }  // namespace
+
+SourceRoot::SourceRoot(fs::path folder)
+    : path_(std::move(folder)), identity_(identity(path_.empty() ? "." : path_)) {}
+
+std::optional<SourceRoot::Identity> SourceRoot::identity(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return Identity{info.st_dev, info.st_ino};
+}
+
+void SourceRoot::check() const {
+  const auto now = identity(path_.empty() ? "." : path_);
+  if (now && now == identity_) return;
+  fail(ErrorKind::Data,
+       "[load images] '{}' {}; is its disk still there? Bring it back, then continue with --resume",
+       printable(path_), now ? "is no longer the folder it was" : "has vanished");
+}
 
 bool has_image_extension(const fs::path& path) {
   std::string extension = path.extension().native();
@@ -151,55 +157,38 @@ bool has_image_extension(const fs::path& path) {
   return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
 }
 
-std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels) {
-  std::vector<fs::path> images;
-  try {
-    std::set<fs::path> visited;
-    collect(folder, visited, images);
-  } catch (const fs::filesystem_error& error) {
-    fail(ErrorKind::Io, "[open data set] '{}': {}", printable(error.path1()),
-         error.code().message());
-  }
-  if (images.empty())
+std::string_view first_level(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  return slash == path.npos ? std::string_view() : path.substr(0, slash);
+}
+
+std::unique_ptr<Dataset> make_file_dataset(ItemTable items, const fs::path& root, int channels) {
+  return std::make_unique<FileDataset>(std::move(items), root, channels);
+}
+
+std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels, const fs::path& cache) {
+  std::error_code ignored;
+  const fs::path root = fs::is_regular_file(folder / "labels.txt", ignored) &&
+                                fs::is_directory(folder / "train", ignored)
+                            ? folder / "train"
+                            : folder;
+  const IndexCache kept(cache, "folder\n" + fs::absolute(root).native());
+  std::optional<SourceIndex> index = kept.load();
+  if (!index) try {
+      const std::int64_t start = IndexCache::now_ns();
+      index = FolderScan(root).run();
+      kept.save(*index, start);
+    } catch (const fs::filesystem_error& error) {
+      fail(ErrorKind::Io, "[open data set] '{}': {}", printable(error.path1()),
+           error.code().message());
+    }
+  if (index->items.size() == 0)
     fail(ErrorKind::Data,
          "[open data set] folder '{}' holds no image: no .jpg, .png, .webp, .tif, .gif, .bmp or "
          ".ppm file",
          printable(folder));
-  std::sort(images.begin(), images.end(),
-            [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
-  std::vector<std::string> labels;
-  for (const fs::path& image : images) labels.push_back(first_level(image, folder));
-  return make(std::move(images), labels, channels);
-}
-
-std::unique_ptr<Dataset> open_list(const fs::path& list, int channels) {
-  const std::string text = read_text_file(list);
-  std::vector<fs::path> paths;
-  std::vector<std::string> labels;
-  std::string_view rest = text;
-  if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // UTF-8 mark of some editors
-  for (int number = 1; !rest.empty(); ++number) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = trimmed(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (line.empty()) continue;
-    const auto [path, label] = parse_line(line);
-    if (!has_image_extension(path))
-      fail(ErrorKind::Data,
-           "[open data set] {}:{}: '{}' is no image file (.jpg, .png, .webp, .tif, .gif, .bmp, "
-           ".ppm); one path per line, "
-           "without a heading",
-           printable(list), number, printable(std::string_view(path)));
-    if (!labels.empty() && label.empty() != labels.front().empty())
-      fail(ErrorKind::Data,
-           "[open data set] {}:{}: the line has {} label, unlike those before; label all or none",
-           printable(list), number, label.empty() ? "no" : "a");
-    paths.push_back(list.parent_path() / path);
-    labels.push_back(label);
-  }
-  if (paths.empty())
-    fail(ErrorKind::Data, "[open data set] list '{}' names no images", printable(list));
-  return make(std::move(paths), labels, channels);
+  rename_classes(index->items, root);
+  return make_file_dataset(std::move(index->items), root, channels);
 }
 
 }  // namespace dino::data

@@ -3,24 +3,52 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "dino/data/dataset.h"
+#include "dino/data/item_table.h"
 
 namespace dino::data {
 
-/** Images found in and below `folder`. */
-std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder, int channels);
+/** Images found in and below `folder`, whose index may be kept in `cache`. */
+std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder, int channels,
+                                     const std::filesystem::path& cache);
 
-/** Images named line by line in a text file. */
+/** Images named line by line in a text, CSV or JSONL file. */
 std::unique_ptr<Dataset> open_list(const std::filesystem::path& list, int channels);
+
+/** Image files whose paths, relative to `root` or absolute, are the table's names. */
+std::unique_ptr<Dataset> make_file_dataset(ItemTable items, const std::filesystem::path& root,
+                                           int channels);
+
+/** Tar shards. */
+std::unique_ptr<Dataset> open_tar(const std::vector<std::string>& shards,
+                                  const SourceOptions& options);
+/** One zip archive. */
+std::unique_ptr<Dataset> open_zip(const std::filesystem::path& archive,
+                                  const SourceOptions& options);
 
 /** An IDX image file, with labels from `labels` or, if empty, from the file beside it that is named
  * alike. */
 std::unique_ptr<Dataset> open_idx(const std::filesystem::path& images, int channels,
                                   const std::filesystem::path& labels);
 
+/** Images in a NumPy file: NPY with labels from the file `labels` (empty: X_labels.npy beside
+ * X.npy, if it is there), or NPZ with both. */
+std::unique_ptr<Dataset> open_npy(const std::filesystem::path& images, int channels,
+                                  const std::filesystem::path& labels);
+std::unique_ptr<Dataset> open_npz(const std::filesystem::path& archive, int channels);
+
+/** CIFAR's binary files: the 10 or 100 classes are told from the size of a record. */
+std::unique_ptr<Dataset> open_cifar(const std::vector<std::filesystem::path>& files, int channels);
+/** data_batch_*.bin of a folder, in order; empty if there are none. */
+std::vector<std::filesystem::path> cifar_batches(const std::filesystem::path& folder);
+
 /** True for the file names a folder or list may contribute, in any case: .jpg .jpeg .png .webp .tif
  * .tiff .gif .bmp .pbm .pgm .ppm .pnm. */
 bool has_image_extension(const std::filesystem::path& path);
+
+/** The first folder of "b/c.png", or empty for an image that lies in none. */
+std::string_view first_level(std::string_view path);
 
 }  // namespace dino::data

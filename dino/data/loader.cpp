@@ -4,18 +4,23 @@
 #include "dino/data/loader.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <unordered_set>
 #include <utility>
 
 #include "dino/base/error.h"
+#include "dino/base/hash.h"
 #include "dino/base/text.h"
 #include "dino/data/batch_maker.h"
+#include "dino/data/image_feed.h"
 
 namespace dino::data {
 namespace {
@@ -34,10 +39,11 @@ constexpr std::int64_t kFewestBad = 16;   ///< a share of fewer bad images than 
 
 class Loader::Impl {
  public:
-  Impl(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,
+  using MakeFeed = std::function<std::unique_ptr<ImageFeed>(const SamplerOptions&, const BadSink&)>;
+
+  Impl(const MakeFeed& make_feed, const MultiCropOptions& crops, const LoaderOptions& options,
        LogSink sink)
-      : dataset_(dataset),
-        options_(options),
+      : options_(options),
         log_(std::move(sink)),
         maker_(crops, {.batch_size = options.batch_size,
                        .channels = options.channels,
@@ -45,15 +51,24 @@ class Loader::Impl {
                        .patch_size = options.patch_size,
                        .masks = options.masks,
                        .mixes = options.mixes}),
-        sampler_(dataset.size(), options.batch_size, options.seed),
-        next_iteration_(options.first_iteration) {
+        bad_shard_([this](const std::string& name, const Error& error) {
+          remember_bad(xxh3_64(std::as_bytes(std::span(name))), name, error);
+          check_bad_share(/*asked_for=*/true, /*good=*/false);
+        }) {
+    feed_ = make_feed({.batch_size = options.batch_size,
+                       .seed = options.seed,
+                       .epoch_images = options.epoch_images,
+                       .rank = options.rank,
+                       .world_size = options.world_size},
+                      bad_shard_);
+    images_ = feed_->size();
     if (options.workers < 1) return;
     for (int i = 0; i < std::max(1, options.batches_ahead); ++i) window_.push_back(scheduled());
     for (int i = 0; i < options.workers; ++i)
       workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
   }
 
-  std::int64_t iterations_per_epoch() const { return sampler_.iterations_per_epoch(); }
+  std::int64_t iterations_per_epoch() const { return feed_->iterations_per_epoch(); }
 
   CropBatch next() {
     const Clock::time_point start = Clock::now();
@@ -73,12 +88,17 @@ class Loader::Impl {
     return stats_;
   }
 
+  std::vector<BadFile> take_bad() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(new_bad_, {});
+  }
+
  private:
   /** A batch in the making. Workers write to disjoint rows; the counters are guarded by mutex_. */
   struct Slot {
     CropBatch batch;
-    std::vector<std::int64_t> scheduled;  ///< [B] the sampler's indices
-    int claimed = 0;                      ///< images given to workers
+    FeedBatch scheduled;  ///< the images chosen for it
+    int claimed = 0;      ///< images given to workers
     int finished = 0;
   };
 
@@ -95,8 +115,8 @@ class Loader::Impl {
         spare_.pop_back();
       }
     }
-    maker_.begin(slot->batch, next_iteration_);
-    slot->scheduled = sampler_.batch(next_iteration_++);
+    slot->scheduled = feed_->next();
+    maker_.begin(slot->batch, slot->scheduled.iteration);
     return slot;
   }
 
@@ -110,7 +130,8 @@ class Loader::Impl {
       done = std::move(window_.front());
       window_.pop_front();
     }
-    // The sampler may shuffle a whole epoch here; workers meanwhile have the rest of the window.
+    // The sampler may shuffle a whole epoch here, a stream make us wait; workers meanwhile have the
+    // rest of the window.
     std::unique_ptr<Slot> fresh = scheduled();
     {
       const std::lock_guard lock(mutex_);
@@ -160,19 +181,18 @@ class Loader::Impl {
   void make_image(Slot& slot, int position, const std::stop_token& stop, CropWorkspace& workspace) {
     const Clock::time_point start = Clock::now();
     CropBatch& batch = slot.batch;
-    const std::int64_t index = slot.scheduled[static_cast<std::size_t>(position)];
+    const Draw draw = slot.scheduled.draws[static_cast<std::size_t>(position)];
+    const auto index = static_cast<std::uint64_t>(draw.index);
     StageSeconds seconds;
     workspace.seconds = &seconds;
     image::Image source;
     {
       const Stopwatch watch = timed(workspace, &StageSeconds::decode);
-      batch.indices[static_cast<std::size_t>(position)] = load_near(index, stop, source);
+      batch.indices[static_cast<std::size_t>(position)] =
+          load_near(slot.scheduled, position, stop, source);
     }
     if (source.empty()) return;  // stopped
-    const auto epoch =
-        static_cast<std::uint64_t>(batch.iteration / sampler_.iterations_per_epoch());
-    maker_.write(source, {options_.seed, epoch, static_cast<std::uint64_t>(index)}, position, batch,
-                 workspace);
+    maker_.write(source, {options_.seed, draw.pass, index}, position, batch, workspace);
     workspace.seconds = nullptr;
     const std::lock_guard lock(mutex_);
     ++stats_.images;
@@ -180,48 +200,54 @@ class Loader::Impl {
     stats_.stages += seconds;
   }
 
-  /** Loads image `index` or, if it is bad, the nearest later one that is not (going round at the
-   * end); returns which. */
-  std::int64_t load_near(std::int64_t index, const std::stop_token& stop, image::Image& out) {
-    for (std::int64_t step = 0; step < dataset_.size() && !stop.stop_requested(); ++step) {
-      const std::int64_t candidate = (index + step) % dataset_.size();
-      const bool good = try_load(candidate, out);
+  /** Loads the image drawn for `position` or, if it is bad, the first of its replacements that is
+   * not; returns which. */
+  std::int64_t load_near(const FeedBatch& drawn, int position, const std::stop_token& stop,
+                         image::Image& out) {
+    const std::int64_t choices = feed_->choices(drawn);
+    for (std::int64_t step = 0; step < choices && !stop.stop_requested(); ++step) {
+      const std::int64_t choice = feed_->choice(drawn, position, step);
+      const bool good = try_load(drawn, choice, out);
       check_bad_share(step == 0, good);
-      if (good) return candidate;
+      if (good) return feed_->index(drawn, choice);
     }
     if (!stop.stop_requested())
-      fail(ErrorKind::Data, "[load images] none of the {} images can be read; first: {}",
-           dataset_.size(), stats().bad.front());
+      fail(ErrorKind::Data, "[load images] none of the {} images can be read; first: {}", choices,
+           stats().bad.front());
     return -1;
   }
 
-  bool try_load(std::int64_t index, image::Image& out) {
-    if (known_bad(index)) return false;
+  bool try_load(const FeedBatch& drawn, std::int64_t choice, image::Image& out) {
+    const std::uint64_t identity = feed_->identity(drawn, choice);
+    if (known_bad(identity)) return false;
     try {
-      out = dataset_.load(index);
+      out = feed_->load(drawn, choice);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
-      remember_bad(index, error.what());
+      remember_bad(identity, feed_->name(drawn, choice), error);
       return false;
     }
     DINO_ASSERT(out.channels == options_.channels && !out.empty());
     return true;
   }
 
-  bool known_bad(std::int64_t index) const {
+  bool known_bad(std::uint64_t identity) const {
     const std::lock_guard lock(mutex_);
-    return bad_.contains(index);
+    return bad_.contains(identity);
   }
 
-  void remember_bad(std::int64_t index, const char* reason) {
-    const std::string name = printable(std::string_view(dataset_.name(index)));
-    const bool named = std::string_view(reason).find(name) != std::string_view::npos;
-    const std::string text = named ? reason : fmt::format("{}: {}", name, reason);
+  void remember_bad(std::uint64_t identity, const std::string& raw_name, const Error& error) {
+    const std::string name = printable(std::string_view(raw_name));
+    const std::string_view reason = error.what();
+    const std::string text =
+        reason.find(name) != reason.npos ? error.what() : fmt::format("{}: {}", name, reason);
     std::int64_t count = 0;
     {
       const std::lock_guard lock(mutex_);
-      if (!bad_.insert(index).second) return;  // another worker met it at the same time
+      if (!bad_.insert(identity).second) return;  // another worker met it at the same time
       count = ++stats_.bad_count;
+      ++stats_.bad_by_reason[reason_of(error)];
+      new_bad_.push_back({name, reason_of(error), error.what()});
       if (count <= kListedBad) stats_.bad.push_back(text);
     }
     if (count <= kLoggedBad) log(log_, LogLevel::Warning, "skipped a bad image: " + text);
@@ -241,20 +267,20 @@ class Loader::Impl {
       return bad >= kFewestBad &&
              static_cast<double>(bad) > options_.max_bad_share * static_cast<double>(of);
     };
-    if (too_many(asked_bad_, asked_) || too_many(stats_.bad_count, dataset_.size()))
+    if (too_many(asked_bad_, asked_) || (images_ > 0 && too_many(stats_.bad_count, images_)))
       fail(ErrorKind::Data,
-           "[load images] {} images cannot be read, more than the share data.max_bad_share = {} "
-           "allows; first: {}; check data.train",
-           stats_.bad_count, options_.max_bad_share, stats_.bad.front());
+           "[load images] {} images cannot be read ({}), more than the share data.max_bad_share = "
+           "{} allows; first: {}; check data.train",
+           stats_.bad_count, bad_reasons(stats_.bad_by_reason), options_.max_bad_share,
+           stats_.bad.front());
   }
 
-  const Dataset& dataset_;
   const LoaderOptions options_;
   const LogSink log_;
   const BatchMaker maker_;
-  EpochSampler sampler_;         // consumer only
-  std::int64_t next_iteration_;  // consumer only
-  CropWorkspace here_;           // of the consumer, where there are no workers
+  CropWorkspace here_;  // of the consumer, where there are no workers
+  const BadSink bad_shard_;
+  std::atomic<std::int64_t> images_ = 0;  // of the feed, which may report before it is here
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any work_;
@@ -263,14 +289,27 @@ class Loader::Impl {
   std::vector<CropBatch> spare_;
   std::exception_ptr failure_;
   LoaderStats stats_;
-  std::unordered_set<std::int64_t> bad_;
+  std::unordered_set<std::uint64_t> bad_;
+  std::vector<BadFile> new_bad_;
   std::int64_t asked_ = 0, asked_bad_ = 0;  // loads of the sampler's own choice
+  std::unique_ptr<ImageFeed> feed_;         // its thread uses what is above
   std::vector<std::jthread> workers_;       // last: joined before anything they use goes
 };
 
 Loader::Loader(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,
                LogSink log)
-    : impl_(std::make_unique<Impl>(dataset, crops, options, std::move(log))) {}
+    : impl_(std::make_unique<Impl>(
+          [&](const SamplerOptions& sampling, const BadSink&) {
+            return feed_dataset(dataset, sampling, options.first_iteration);
+          },
+          crops, options, std::move(log))) {}
+Loader::Loader(const ImageStream& stream, const MultiCropOptions& crops,
+               const LoaderOptions& options, LogSink log)
+    : impl_(std::make_unique<Impl>(
+          [&](const SamplerOptions& sampling, const BadSink& bad) {
+            return feed_stream(stream, sampling, options.first_iteration, bad, log);
+          },
+          crops, options, log)) {}
 Loader::~Loader() = default;
 
 std::int64_t Loader::iterations_per_epoch() const {
@@ -284,6 +323,16 @@ void Loader::recycle(CropBatch&& batch) {
 }
 LoaderStats Loader::stats() const {
   return impl_->stats();
+}
+std::vector<BadFile> Loader::take_bad() {
+  return impl_->take_bad();
+}
+
+std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts) {
+  std::string text;
+  for (const auto& [reason, count] : counts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, bad_reason_name(reason));
+  return text;
 }
 
 }  // namespace dino::data

@@ -1,13 +1,15 @@
-// Worker threads that keep crop batches ready ahead of the training step. The sequence of batches
-// depends on the seed alone, never on the number of workers or their timing; a bad image is
-// replaced by its neighbour, counted and listed.
+// Worker threads that keep crop batches ready ahead of the training step, from a data set or a
+// stream. The sequence of batches depends on the seed alone, never on the number of workers or
+// their timing; a bad image is replaced by its neighbour, counted by reason and listed.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "dino/base/log.h"
+#include "dino/data/bad_image.h"
 #include "dino/data/batch.h"
 #include "dino/data/crop_mix.h"
 #include "dino/data/crop_workspace.h"
@@ -15,6 +17,7 @@
 #include "dino/data/ibot_mask.h"
 #include "dino/data/multi_crop.h"
 #include "dino/data/sampler.h"
+#include "dino/data/stream.h"
 
 namespace dino::data {
 
@@ -27,9 +30,19 @@ struct LoaderOptions {
   double max_bad_share = 0.05;  ///< stop with Error{Data} once more than this share of tried images
                                 ///< (and at least 16) is bad
   std::int64_t first_iteration = 0;
-  int patch_size = 16;     ///< px of a mask's cell
-  MaskOptions masks = {};  ///< which patches the student does not see; none by default
-  MixOptions mixes = {};   ///< sizes that change from batch to batch; none by default
+  int patch_size = 16;            ///< px of a mask's cell
+  MaskOptions masks = {};         ///< which patches the student does not see; none by default
+  MixOptions mixes = {};          ///< sizes that change from batch to batch; none by default
+  std::int64_t epoch_images = 0;  ///< images of an epoch, all ranks together; 0 = the data set's
+                                  ///< size (streams have none and need it)
+  int rank = 0, world_size = 1;   ///< see EpochSampler
+};
+
+/** One that was skipped. */
+struct BadFile {
+  std::string name;
+  BadReason reason = BadReason::Corrupt;
+  std::string message;
 };
 
 struct LoaderStats {
@@ -39,12 +52,22 @@ struct LoaderStats {
   StageSeconds stages;           ///< what of it was spent where
   std::vector<std::string> bad;  ///< name and reason of bad images, first 100
   std::int64_t bad_count = 0;
+  std::map<BadReason, std::int64_t> bad_by_reason;
 };
 
-/** Thread-compatible: one consumer. Joins its threads when destroyed. Borrows the data set. */
+/** "3 truncated, 1 empty"; for people to read. */
+std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts);
+
+/** Thread-compatible: one consumer. Joins its threads when destroyed. Borrows the data set or
+ * stream. */
 class Loader {
  public:
   Loader(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,
+         LogSink log = {});
+  /** From a stream: an epoch begins its shards anew, so first_iteration within one means reading,
+   * not decoding, the epoch's images before it. A bad image is replaced by the next one of its
+   * batch. CropBatch::indices count the images of the epoch. */
+  Loader(const ImageStream& stream, const MultiCropOptions& crops, const LoaderOptions& options,
          LogSink log = {});
   ~Loader();
   Loader(const Loader&) = delete;
@@ -56,6 +79,8 @@ class Loader {
   CropBatch next();
   void recycle(CropBatch&& batch);
   LoaderStats stats() const;
+  /** The bad files met since the last call, each once. */
+  std::vector<BadFile> take_bad();
 
  private:
   class Impl;

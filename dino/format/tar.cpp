@@ -79,36 +79,6 @@ bool parse_pax(std::string_view text, Pax& pax) {
 
 }  // namespace
 
-// ---- sources of bytes
-// ----------------------------------------------------------------------------
-
-std::uint64_t ByteSource::skip(std::uint64_t count) {
-  std::array<std::byte, 64 << 10> scratch;
-  std::uint64_t skipped = 0;
-  while (skipped < count) {
-    const auto piece = std::span(scratch).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), count - skipped)));
-    const std::size_t got = read(piece);
-    skipped += got;
-    if (got < piece.size()) break;
-  }
-  return skipped;
-}
-
-std::size_t SpanSource::read(std::span<std::byte> out) {
-  const std::size_t count = std::min(out.size(), rest_.size());
-  std::copy_n(rest_.begin(), count, out.begin());
-  rest_ = rest_.subspan(count);
-  return count;
-}
-
-std::uint64_t SpanSource::skip(std::uint64_t count) {
-  const std::size_t skipped =
-      static_cast<std::size_t>(std::min<std::uint64_t>(count, rest_.size()));
-  rest_ = rest_.subspan(skipped);
-  return skipped;
-}
-
 // ---- members
 // -------------------------------------------------------------------------------------
 

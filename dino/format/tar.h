@@ -10,29 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "dino/base/byte_source.h"
+
 namespace dino::format {
-
-/** Where a reader's bytes come from, in order. */
-class ByteSource {
- public:
-  virtual ~ByteSource() = default;
-  /** Fills `out` from the front; fewer bytes than asked mean the end. */
-  virtual std::size_t read(std::span<std::byte> out) = 0;
-  /** Passes over `count` bytes, or to the end if that comes first; returns how many. Reads them
-   * unless a source knows better. */
-  virtual std::uint64_t skip(std::uint64_t count);
-};
-
-/** Bytes in memory. Borrows them. */
-class SpanSource : public ByteSource {
- public:
-  explicit SpanSource(std::span<const std::byte> bytes) : rest_(bytes) {}
-  std::size_t read(std::span<std::byte> out) override;
-  std::uint64_t skip(std::uint64_t count) override;
-
- private:
-  std::span<const std::byte> rest_;
-};
 
 struct TarMember {
   std::string path;  ///< as stored, without a leading "./"; not checked for ".." and the like

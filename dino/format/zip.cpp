@@ -1,13 +1,15 @@
-// The reading half, after PKWARE's APPNOTE. Leaves out: compression, encryption, several disks,
-// checksums.
+// The reading half, after PKWARE's APPNOTE. Leaves out: encryption, several disks, methods other
+// than stored and deflated; the checksums of stored members seen as views.
 #include "dino/format/zip.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/format/byte_order.h"
+#include "dino/format/gzip.h"
 
 namespace dino::format {
 namespace {
@@ -20,14 +22,56 @@ constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd
 constexpr std::uint64_t kIn64 = 0xFFFFFFFF;       // stands for a number in a ZIP64 record
 constexpr std::uint64_t kHarmlessFlags = 0x080E;  // deflate level, sizes behind data, UTF-8 names
 constexpr std::uint64_t kSizesFollow = 0x0008;
-constexpr std::size_t kMaxMembers = 1'000'000;
+constexpr std::uint64_t kStored = 0, kDeflated = 8;
+constexpr std::size_t kMaxMembers = 100'000'000;
 
 class ZipReader {
  public:
   ZipReader(std::span<const std::byte> file, std::string_view name)
       : file_(file), name_(printable(name)) {}
 
-  std::vector<ZipMember> read() {
+  std::vector<ZipMember> read_stored() {
+    std::vector<Entry> entries = read_directory();
+    std::vector<ZipMember> members;
+    for (const Entry& entry : entries) {
+      if (entry.name.ends_with('/')) refuse("'{}' cannot name a member", shown(entry.name));
+      if (entry.method != kStored) {
+        refuse(
+            "member '{}' is compressed (method {}), which torch.save never does but TorchScript "
+            "does",
+            shown(entry.name), entry.method);
+      }
+      if (entry.packed != entry.size) refuse("member '{}' has two sizes", shown(entry.name));
+    }
+    for (Entry& entry : entries) members.push_back({entry.name, data_of(entry)});
+    check_apart(entries);
+    return members;
+  }
+
+  std::vector<ZipEntry> list() {
+    std::vector<ZipEntry> entries;
+    for (const Entry& entry : read_directory()) {
+      if (entry.name.ends_with('/')) continue;
+      if (entry.method != kStored && entry.method != kDeflated) {
+        refuse("member '{}' is compressed by method {}; only stored and deflated ones are read",
+               shown(entry.name), entry.method);
+      }
+      if (entry.begin > directory_begin_ || entry.packed > directory_begin_ - entry.begin) {
+        refuse("member '{}' of {} bytes runs into the directory", shown(entry.name), entry.packed);
+      }
+      entries.push_back({entry.name, entry.begin, entry.packed});
+    }
+    return entries;
+  }
+
+ private:
+  struct Entry {
+    std::string_view name;
+    std::uint64_t flags = 0, method = 0, packed = 0, size = 0;
+    std::uint64_t begin = 0, end = 0;  // from local header to end of data
+  };
+
+  std::vector<Entry> read_directory() {
     find_directory();
     std::vector<Entry> entries;
     std::set<std::string_view> names;
@@ -39,17 +83,8 @@ class ZipReader {
       }
     }
     if (position != directory_end_) refuse("the directory holds more than it says");
-    std::vector<ZipMember> members;
-    for (Entry& entry : entries) members.push_back({entry.name, data_of(entry)});
-    check_apart(entries);
-    return members;
+    return entries;
   }
-
- private:
-  struct Entry {
-    std::string_view name;
-    std::uint64_t flags = 0, size = 0, begin = 0, end = 0;  // from local header to end of data
-  };
 
   template <typename... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
@@ -132,17 +167,12 @@ class ZipReader {
     if ((entry.flags & ~kHarmlessFlags) != 0) {
       refuse("member '{}' is encrypted or patched", shown(entry.name));
     }
-    std::uint64_t compressed = number(fixed, 20, 4);
+    entry.method = number(fixed, 10, 2);
+    entry.packed = number(fixed, 20, 4);
     entry.size = number(fixed, 24, 4);
     entry.begin = number(fixed, 42, 4);
     read_zip64(entry.name, tail.subspan(name_bytes, extra_bytes),
-               {&entry.size, &compressed, &entry.begin});
-    if (const auto method = number(fixed, 10, 2); method != 0) {
-      refuse(
-          "member '{}' is compressed (method {}), which torch.save never does but TorchScript does",
-          shown(entry.name), method);
-    }
-    if (compressed != entry.size) refuse("member '{}' has two sizes", shown(entry.name));
+               {&entry.size, &entry.packed, &entry.begin});
     return entry;
   }
 
@@ -171,6 +201,7 @@ class ZipReader {
   /** Relative, and within the folder it is unpacked to. */
   void check_name(std::string_view member) const {
     std::string_view rest = member;
+    if (rest.ends_with('/')) rest.remove_suffix(1);  // a folder
     for (bool more = true; more;) {
       const std::size_t slash = rest.find('/');
       more = slash != rest.npos;
@@ -218,10 +249,69 @@ class ZipReader {
   std::uint64_t count_ = 0, directory_begin_ = 0, directory_end_ = 0;
 };
 
+/** A part of a file from front to back. */
+class Window : public ByteSource {
+ public:
+  Window(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t count)
+      : file_(file), position_(begin), left_(count) {}
+  std::size_t read(std::span<std::byte> out) override {
+    const auto want =
+        out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left_)));
+    const std::size_t got = file_.read_at(position_, want);
+    position_ += got;
+    left_ -= got;
+    return got;
+  }
+  std::uint64_t left() const { return left_; }
+
+ private:
+  const RandomAccessFile& file_;
+  std::uint64_t position_, left_;
+};
+
 }  // namespace
 
 std::vector<ZipMember> read_stored_zip(std::span<const std::byte> file, std::string_view name) {
-  return ZipReader(file, name).read();
+  return ZipReader(file, name).read_stored();
+}
+
+std::vector<ZipEntry> list_zip(std::span<const std::byte> file, std::string_view name) {
+  return ZipReader(file, name).list();
+}
+
+void unpack_zip_member(const RandomAccessFile& file, const ZipEntry& entry,
+                       const std::function<void(std::span<const std::byte>)>& sink) {
+  const auto refuse = [&](std::string_view why) {
+    fail(ErrorKind::Format, "[read zip] {}: member '{}' {}", printable(file.path()),
+         printable(entry.name.substr(0, 100)), why);
+  };
+  std::array<std::byte, kLocalBytes> header;
+  if (file.read_at(entry.begin, header) < kLocalBytes) refuse("is cut short");
+  const auto field = [&](std::size_t at, std::size_t width) {
+    return load_little_endian(std::span<const std::byte>(header).subspan(at, width));
+  };
+  if (field(0, 4) != kLocalSignature) refuse("is not where the directory says");
+  const std::uint64_t flags = field(6, 2), method = field(8, 2);
+  if ((flags & ~kHarmlessFlags) != 0) refuse("is encrypted or patched");
+  if (method != kStored && method != kDeflated) refuse("is compressed by an unknown method");
+
+  Window data(file, entry.begin + kLocalBytes + field(26, 2) + field(28, 2), entry.packed);
+  GzipReader inflated(data, fmt::format("{}#{}", file.path().native(), entry.name), Wrapper::None);
+  ByteSource& source = method == kStored ? static_cast<ByteSource&>(data) : inflated;
+  std::vector<std::byte> piece(
+      static_cast<std::size_t>(std::clamp<std::uint64_t>(entry.packed, 1, 1 << 20)));
+  std::uint32_t crc = 0;
+  for (std::size_t got = piece.size(); got == piece.size();) {
+    got = source.read(piece);
+    const auto bytes = std::span<const std::byte>(piece).first(got);
+    crc = crc32_of(bytes, crc);
+    sink(bytes);
+  }
+  if (data.left() > 0) refuse("is cut short");
+  // Writers that learn the sum last leave it behind the data.
+  if ((flags & kSizesFollow) == 0 && field(14, 4) != crc) {
+    refuse("is damaged: its checksum is wrong");
+  }
 }
 
 }  // namespace dino::format

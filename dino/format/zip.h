@@ -1,5 +1,5 @@
-// ZIP archives whose members are stored, not compressed: the container of torch.save. Members are
-// views into the file.
+// ZIP archives: the container of torch.save (members stored, seen as views into the file) and of
+// images (members stored or deflated, listed and read one by one).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "dino/base/byte_source.h"
 
 namespace dino::format {
 
@@ -21,6 +23,23 @@ struct ZipMember {
  * repeat or that lead out of a folder, records that contradict each other, members that overlap or
  * leave the file. Checksums are not verified (torch.save can be told to write none). */
 std::vector<ZipMember> read_stored_zip(std::span<const std::byte> file, std::string_view name);
+
+/** Where a member lies. */
+struct ZipEntry {
+  std::string_view name;
+  std::uint64_t begin = 0;   ///< of its local header, in the file
+  std::uint64_t packed = 0;  ///< bytes in the file
+};
+
+/** The files in the archive, in the order of its directory; folders are passed over. Reads the
+ * directory, not the members. Throws Error{Format} as above, but takes deflated members. */
+std::vector<ZipEntry> list_zip(std::span<const std::byte> file, std::string_view name);
+
+/** Gives the bytes of that member to `sink`, piece by piece and unpacked; they are checked against
+ * its CRC where the local header has it. Throws Error{Format} naming file and member where they are
+ * damaged, encrypted or leave the file, Error{Io}. Thread-safe. */
+void unpack_zip_member(const RandomAccessFile& file, const ZipEntry& entry,
+                       const std::function<void(std::span<const std::byte>)>& sink);
 
 /** Writes such an archive front to back; turns to ZIP64 where sizes or counts need it. */
 class ZipWriter {

@@ -57,6 +57,22 @@ bool read(const toml::node& node, T& out) {
   return true;
 }
 
+bool read(const toml::node& node, DataSource& out) {
+  if (node.is_string()) {
+    out = {node.as_string()->get(), 0};
+    return true;
+  }
+  const toml::table* table = node.as_table();
+  if (!table || !table->contains("path")) return false;
+  for (const auto& [key, value] : *table) {
+    const bool known = key.str() == "path"     ? read(value, out.path)
+                       : key.str() == "weight" ? read(value, out.weight) && out.weight > 0
+                                               : false;
+    if (!known) return false;
+  }
+  return true;
+}
+
 template <typename T>
 bool read(const toml::node& node, std::vector<T>& out) {
   if (!node.is_array()) return false;
@@ -92,6 +108,9 @@ std::string expected(const std::vector<int>&) {
 }
 std::string expected(const std::vector<std::string>&) {
   return "a list of strings";
+}
+std::string expected(const std::vector<DataSource>&) {
+  return "[[data.sources]] tables with a path and, if you like, a weight above 0";
 }
 template <std::size_t N>
 std::string expected(const std::array<double, N>&) {

@@ -16,14 +16,28 @@
 
 namespace dino::recipe {
 
+/** One part of a mixture: a string, or a table {path = ..., weight = ...}. */
+struct DataSource {
+  std::string path;
+  double weight = 0;  ///< share of the images drawn; 0 = not given
+  bool operator==(const DataSource&) const = default;
+};
+
 /** [data] */
 struct Data {
-  std::string train;  ///< source of training images (see data::open_dataset); relative to the
-                      ///< working directory
-  int channels = 3;   ///< 1 grey, 3 RGB
-  int workers = 2;    ///< loader threads
-  double max_bad_share = 0.05;  ///< stop once more than this share of images cannot be read
-  std::int64_t limit = 0;       ///< use only this many images (0 = all), drawn by the seed
+  std::string train;  ///< source of training images (see data::open_dataset and ImageStream);
+                      ///< relative to the working directory
+  std::vector<DataSource> sources;  ///< instead of `train`: several, as [[data.sources]] tables.
+                                    ///< Weights on all or none; without them each image counts the
+                                    ///< same
+  std::vector<std::string> inputs;  ///< of archives: which members are images ("jpg", "left.png");
+                                    ///< empty = all
+  std::int64_t epoch_images = 0;    ///< images of an epoch; 0 = all there are; streams need it
+  int shuffle_buffer = 1000;        ///< images of a stream held to draw the next from
+  int channels = 3;                 ///< 1 grey, 3 RGB
+  int workers = 2;                  ///< loader threads
+  double max_bad_share = 0.05;      ///< stop once more than this share of images cannot be read
+  std::int64_t limit = 0;           ///< use only this many images (0 = all), drawn by the seed
   bool operator==(const Data&) const = default;
 };
 

@@ -53,35 +53,6 @@ void check_multiple(std::string_view key, std::int64_t value, std::int64_t patch
 }
 
 void check_backbone(const Recipe& r) {
-<<<<<<< HEAD
-  const Backbone& b = r.backbone;
-  if (b.arch == "resnet50") return;
-  check_multiple("crops.global_size", r.crops.global_size, b.patch_size);
-  if (r.crops.local_count > 0) check_multiple("crops.local_size", r.crops.local_size, b.patch_size);
-  check_multiple("crops.gram_size", r.crops.gram_size, b.patch_size);
-  check_multiple("crops.local_window_step", r.crops.local_window_step, b.patch_size);
-  for (const int size : r.mixes.global_size)
-    check_multiple("mixes.global_size", size, b.patch_size);
-  // DINOv3's 168 px are ten and a half patches: the network leaves the remainder out.
-  for (const int size : r.mixes.local_size)
-    if (size < b.patch_size)
-      fail(
-          ErrorKind::Config,
-          "[recipe] mixes.local_size = {} is less than backbone.patch_size = {}; change one of the "
-          "two",
-          size, b.patch_size);
-  for (const int size : r.mixes.gram_size) check_multiple("mixes.gram_size", size, b.patch_size);
-  check_multiple("knn.image_size", r.knn.image_size, b.patch_size);
-  if (b.arch == "vit" && (b.dim == 0 || b.depth == 0 || b.heads == 0))
-    fail(ErrorKind::Config,
-         "[recipe] backbone.arch = vit needs backbone.dim, backbone.depth and backbone.heads; they "
-         "are {}, {} "
-         "and {}",
-         b.dim, b.depth, b.heads);
-  if (b.dim > 0 && b.heads > 0 && b.dim % b.heads != 0)
-    fail(ErrorKind::Config, "[recipe] backbone.dim = {} is not a multiple of backbone.heads = {}",
-         b.dim, b.heads);
-=======
   const arch::Architecture a = architecture_of(r);
   arch::validate(a);
   for (const auto& [key, factor] : {std::pair("rope_jitter", r.backbone.rope_jitter),
@@ -90,17 +61,22 @@ void check_backbone(const Recipe& r) {
       fail(ErrorKind::Config,
            "[recipe] backbone.{} = {} is a largest factor: at least 1, or 0 for none", key, factor);
   if (a.family != arch::Family::Vit && a.family != arch::Family::Xcit) return;  // any size will do
-  check_multiple("crops.global_size", r.crops.global_size, a.patch_size());
-  if (r.crops.local_count > 0)
-    check_multiple("crops.local_size", r.crops.local_size, a.patch_size());
-  check_multiple("crops.gram_size", r.crops.gram_size, a.patch_size());
-  check_multiple("crops.local_window_step", r.crops.local_window_step, a.patch_size());
-  for (const auto& [key, sizes] : {std::pair("mixes.global_size", &r.mixes.global_size),
-                                   {"mixes.local_size", &r.mixes.local_size},
-                                   {"mixes.gram_size", &r.mixes.gram_size}})
-    for (const int size : *sizes) check_multiple(key, size, a.patch_size());
-  check_multiple("knn.image_size", r.knn.image_size, a.patch_size());
->>>>>>> main
+  const std::int64_t patch = a.patch_size();
+  check_multiple("crops.global_size", r.crops.global_size, patch);
+  if (r.crops.local_count > 0) check_multiple("crops.local_size", r.crops.local_size, patch);
+  check_multiple("crops.gram_size", r.crops.gram_size, patch);
+  check_multiple("crops.local_window_step", r.crops.local_window_step, patch);
+  for (const int size : r.mixes.global_size) check_multiple("mixes.global_size", size, patch);
+  for (const int size : r.mixes.gram_size) check_multiple("mixes.gram_size", size, patch);
+  // DINOv3's 168 px are ten and a half patches: the network leaves the remainder out.
+  for (const int size : r.mixes.local_size)
+    if (size < patch)
+      fail(ErrorKind::Config,
+           "[recipe] mixes.local_size = {} is less than the backbone's patch size {}; change one "
+           "of the "
+           "two",
+           size, patch);
+  check_multiple("knn.image_size", r.knn.image_size, patch);
 }
 
 void check_training(const Recipe& r) {
@@ -116,6 +92,28 @@ void check_training(const Recipe& r) {
     fail(ErrorKind::Config,
          "[recipe] dino.warmup_teacher_temperature_epochs = {} is longer than train.epochs = {}",
          r.dino.warmup_teacher_temperature_epochs, r.train.epochs);
+}
+
+void check_data(const Recipe& r) {
+  const Data& d = r.data;
+  if (!d.train.empty() && !d.sources.empty())
+    fail(ErrorKind::Config,
+         "[recipe] data.train = {} and data.sources are both set; name the images once", d.train);
+  std::size_t weighted = 0;
+  for (const DataSource& source : d.sources) {
+    if (source.path.empty()) fail(ErrorKind::Config, "[recipe] a path of data.sources is empty");
+    if (!is_utf8(source.path))
+      fail(ErrorKind::Config, "[recipe] a path of data.sources is not UTF-8; rename it");
+    weighted += source.weight > 0;
+  }
+  if (weighted != 0 && weighted != d.sources.size())
+    fail(ErrorKind::Config,
+         "[recipe] {} of {} data.sources have a weight; give all of them one, or none", weighted,
+         d.sources.size());
+  if (weighted != 0 && d.limit > 0)
+    fail(ErrorKind::Config,
+         "[recipe] data.limit = {} cannot keep the weights of data.sources; use data.epoch_images",
+         d.limit);
 }
 
 void check_knn(const Recipe& r) {
@@ -146,6 +144,7 @@ void validate(const Recipe& recipe) {
   data::validate(recipe.crops, recipe.data.channels);
   data::validate(recipe.mixes, recipe.crops);
   data::validate(recipe.masks);
+  check_data(recipe);
   check_backbone(recipe);
   check_training(recipe);
   check_knn(recipe);

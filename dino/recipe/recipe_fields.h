@@ -11,6 +11,10 @@ namespace dino::recipe {
 template <OptionsOf<Data> Options, typename Field>
 void visit_fields(Options& o, Field&& field) {
   field("train", o.train, Anything{});
+  field("sources", o.sources, Anything{});
+  field("inputs", o.inputs, Anything{});
+  field("epoch_images", o.epoch_images, at_least(0));
+  field("shuffle_buffer", o.shuffle_buffer, between(1, 1e6));
   field("channels", o.channels, OneOfNumbers{{1, 3}});
   field("workers", o.workers, between(0, 256));
   field("max_bad_share", o.max_bad_share, between(0, 1));

@@ -32,6 +32,12 @@ std::string literal(const std::string& value) {
   return text + '"';
 }
 
+std::string literal(const DataSource& source) {
+  return source.weight > 0 ? fmt::format("{{path = {}, weight = {}}}", literal(source.path),
+                                         literal(source.weight))
+                           : fmt::format("{{path = {}}}", literal(source.path));
+}
+
 template <detail::List T>
 std::string literal(const T& values) {
   std::vector<std::string> parts;

@@ -19,6 +19,7 @@ std::vector<std::string> facts(const Progress& p) {
       fmt::format("{} left", format_duration(p.seconds_left)),
       fmt::format("{:.{}f} img/s", p.images_per_second, p.images_per_second < 10 ? 1 : 0),
   };
+  if (!p.bad_files.empty()) list.push_back(p.bad_files);
   if (p.knn_top1) list.push_back(fmt::format("k-NN {:.1f}%", 100 * *p.knn_top1));
   list.push_back(fmt::format("entropy {:.2f}/{:.2f}", p.teacher_entropy, p.uniform_entropy));
   list.push_back(fmt::format("data wait {:.0f}%", 100 * p.data_wait_share));

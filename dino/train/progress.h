@@ -18,6 +18,7 @@ struct Progress {
   double images_per_second = 0;    ///< evaluation and saving not counted
   double data_wait_share = 0;      ///< of training time, in [0, 1]
   double seconds_left = 0;         ///< to the last step, or to train.max_minutes
+  std::string bad_files;           ///< "12 bad (7 truncated, 5 empty)"; empty if there are none
   std::optional<double> knn_top1;  ///< last in-training figure, in [0, 1]
 };
 

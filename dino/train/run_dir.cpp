@@ -20,7 +20,7 @@ bool has_other_files(const std::filesystem::path& root) {
 /** Removes what a run writes; other people's files in the same folder stay. */
 void remove_run_files(const RunLayout& layout) {
   for (const auto& path :
-       {layout.recipe(), layout.env(), layout.metrics(), layout.bad_images(), layout.summary(),
+       {layout.recipe(), layout.env(), layout.metrics(), layout.bad_files(), layout.summary(),
         layout.report(), layout.checkpoints(), layout.weights()})
     std::filesystem::remove_all(path);
   for (const auto& entry : std::filesystem::directory_iterator(layout.root))

@@ -1,5 +1,5 @@
 // The directory of one training run: its layout, and the lock that keeps two trainings out of it.
-//   recipe.toml (resolved)  env.json  metrics.jsonl  events.* (TensorBoard)  bad_images.txt
+//   recipe.toml (resolved)  env.json  metrics.jsonl  events.* (TensorBoard)  bad_files.jsonl
 //   summary.json  report.html checkpoints/step_XXXXXXXX.safetensors
 //   weights/backbone_teacher.safetensors
 #pragma once
@@ -17,7 +17,7 @@ struct RunLayout {
   std::filesystem::path recipe() const { return root / "recipe.toml"; }
   std::filesystem::path env() const { return root / "env.json"; }
   std::filesystem::path metrics() const { return root / "metrics.jsonl"; }
-  std::filesystem::path bad_images() const { return root / "bad_images.txt"; }
+  std::filesystem::path bad_files() const { return root / "bad_files.jsonl"; }
   std::filesystem::path summary() const { return root / "summary.json"; }
   std::filesystem::path report() const { return root / "report.html"; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }

@@ -10,35 +10,15 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
-#include "dino/base/rng.h"
-#include "dino/data/dataset.h"
 #include "dino/data/loader.h"
 #include "dino/model/weights.h"
+#include "dino/recipe/training_images.h"
 #include "dino/train/machine.h"
 #include "dino/train/recipe_change.h"
 #include "dino/train/ssl_model.h"
 
 namespace dino::train {
 namespace {
-
-/** The training images; data.limit of them, drawn by the seed, if that is set. */
-class TrainingData {
- public:
-  explicit TrainingData(const recipe::Recipe& recipe)
-      : all_(data::open_dataset(recipe.data.train, recipe.data.channels)) {
-    const std::int64_t limit = recipe.data.limit;
-    if (limit <= 0 || limit >= all_->size()) return;
-    Rng rng(recipe.seed, /*epoch=*/~0ULL);  // no epoch's stream
-    std::vector<std::int64_t> indices = random_permutation(all_->size(), rng);
-    indices.resize(static_cast<std::size_t>(limit));
-    std::ranges::sort(indices);
-    limited_ = data::subset(*all_, std::move(indices));
-  }
-  const data::Dataset& dataset() const { return limited_ ? *limited_ : *all_; }
-
- private:
-  std::unique_ptr<data::Dataset> all_, limited_;
-};
 
 std::string utc_time() {
   const std::time_t now = std::time(nullptr);
@@ -76,7 +56,8 @@ data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t fi
           .first_iteration = first_iteration,
           .patch_size = static_cast<int>(recipe::architecture_of(recipe).patch_size()),
           .masks = recipe.masks,
-          .mixes = recipe.mixes};
+          .mixes = recipe.mixes,
+          .epoch_images = recipe.data.epoch_images};
 }
 
 /** Where the run begins: at 0, or as the checkpoint says, once it is known to fit. */
@@ -92,7 +73,7 @@ CheckpointInfo starting_point(const std::optional<Checkpoint>& checkpoint,
            "[resume] the data set has changed: {} steps per epoch now, {} in the checkpoint; "
            "restore the images "
            "of {}, or start a new run",
-           iterations_per_epoch, info.iterations_per_epoch, recipe.data.train);
+           iterations_per_epoch, info.iterations_per_epoch, recipe::describe_source(recipe.data));
     if (info.precision != precision)
       dino::log(log, LogLevel::Warning,
                 fmt::format("precision changes from {} to {}", info.precision, precision));
@@ -176,10 +157,11 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
       resolve_precision(checkpoint && recipe.train.precision == "auto" ? checkpoint->info.precision
                                                                        : recipe.train.precision);
 
-  const TrainingData data(recipe);
-  data::Loader loader(data.dataset(), recipe.crops,
-                      loader_options(recipe, checkpoint ? checkpoint->info.iteration : 0),
-                      hooks.log);
+  const recipe::TrainingImages images(recipe, recipe::index_folder(request.directory));
+  const auto options = loader_options(recipe, checkpoint ? checkpoint->info.iteration : 0);
+  data::Loader loader = images.stream()
+                            ? data::Loader(*images.stream(), recipe.crops, options, hooks.log)
+                            : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);
   CheckpointInfo start = starting_point(checkpoint, recipe, precision_name(precision),
                                         loader.iterations_per_epoch(), hooks.log);
   const arch::Network network = network_of(recipe);

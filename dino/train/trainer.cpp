@@ -48,9 +48,9 @@ Trainer::Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& l
       info_(std::move(start)),
       total_iterations_(train::total_iterations(recipe, info_.iterations_per_epoch)),
       earlier_seconds_(info_.total_seconds),
-      earlier_bad_images_(info_.bad_images),
       checkpoints_(layout_.checkpoints(), recipe.train.keep_last, hooks_.log),
       metrics_(layout_.metrics()),
+      bad_files_(layout_.bad_files()),
       events_(layout_.root, wall_time(), info_.iteration),
       monitor_({.uniform_entropy = learner.uniform_entropy(),
                 .iterations_per_epoch = info_.iterations_per_epoch}),
@@ -80,7 +80,7 @@ Outcome Trainer::run(const std::stop_token& stop) {
 
 void Trainer::step() {
   const auto start = Clock::now();
-  data::CropBatch batch = loader_.next();
+  data::CropBatch batch = next_batch();
   const auto ready = Clock::now();
   DINO_ASSERT(batch.iteration == info_.iteration);
   const StepMetrics metrics = learner_.step(batch, info_.iteration);
@@ -127,7 +127,6 @@ void Trainer::evaluate_knn() {
 
 void Trainer::save() {
   if (saved_iteration_ == info_.iteration) return;
-  record_bad_images();
   info_.total_seconds = earlier_seconds_ + session_seconds();
   info_.metrics_window = window_;
   checkpoints_.save(info_, learner_.state());
@@ -156,18 +155,23 @@ void Trainer::append_metrics(nlohmann::json line) {
   events_.write(wall_time(), info_.iteration, scalars_of(line));
 }
 
-void Trainer::record_bad_images() {
-  const data::LoaderStats stats = loader_.stats();
-  if (stats.bad_count == info_.bad_images - earlier_bad_images_) return;
-  info_.bad_images = earlier_bad_images_ + stats.bad_count;
-  std::set<std::string> lines(stats.bad.begin(), stats.bad.end());
-  if (std::filesystem::exists(layout_.bad_images())) {  // of earlier sessions and epochs
-    const std::string text = read_text_file(layout_.bad_images());
-    for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
-         begin = end + 1)
-      lines.insert(text.substr(begin, end - begin));
+/** Also where too many bad files end the run, they are listed first. */
+data::CropBatch Trainer::next_batch() {
+  try {
+    data::CropBatch batch = loader_.next();
+    record_bad_files();
+    return batch;
+  } catch (const Error&) {
+    record_bad_files();
+    throw;
   }
-  write_file_atomically(layout_.bad_images(), fmt::format("{}\n", fmt::join(lines, "\n")));
+}
+
+void Trainer::record_bad_files() {
+  const std::vector<data::BadFile> found = loader_.take_bad();
+  if (found.empty()) return;
+  bad_files_.add(found);
+  info_.bad_images = bad_files_.count();
 }
 
 void Trainer::report_progress(const StepMetrics& metrics, double seconds, double wait_seconds) {
@@ -190,6 +194,7 @@ void Trainer::report_progress(const StepMetrics& metrics, double seconds, double
   if (recipe_.train.max_minutes > 0)
     progress_.seconds_left = std::min(
         progress_.seconds_left, std::max(60 * recipe_.train.max_minutes - session_seconds(), 0.0));
+  progress_.bad_files = bad_files_.summary();
   if (hooks_.progress) hooks_.progress(progress_);
 }
 

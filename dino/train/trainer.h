@@ -13,6 +13,7 @@
 #include "dino/base/log.h"
 #include "dino/data/loader.h"
 #include "dino/recipe/recipe.h"
+#include "dino/train/bad_file_list.h"
 #include "dino/train/checkpoint.h"
 #include "dino/train/learner.h"
 #include "dino/train/metrics_window.h"
@@ -60,7 +61,8 @@ class Trainer {
   void save();
   void write_metrics();
   void append_metrics(nlohmann::json line);
-  void record_bad_images();
+  data::CropBatch next_batch();
+  void record_bad_files();
   void report_progress(const StepMetrics& metrics, double seconds, double wait_seconds);
   double epoch() const;
   double session_seconds() const;
@@ -73,9 +75,9 @@ class Trainer {
   CheckpointInfo info_;
   std::int64_t total_iterations_;
   double earlier_seconds_;  // total_seconds of the sessions before this one
-  std::int64_t earlier_bad_images_;
   CheckpointStore checkpoints_;
   AppendFile metrics_;
+  BadFileList bad_files_;
   EventWriter events_;
   Monitor monitor_;
   MetricsWindow window_;

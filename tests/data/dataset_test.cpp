@@ -174,9 +174,9 @@ TEST_F(DatasetFolder, ListsNamePathsAndLabels) {
 TEST_F(DatasetFolder, BadListsNameTheLine) {
   EXPECT_NE(refusal(write("a.txt", ""), ErrorKind::Data).find("names no images"),
             std::string::npos);
-  EXPECT_NE(
-      refusal(write("b.csv", "path,label\nx.png,1\n"), ErrorKind::Data).find("b.csv:1: 'path'"),
-      std::string::npos);
+  EXPECT_NE(refusal(write("b.csv", "image name,label\nx.png,1\n"), ErrorKind::Data)
+                .find("b.csv:1: 'image name'"),
+            std::string::npos);
   EXPECT_NE(refusal(write("c.txt", "x.png,1\ny.png\n"), ErrorKind::Data).find("c.txt:2"),
             std::string::npos);
   EXPECT_NE(refusal(write("d.txt", std::string(1000, '\0')), ErrorKind::Data).find("d.txt:1"),

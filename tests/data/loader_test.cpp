@@ -193,12 +193,14 @@ TEST(Loader, BatchesHaveTheSamplersImagesCropMajor) {
   crops.jitter = 0;
   crops.solarize = {0, 0, 0};
   Loader loader(data, crops, options(2));
-  EpochSampler sampler(20, 5, 3);
+  EpochSampler sampler(20, {.batch_size = 5, .seed = 3});
   EXPECT_EQ(loader.iterations_per_epoch(), 4);
   for (int iteration = 0; iteration < 8; ++iteration) {
     const CropBatch batch = loader.next();
     EXPECT_EQ(batch.iteration, iteration);
-    EXPECT_EQ(batch.indices, sampler.batch(iteration));
+    std::vector<std::int64_t> drawn;
+    for (const Draw& draw : sampler.batch(iteration)) drawn.push_back(draw.index);
+    EXPECT_EQ(batch.indices, drawn);
     ASSERT_EQ(batch.globals.size(), 2u * 5 * 6 * 6);
     ASSERT_EQ(batch.locals.size(), 3u * 5 * 4 * 4);
     // The images are flat: every pixel of row crop * B + b tells the image.

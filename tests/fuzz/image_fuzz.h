@@ -15,7 +15,7 @@ inline void fuzz(ImageKind kind, const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
   if (kind_of(bytes) != kind) return;
   for (const int channels : {0, 1, 3}) try {
-      DecodeOptions options{.max_pixels = 1 << 18};
+      DecodeOptions options{.max_pixels = 1 << 15};
       if (channels == 3) options.background = {255, 0, 128};
       const Image whole = decode(bytes, channels, options);
       const ImageInfo info = peek(bytes, options);
@@ -24,7 +24,7 @@ inline void fuzz(ImageKind kind, const std::uint8_t* data, std::size_t size) {
         __builtin_trap();
       const PixelBox box{whole.width / 3, whole.height / 2, whole.width - whole.width / 3, 1};
       decode_region(bytes, box, channels, options);
-      decode(bytes, channels, {.max_pixels = 1 << 18, .upright = false, .jpeg_shrink = 4});
+      decode(bytes, channels, {.max_pixels = 1 << 15, .upright = false, .jpeg_shrink = 4});
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Format) throw;
     }

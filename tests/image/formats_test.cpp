@@ -199,8 +199,8 @@ TEST(Formats, RefuseEveryTruncation) {
 
 /** Decoding gives an image of the size peek() tells, or an Error{Format}. */
 void expect_survives(const FileBytes& bytes) {
-  for (const int channels : {0, 1, 3}) try {
-      const DecodeOptions options{.max_pixels = 1 << 18};
+  for (const int channels : {0, 3}) try {
+      const DecodeOptions options{.max_pixels = 1 << 15};
       const Planes planes = decode_wide(bytes, channels, options);
       const Image image = decode(bytes, channels, options);
       const ImageInfo info = peek(bytes, options);
@@ -229,7 +229,7 @@ TEST(Formats, SurviveDamagedBytes) {
     const FileBytes bytes = bytes_of(entry.at("file"));
     const bool header_at_end = entry.at("file").get<std::string>().ends_with(".tif");
     for (std::size_t at = 0; at < bytes.size();
-         at += at < 64 || (header_at_end && bytes.size() - at < 320) ? 1 : 37)
+         at += at < 64 || (header_at_end && bytes.size() - at < 320) ? 1 : 97)
       for (const std::byte flip : {std::byte{0xFF}, std::byte{0x01}}) {
         FileBytes damaged = bytes;
         damaged[at] ^= flip;

@@ -97,7 +97,13 @@ struct Change {
   void operator()(std::string_view, std::string& value, const OneOfWords& words) const {
     value = words.values.back();
   }
-  void operator()(std::string_view, std::vector<std::string>&, const auto&) const {}
+  void operator()(std::string_view, std::vector<std::string>&, const OneOfWords&) const {}
+  void operator()(std::string_view, std::vector<std::string>& value, const Anything&) const {
+    value = {"left.png", "a, b"};
+  }
+  void operator()(std::string_view, std::vector<DataSource>& value, const Anything&) const {
+    value = {{"folder \"a\", b = c", 0.1}, {"shards/{000..123}.tar", 3}};
+  }
   template <detail::List T>
   void operator()(std::string_view key, T& values, const Range& range) const {
     for (auto& value : values) (*this)(key, value, range);
@@ -110,6 +116,8 @@ TEST(Recipe, WritesAndReadsBackEveryKeyExactly) {
   visit_sections(recipe, [](auto&&, auto& section) { visit_fields(section, Change{}); });
   recipe.mixes = {
       .probability = {0.25, 0.75}, .global_size = {9, 10}, .local_size = {5, 6}, .gram_size = {}};
+  recipe.data.train = "";  // data.sources name the images
+  recipe.data.limit = 0;
   recipe.data.channels = 3;
   recipe.backbone.arch = "vit";  // of patch size 1, which divides all crops
   recipe.backbone.mlp_ratio = 3.0625;
@@ -193,6 +201,35 @@ TEST(Recipe, RefusesTextThatIsNoToml) {
             "[recipe] --set lr: expected key=value, for example optim.lr=2e-3");
 }
 
+TEST(Recipe, SeveralSourcesWithWeights) {
+  const Recipe recipe = parse(
+      "[[data.sources]]\npath = \"a\"\nweight = 2\n"
+      "[[data.sources]]\npath = \"b\"\nweight = 0.5\n");
+  ASSERT_EQ(recipe.data.sources.size(), 2u);
+  EXPECT_EQ(recipe.data.sources[0], (DataSource{"a", 2}));
+  EXPECT_EQ(recipe.data.sources[1], (DataSource{"b", 0.5}));
+  EXPECT_EQ(parse("data.sources = [\"a\", {path = \"b\"}]").data.sources,
+            (std::vector<DataSource>{{"a", 0}, {"b", 0}}));
+  EXPECT_EQ(parse("", {"data.sources=[\"a\", \"b\"]"}).data.sources.size(), 2u);
+}
+
+TEST(Recipe, SourcesThatContradictEachOther) {
+  const auto names = [](const std::string& text, std::string_view one, std::string_view other) {
+    EXPECT_NE(text.find(one), std::string::npos) << text;
+    EXPECT_NE(text.find(other), std::string::npos) << text;
+  };
+  names(refusal("data.sources = [\"a\", {path = \"b\", weight = 1}]"), "data.sources",
+        "all of them");
+  names(refusal("data.train = \"a\"\ndata.sources = [\"b\"]"), "data.train", "once");
+  names(refusal("data.sources = [{path = \"b\", weight = 1}]\ndata.limit = 5"), "data.limit",
+        "weights");
+  for (const char* wrong : {"1", "[1]", "[{weight = 1}]", "[{path = 1}]",
+                            "[{path = \"a\", weight = 0}]", "[{path = \"a\", weight = -1}]",
+                            "[{path = \"a\", size = 1}]", "[{path = \"a\", weight = \"2\"}]"})
+    names(refusal(std::string("data.sources = ") + wrong), "data.sources", "wrong type");
+  names(refusal("data.sources = [\"\"]"), "data.sources", "empty");
+}
+
 /** One value outside the range of a member, where there is one. */
 struct Spoil {
   bool operator()(auto&, const Anything&) const { return false; }
@@ -200,7 +237,7 @@ struct Spoil {
     return value = "no such word", true;
   }
   bool operator()(int& value, const OneOfNumbers&) const { return value = 2, true; }
-  bool operator()(std::vector<std::string>& value, const auto&) const {
+  bool operator()(std::vector<std::string>& value, const OneOfWords&) const {
     return value = {"bert"}, true;
   }
   bool operator()(std::uint64_t& value, const Range&) const {

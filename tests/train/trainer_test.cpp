@@ -192,13 +192,18 @@ TEST(Trainer, BadImagesAreListedOnceInTheRun) {
   const test::TempDir temp;
   Session session(temp / "run", test::tiny_recipe(), {3, 17});
   EXPECT_EQ(session.train(), Outcome::Finished);
-  EXPECT_GE(session.trainer->info().bad_images, 2);
-  std::istringstream text(read_text_file(session.layout().bad_images()));
-  std::set<std::string> lines;
+  EXPECT_EQ(session.trainer->info().bad_images, 2);
+  std::istringstream text(read_text_file(session.layout().bad_files()));
+  std::set<std::string> names;
   std::size_t count = 0;
-  for (std::string line; std::getline(text, line); ++count) lines.insert(line);
-  EXPECT_EQ(count, lines.size());
-  EXPECT_EQ(lines.size(), 2U);
+  for (std::string text_line; std::getline(text, text_line); ++count) {
+    const auto line = nlohmann::json::parse(text_line);
+    names.insert(line.at("name"));
+    EXPECT_EQ(line.at("reason"), "corrupt");
+    EXPECT_NE(line.at("message"), "");
+  }
+  EXPECT_EQ(count, 2U);
+  EXPECT_EQ(names.size(), 2U);
 }
 
 }  // namespace

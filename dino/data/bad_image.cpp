@@ -1,0 +1,106 @@
+#include "dino/data/bad_image.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "dino/base/file.h"
+#include "dino/base/text.h"
+#include "dino/format/byte_order.h"
+#include "dino/image/decode.h"
+
+namespace dino::data {
+namespace {
+
+/** Whether the mark that ends the format is missing near the end; programs append bytes behind it.
+ */
+bool ends_early(std::span<const std::byte> bytes) {
+  constexpr std::size_t kTail = 4096;
+  const auto tail = bytes.last(std::min(bytes.size(), kTail));
+  const std::string_view text(reinterpret_cast<const char*>(tail.data()), tail.size());
+  switch (image::kind_of(bytes)) {
+    case image::ImageKind::Jpeg:
+      return text.find("\xFF\xD9") == text.npos;
+    case image::ImageKind::Png:
+      return text.find("IEND") == text.npos;
+    case image::ImageKind::Gif:
+      return text.find(';') == text.npos;
+    case image::ImageKind::WebP:  // RIFF says how many bytes follow the first eight
+      return bytes.size() < 8 || format::load_little_endian(bytes.subspan(4, 4)) > bytes.size() - 8;
+    default:
+      return false;
+  }
+}
+
+BadReason reason_of_bytes(std::span<const std::byte> bytes, std::string_view message) {
+  if (bytes.empty()) return BadReason::Empty;
+  if (image::kind_of(bytes) == image::ImageKind::Unknown) return BadReason::NotAnImage;
+  if (message.find("above the limit") != message.npos) return BadReason::TooLarge;
+  const bool stated = message.find("[decode] truncated") != message.npos;
+  return stated || ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
+}
+
+}  // namespace
+
+std::string_view bad_reason_name(BadReason reason) {
+  switch (reason) {
+    case BadReason::Missing:
+      return "missing";
+    case BadReason::Unreadable:
+      return "unreadable";
+    case BadReason::Empty:
+      return "empty";
+    case BadReason::NotAnImage:
+      return "not_an_image";
+    case BadReason::Truncated:
+      return "truncated";
+    case BadReason::Corrupt:
+      return "corrupt";
+    case BadReason::TooLarge:
+      return "too_large";
+    case BadReason::Mislabelled:
+      return "mislabelled";
+  }
+  return "corrupt";
+}
+
+BadReason reason_of(const Error& error) {
+  if (const auto* bad = dynamic_cast<const BadImage*>(&error)) return bad->reason();
+  return error.kind() == ErrorKind::Io ? BadReason::Unreadable : BadReason::Corrupt;
+}
+
+namespace {
+
+/** `decode`'s result, or a BadImage that names `name`. */
+template <typename Decode>
+auto decoded(std::span<const std::byte> bytes, std::string_view name, const Decode& decode) {
+  try {
+    return decode();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Format) throw;
+    throw BadImage(error.kind(), reason_of_bytes(bytes, error.what()),
+                   fmt::format("{} ({})", error.what(), printable(name)));
+  }
+}
+
+}  // namespace
+
+image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name) {
+  return decoded(bytes, name, [&] { return image::decode(bytes, channels); });
+}
+
+image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
+                                std::string_view name) {
+  return decoded(bytes, name, [&] { return image::decode_wide(bytes, channels); });
+}
+
+std::vector<std::byte> read_image_file(const std::filesystem::path& path) {
+  try {
+    return read_file(path);
+  } catch (const Error& error) {
+    std::error_code ignored;
+    const bool there = std::filesystem::exists(path, ignored);
+    throw BadImage(error.kind(), there ? BadReason::Unreadable : BadReason::Missing, error.what());
+  }
+}
+
+}  // namespace dino::data

@@ -1,0 +1,53 @@
+// Why an image of a data set cannot be used, in words that can be counted.
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dino/base/error.h"
+#include "dino/image/planes.h"
+
+namespace dino::data {
+
+enum class BadReason {
+  Missing,      ///< no such file
+  Unreadable,   ///< the system refused it: permissions, a folder, a broken sector
+  Empty,        ///< zero bytes
+  NotAnImage,   ///< the bytes are something else
+  Truncated,    ///< ends early
+  Corrupt,      ///< damaged within
+  TooLarge,     ///< more pixels or bytes than the limit
+  Mislabelled,  ///< its label cannot be read
+};
+
+/** "missing", "not_an_image", ... */
+std::string_view bad_reason_name(BadReason reason);
+
+/** Skipped, counted and listed, never a reason to stop by itself: Error{Io} or Error{Format} with a
+ * reason. */
+class BadImage : public Error {
+ public:
+  BadImage(ErrorKind kind, BadReason reason, const std::string& message)
+      : Error(kind, message), reason_(reason) {}
+  BadReason reason() const noexcept { return reason_; }
+
+ private:
+  BadReason reason_;
+};
+
+/** The reason an error gives, if it has one; else told from its kind. */
+BadReason reason_of(const Error& error);
+
+/** image::decode and image::decode_wide with a BadImage that names `name` where the bytes are no
+ * image. */
+image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name);
+image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
+                                std::string_view name);
+
+/** The bytes of an image file; BadImage where there are none. */
+std::vector<std::byte> read_image_file(const std::filesystem::path& path);
+
+}  // namespace dino::data

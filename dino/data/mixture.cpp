@@ -1,0 +1,99 @@
+// Several data sets as one, and subsets of one.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "dino/base/error.h"
+#include "dino/data/dataset.h"
+
+namespace dino::data {
+namespace {
+
+class Subset : public Dataset {
+ public:
+  Subset(const Dataset& base, std::vector<std::int64_t> indices)
+      : base_(base), indices_(std::move(indices)) {
+    for (const std::int64_t index : indices_) DINO_ASSERT(index >= 0 && index < base.size());
+  }
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
+  image::Image load(std::int64_t index) const override { return base_.load(at(index)); }
+  image::Planes load_wide(std::int64_t index) const override { return base_.load_wide(at(index)); }
+  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
+    return base_.encoded(at(index));
+  }
+  std::string name(std::int64_t index) const override { return base_.name(at(index)); }
+  std::int64_t label(std::int64_t index) const override { return base_.label(at(index)); }
+  const std::vector<std::string>& class_names() const override { return base_.class_names(); }
+
+ private:
+  std::int64_t at(std::int64_t index) const { return indices_.at(static_cast<std::size_t>(index)); }
+
+  const Dataset& base_;
+  std::vector<std::int64_t> indices_;
+};
+
+/** The parts end to end. Their classes may mean different things, so there are no labels. */
+class Mixture : public Dataset {
+ public:
+  Mixture(std::vector<std::unique_ptr<Dataset>> parts, const std::vector<double>& weights)
+      : parts_(std::move(parts)) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      ends_.push_back((ends_.empty() ? 0 : ends_.back()) + parts_[i]->size());
+      if (!weights.empty()) shares_.push_back({parts_[i]->size(), weights[i]});
+    }
+  }
+
+  std::int64_t size() const override { return ends_.back(); }
+  image::Image load(std::int64_t index) const override {
+    const auto [part, inner] = find(index);
+    return part.load(inner);
+  }
+  image::Planes load_wide(std::int64_t index) const override {
+    const auto [part, inner] = find(index);
+    return part.load_wide(inner);
+  }
+  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
+    const auto [part, inner] = find(index);
+    return part.encoded(inner);
+  }
+  std::string name(std::int64_t index) const override {
+    const auto [part, inner] = find(index);
+    return part.name(inner);
+  }
+  std::int64_t label(std::int64_t) const override { return -1; }
+  const std::vector<std::string>& class_names() const override { return none_; }
+  std::vector<DatasetPart> parts() const override { return shares_; }
+
+ private:
+  std::pair<const Dataset&, std::int64_t> find(std::int64_t index) const {
+    DINO_ASSERT(index >= 0 && index < size());
+    const auto part = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), index) -
+                                               ends_.begin());
+    return {*parts_[part], index - (part == 0 ? 0 : ends_[part - 1])};
+  }
+
+  std::vector<std::unique_ptr<Dataset>> parts_;
+  std::vector<std::int64_t> ends_;  // first index behind each part
+  std::vector<DatasetPart> shares_;
+  std::vector<std::string> none_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> indices) {
+  return std::make_unique<Subset>(base, std::move(indices));
+}
+
+std::unique_ptr<Dataset> mixture(std::vector<std::unique_ptr<Dataset>> parts,
+                                 std::vector<double> weights) {
+  if (parts.empty() || (!weights.empty() && weights.size() != parts.size()))
+    fail(ErrorKind::Usage, "[mix data sets] {} weights for {} data sets", weights.size(),
+         parts.size());
+  for (const double weight : weights)
+    if (!(weight > 0) || !std::isfinite(weight))
+      fail(ErrorKind::Usage, "[mix data sets] a weight must be a number above 0: {}", weight);
+  return std::make_unique<Mixture>(std::move(parts), weights);
+}
+
+}  // namespace dino::data

@@ -1,0 +1,67 @@
+#include "dino/recipe/training_images.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "dino/base/error.h"
+#include "dino/base/rng.h"
+
+namespace dino::recipe {
+namespace {
+
+std::unique_ptr<data::Dataset> open_mixture(const Data& data, const data::SourceOptions& options) {
+  std::vector<std::unique_ptr<data::Dataset>> parts;
+  std::vector<double> weights;
+  for (const DataSource& source : data.sources) {
+    if (data::is_stream(source.path))
+      fail(
+          ErrorKind::Config,
+          "[recipe] data.sources: '{}' is a stream, which cannot be mixed; unpack it to a .tar, or "
+          "train on it alone (data.train)",
+          source.path);
+    parts.push_back(data::open_dataset(source.path, options));
+    if (source.weight > 0) weights.push_back(source.weight);
+  }
+  return data::mixture(std::move(parts), std::move(weights));
+}
+
+}  // namespace
+
+TrainingImages::TrainingImages(const Recipe& recipe, const std::filesystem::path& cache) {
+  const Data& data = recipe.data;
+  if (data::is_stream(data.train)) {
+    if (data.limit > 0)
+      fail(ErrorKind::Config, "[recipe] data.limit = {} cannot pick from a stream; leave it at 0",
+           data.limit);
+    stream_ = std::make_unique<data::ImageStream>(
+        data.train, data::StreamOptions{.channels = data.channels,
+                                        .inputs = data.inputs,
+                                        .shuffle_buffer = data.shuffle_buffer});
+    return;
+  }
+  const data::SourceOptions options{
+      .channels = data.channels, .inputs = data.inputs, .cache = cache};
+  all_ =
+      data.sources.empty() ? data::open_dataset(data.train, options) : open_mixture(data, options);
+  if (data.limit <= 0 || data.limit >= all_->size()) return;
+  Rng rng(recipe.seed, /*epoch=*/~0ULL);  // no epoch's stream
+  std::vector<std::int64_t> indices = random_permutation(all_->size(), rng);
+  indices.resize(static_cast<std::size_t>(data.limit));
+  std::sort(indices.begin(), indices.end());
+  limited_ = data::subset(*all_, std::move(indices));
+}
+
+std::string describe_source(const Data& data) {
+  if (data.sources.empty()) return data.train;
+  std::string text;
+  for (const DataSource& source : data.sources) text += (text.empty() ? "" : ", ") + source.path;
+  return text;
+}
+
+std::filesystem::path index_folder(const std::filesystem::path& run) {
+  std::error_code ignored;
+  return std::filesystem::absolute(run, ignored).lexically_normal().parent_path() / ".dino_index";
+}
+
+}  // namespace dino::recipe

@@ -1,0 +1,37 @@
+// The images that a recipe's [data] section names.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "dino/data/dataset.h"
+#include "dino/data/stream.h"
+#include "dino/recipe/recipe.h"
+
+namespace dino::recipe {
+
+/** Opens data.train or data.sources. Throws Error{Data|Io|Format}; Error{Config} where a stream is
+ * part of a mixture or has a limit. */
+class TrainingImages {
+ public:
+  /** `cache`: folder that keeps indices between starts; empty = none. */
+  explicit TrainingImages(const Recipe& recipe, const std::filesystem::path& cache = {});
+
+  /** With data.limit, so many of them, drawn by the seed. nullptr of a stream. */
+  const data::Dataset* dataset() const { return limited_ ? limited_.get() : all_.get(); }
+  /** nullptr unless data.train is one. */
+  const data::ImageStream* stream() const { return stream_.get(); }
+
+ private:
+  std::unique_ptr<data::Dataset> all_, limited_;
+  std::unique_ptr<data::ImageStream> stream_;
+};
+
+/** data.train, or the paths of data.sources; for messages. */
+std::string describe_source(const Data& data);
+
+/** Where a run in `run` keeps the indices of its sources: beside it, for the next run there. */
+std::filesystem::path index_folder(const std::filesystem::path& run);
+
+}  // namespace dino::recipe

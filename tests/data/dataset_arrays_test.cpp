@@ -1,0 +1,171 @@
+// NumPy's files (tests/golden/data/make_sources.py) and CIFAR's binary ones.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "dino/base/file.h"
+#include "dino/data/bad_image.h"
+#include "dino/format/npy.h"
+#include "dino/image/color.h"
+#include "tests/data/source_folder.h"
+
+namespace dino::data {
+namespace {
+
+using Names = std::vector<std::string>;
+using Labels = std::vector<std::int64_t>;
+
+std::string golden(const std::string& name) {
+  return DINO_SOURCE_DIR "/tests/golden/data/" + name;
+}
+
+/** COLOUR of make_sources.py. */
+int colour(std::int64_t i, int y, int x, int c) {
+  return static_cast<int>(40 * i) + 20 * c + 5 * y + x;
+}
+
+void expect_colours(const Dataset& data) {
+  ASSERT_EQ(data.size(), 5);
+  for (std::int64_t i = 0; i < 5; ++i) {
+    const image::Image image = data.load(i);
+    ASSERT_EQ(image.height, 4);
+    ASSERT_EQ(image.width, 6);
+    ASSERT_EQ(image.channels, 3);
+    for (int y = 0; y < 4; ++y)
+      for (int x = 0; x < 6; ++x)
+        for (int c = 0; c < 3; ++c) ASSERT_EQ(image.row(y)[3 * x + c], colour(i, y, x, c));
+  }
+}
+
+TEST(NpyDataset, EveryLayoutAndType) {
+  for (const char* name : {"hwc_u1.npy", "chw_u2.npy", "hwc_f4_unit.npy", "hwc_f4_bytes.npy",
+                           "rgba_u1.npy", "named.npz"}) {
+    SCOPED_TRACE(name);
+    expect_colours(*open_dataset(golden(name), 3));
+  }
+  const auto grey = open_dataset(golden("grey_u1.npy"), 1);
+  EXPECT_EQ(grey->load(3).row(2)[5], colour(3, 2, 5, 0));
+  EXPECT_EQ(grey->name(3), golden("grey_u1.npy") + "#3");
+  EXPECT_EQ(open_dataset(golden("grey_u1.npy"), 3)->load(3).row(2)[17], colour(3, 2, 5, 0));
+  const image::Image luma = open_dataset(golden("hwc_u1.npy"), 1)->load(0);
+  EXPECT_EQ(luma.pixels[0], image::luma(std::uint8_t{0}, std::uint8_t{20}, std::uint8_t{40}));
+}
+
+TEST(NpyDataset, WideImagesKeepTheirRange) {
+  EXPECT_FLOAT_EQ(open_dataset(golden("chw_u2.npy"), 3)->load_wide(1).row(2, 3)[5],
+                  static_cast<float>(colour(1, 3, 5, 2) * 256 + 77) / 65535);
+  for (const char* name : {"hwc_f4_unit.npy", "hwc_f4_bytes.npy", "hwc_u1.npy"})
+    EXPECT_NEAR(open_dataset(golden(name), 3)->load_wide(1).row(2, 3)[5],
+                static_cast<float>(colour(1, 3, 5, 2)) / 255, 1e-7)
+        << name;
+  EXPECT_EQ(open_dataset(golden("hwc_u1.npy"), 1)->load_wide(0).channels, 1);
+}
+
+TEST(NpyDataset, LabelsBesideWithinAndNamed) {
+  const Labels expected = {2, 0, 1, 2, 0};
+  for (const char* name : {"grey_u1.npy", "named.npz", "packed.npz"}) {
+    const auto data = open_dataset(golden(name), 1);
+    EXPECT_EQ(labels_in(*data), expected) << name;
+    EXPECT_EQ(data->class_names(), (Names{"0", "1", "2"}));
+  }
+  EXPECT_EQ(open_dataset(golden("hwc_u1.npy"), 1)->label(0), -1);
+  EXPECT_EQ(labels_in(*open_dataset(golden("hwc_u1.npy"), 1, golden("grey_u1_labels.npy"))),
+            expected);
+  EXPECT_EQ(open_dataset(golden("packed.npz"), 1)->load(1).pixels[0], 40);
+}
+
+TEST(NpyDataset, WhatIsNoImageSaysSo) {
+  const SourceFolder temp;
+  const auto refused = [&](std::vector<std::int64_t> shape, format::DType dtype,
+                           std::string_view reason) {
+    const std::vector<std::byte> bytes(static_cast<std::size_t>(format::byte_count(dtype, shape)));
+    format::write_npy(temp / "x.npy", {"", dtype, shape, bytes});
+    says(refusal_of(ErrorKind::Data, [&] { open_dataset(temp / "x.npy", 3); }), reason);
+  };
+  refused({4, 4}, format::DType::U8, "2 dimensions");
+  refused({2, 5, 4, 7}, format::DType::U8, "7 channels");
+  refused({2, 4, 4}, format::DType::F64, "F64");
+  refused({0, 4, 4}, format::DType::U8, "0 x 4 x 4");
+  refused({2, 0, 4}, format::DType::U8, "no images");
+  says(refusal_of(ErrorKind::Data, [] { open_dataset(golden("unclear.npz"), 3); }),
+       "a [5, 4, 6], b [5, 4, 6]");
+  const std::string cut = read_text_file(golden("hwc_u1.npy"));
+  says(refusal_of(ErrorKind::Format,
+                  [&] { open_dataset(temp.write("cut.npy", cut.substr(0, cut.size() - 1)), 3); }),
+       "cut short");
+  says(refusal_of(ErrorKind::Data,
+                  [&] { open_dataset(golden("hwc_u1.npy"), 3, golden("hwc_u1.npy")); }),
+       "no labels");
+}
+
+TEST(NpyDataset, FloatsThatAreNoPixelsAreBadImages) {
+  const SourceFolder temp;
+  std::vector<float> values(40 * 4, 0.5F);
+  values[39 * 4] = std::numeric_limits<float>::quiet_NaN();
+  values[1 * 4] = 3;
+  const std::vector<std::int64_t> shape = {40, 2, 2};
+  format::write_npy(temp / "f.npy",
+                    {"", format::DType::F32, shape, std::as_bytes(std::span(values))});
+  const auto data = open_dataset(temp / "f.npy", 1);
+  EXPECT_EQ(data->load(0).pixels[0], 128);
+  for (const std::int64_t bad : {1, 39}) EXPECT_THROW(data->load(bad), BadImage) << bad;
+}
+
+TEST(NpyDataset, AFileCutShortLaterGivesBadImages) {
+  const SourceFolder temp;
+  const std::string path = temp.write("a.npy", read_text_file(golden("hwc_u1.npy")));
+  const auto data = open_dataset(path, 3);
+  std::filesystem::resize_file(path, 300);
+  EXPECT_NO_THROW(data->load(0));
+  EXPECT_THROW(data->load(4), BadImage);
+}
+
+/** Records as cs.toronto.edu/~kriz/cifar.html describes them. */
+std::string cifar(int records, int label_bytes, int first) {
+  std::string bytes;
+  for (int i = first; i < first + records; ++i) {
+    if (label_bytes == 2) bytes += '\x05';  // the coarse class
+    bytes += static_cast<char>(i % (label_bytes == 1 ? 10 : 100));
+    for (int c = 0; c < 3; ++c)
+      for (int p = 0; p < 1024; ++p) bytes += static_cast<char>(50 * c + i + p / 32);
+  }
+  return bytes;
+}
+
+TEST(CifarDataset, FoldersAndFilesOfBothKinds) {
+  const SourceFolder temp;
+  temp.write("c10/data_batch_1.bin", cifar(3, 1, 0));
+  temp.write("c10/data_batch_2.bin", cifar(2, 1, 3));
+  temp.write("c10/test_batch.bin", cifar(1, 1, 7));
+  temp.write("c10/batches.meta.txt",
+             "plane\ncar\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
+  const auto train = open_dataset(temp / "c10", 3);
+  EXPECT_EQ(labels_in(*train), (Labels{0, 1, 2, 3, 4}));
+  EXPECT_EQ(train->class_names().at(4), "deer");
+  EXPECT_EQ(train->name(3), (temp / "c10/data_batch_2.bin") + "#0");
+  const image::Image image = train->load(3);
+  EXPECT_EQ(image.row(31)[0], 3 + 31);
+  EXPECT_EQ(image.row(31)[1], 50 + 3 + 31);
+  EXPECT_EQ(image.row(0)[3 * 31 + 2], 100 + 3);
+  EXPECT_EQ(open_dataset(temp / "c10/test_batch.bin", 3)->label(0), 7);
+
+  const auto hundred = open_dataset(temp.write("c100/train.bin", cifar(4, 2, 60)), 3);
+  EXPECT_EQ(labels_in(*hundred), (Labels{60, 61, 62, 63}));
+  EXPECT_EQ(hundred->load(1).row(0)[1], 50 + 61);
+}
+
+TEST(CifarDataset, OtherFilesAreRefused) {
+  const SourceFolder temp;
+  const auto refused = [&](std::string_view bytes, std::string_view reason) {
+    const std::string path = temp.write("x.bin", bytes);
+    says(refusal_of(ErrorKind::Data, [&] { open_dataset(path, 3); }), reason);
+  };
+  refused("", "no binary file of CIFAR");
+  refused(cifar(2, 1, 0) + "x", "no binary file of CIFAR");
+  std::string wrong = cifar(2, 1, 0);
+  wrong[0] = 77;
+  refused(wrong, "class 77");
+}
+
+}  // namespace
+}  // namespace dino::data
