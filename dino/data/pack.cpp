@@ -180,7 +180,7 @@ class Packer {
 /** Images in a complete shard: its members that are no labels. */
 std::int64_t images_in(const std::filesystem::path& shard) {
   const Bytes bytes = read_file(shard);
-  format::SpanSource source(bytes);
+  SpanSource source(bytes);
   format::TarReader tar(source, shard.string());
   std::int64_t images = 0;
   while (const auto member = tar.next()) images += member->path.ends_with(".cls") ? 0 : 1;
