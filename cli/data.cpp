@@ -1,4 +1,6 @@
 // dino data pack: images rewritten once, smaller and in few files, for runs of many epochs.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
