@@ -116,28 +116,6 @@ void check_data(const Recipe& r) {
          d.limit);
 }
 
-void check_data(const Recipe& r) {
-  const Data& d = r.data;
-  if (!d.train.empty() && !d.sources.empty())
-    fail(ErrorKind::Config,
-         "[recipe] data.train = {} and data.sources are both set; name the images once", d.train);
-  std::size_t weighted = 0;
-  for (const DataSource& source : d.sources) {
-    if (source.path.empty()) fail(ErrorKind::Config, "[recipe] a path of data.sources is empty");
-    if (!is_utf8(source.path))
-      fail(ErrorKind::Config, "[recipe] a path of data.sources is not UTF-8; rename it");
-    weighted += source.weight > 0;
-  }
-  if (weighted != 0 && weighted != d.sources.size())
-    fail(ErrorKind::Config,
-         "[recipe] {} of {} data.sources have a weight; give all of them one, or none", weighted,
-         d.sources.size());
-  if (weighted != 0 && d.limit > 0)
-    fail(ErrorKind::Config,
-         "[recipe] data.limit = {} cannot keep the weights of data.sources; use data.epoch_images",
-         d.limit);
-}
-
 void check_knn(const Recipe& r) {
   if (r.knn.train.empty() && !r.knn.test.empty())
     fail(ErrorKind::Config,
@@ -166,7 +144,6 @@ void validate(const Recipe& recipe) {
   data::validate(recipe.crops, recipe.data.channels);
   data::validate(recipe.mixes, recipe.crops);
   data::validate(recipe.masks);
-  check_data(recipe);
   check_data(recipe);
   check_backbone(recipe);
   check_training(recipe);
