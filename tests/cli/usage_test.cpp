@@ -29,6 +29,7 @@ INSTANTIATE_TEST_SUITE_P(
     Mistakes, UsageTest,
     ::testing::Values(
         Mistake{"trian", "unknown command 'trian' of 'dino'; did you mean 'train'?"},
+        Mistake{"show masks --out masks.png", "--recipe is missing"},
         Mistake{"bench tarin", "did you mean 'train'?"},
         Mistake{"train --recipie x.toml",
                 "unknown flag '--recipie' of 'dino train'; did you mean '--recipe'?"},
