@@ -191,9 +191,6 @@ std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
                                             std::vector<std::int64_t> labels,
                                             std::vector<std::string> class_names, int channels) {
   DINO_ASSERT(!files.empty());
-  if (channels != 0 && channels != 1 && channels != 3)
-    fail(ErrorKind::Usage, "[open data set] '{}' gives 1 or 3 channels, not {}", files.front().name,
-         channels);
   std::int64_t count = 0;
   for (const ArrayFile& file : files) {
     const ArrayLayout& l = file.layout;
