@@ -61,7 +61,8 @@ ArrayFile image_file(NpyFile npy, const std::string& name, int wanted) {
                      .width = shape[2],
                      .offset = npy.header.data_offset};
   if (shape.size() == 4) {
-    layout.planar = !is_channels(shape[3], wanted) && is_channels(shape[1], wanted);
+    layout.planar = (shape[1] == wanted && shape[3] != wanted) ||
+                    (!is_channels(shape[3], wanted) && is_channels(shape[1], wanted));
     const std::int64_t channels = layout.planar ? shape[1] : shape[3];
     layout.channels = static_cast<int>(std::min<std::int64_t>(channels, 1 << 20));
     if (layout.planar) {
