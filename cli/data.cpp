@@ -1,4 +1,6 @@
 // dino data pack: images rewritten once, smaller and in few files, for runs of many epochs.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -6,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/data/pack.h"
 

@@ -53,8 +53,12 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
       recipe.knn.test.empty() ? nullptr : data::open_dataset(recipe.knn.test, recipe.data.channels);
   const data::Dataset& shown = test ? *test : training;
   const auto preprocess = eval::knn_preprocess(recipe);
-  std::vector<image::Sheet> sheets = {data::crop_sheet(
-      training, embed::sample_indices(training, kCropRows), recipe.crops, recipe.seed)};
+  std::vector<image::Sheet> sheets = {
+      data::crop_sheet(training, embed::sample_indices(training, kCropRows),
+                       data::CropSheetOptions{.crops = recipe.crops,
+                                              .mixes = recipe.mixes,
+                                              .seed = recipe.seed,
+                                              .evaluation = preprocess})};
   const auto squares =
       embed::load_squares(shown, embed::sample_indices(shown, kPcaImages), preprocess);
   const auto architecture = recipe::architecture_of(recipe);

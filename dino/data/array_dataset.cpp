@@ -60,7 +60,7 @@ class ArrayDataset : public Dataset {
         [&](const std::byte* item, DType dtype, std::size_t pixel, std::size_t channel) {
           planes.plane(static_cast<int>(channel))[pixel] = wide_sample(item, dtype);
         });
-    return planes.channels == channels_ ? planes : image::to_planes(load(index));
+    return planes.channels == channels_ || channels_ == 0 ? planes : image::to_planes(load(index));
   }
 
   std::string name(std::int64_t index) const override {
@@ -79,8 +79,8 @@ class ArrayDataset : public Dataset {
   void each_sample(std::int64_t index, Begin begin, Visit visit) const {
     const std::vector<std::byte> bytes = record(index);
     const ArrayLayout& layout = find(index).first.layout;
-    const std::size_t stored = layout.channels == 1 ? 1 : 3,
-                      item = format::item_bytes(layout.dtype);
+    const auto stored = static_cast<std::size_t>(kept_channels(layout));
+    const std::size_t item = format::item_bytes(layout.dtype);
     begin(layout, static_cast<int>(stored));
     const auto pixels = static_cast<std::size_t>(layout.width * layout.height);
     for (std::size_t i = 0; i < pixels; ++i)
@@ -89,6 +89,10 @@ class ArrayDataset : public Dataset {
             layout.planar ? c * pixels + i : i * static_cast<std::size_t>(layout.channels) + c;
         visit(bytes.data() + at * item, layout.dtype, i, c);
       }
+  }
+
+  int kept_channels(const ArrayLayout& layout) const {
+    return layout.channels == 4 && channels_ != 4 ? 3 : layout.channels;
   }
 
   std::pair<const ArrayFile&, std::int64_t> find(std::int64_t index) const {
@@ -165,7 +169,7 @@ class ArrayDataset : public Dataset {
   }
 
   image::Image in_channels(image::Image image) const {
-    if (channels_ == 0 || image.channels == channels_) return image;
+    if (image.channels == channels_ || channels_ == 0) return image;
     if (channels_ == 1) return image::grey_copy(image);
     image::Image colour(image.width, image.height, 3);
     for (std::size_t i = 0; i < image.pixels.size(); ++i)
@@ -187,9 +191,6 @@ std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
                                             std::vector<std::int64_t> labels,
                                             std::vector<std::string> class_names, int channels) {
   DINO_ASSERT(!files.empty());
-  if (channels != 0 && channels != 1 && channels != 3)
-    fail(ErrorKind::Usage, "[open data set] '{}' gives 1 or 3 channels, not {}", files.front().name,
-         channels);
   std::int64_t count = 0;
   for (const ArrayFile& file : files) {
     const ArrayLayout& l = file.layout;
@@ -197,9 +198,11 @@ std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
         l.width > kLargestSide)
       fail(ErrorKind::Data, "[open data set] '{}' holds no images: its size is {} x {} x {}",
            file.name, l.count, l.height, l.width);
-    if (l.channels != 1 && l.channels != 3 && l.channels != 4)
-      fail(ErrorKind::Data, "[open data set] '{}' has images of {} channels; 1, 3 and 4 are read",
-           file.name, l.channels);
+    const bool colours = l.channels == 1 || l.channels == 3 || l.channels == 4;
+    const bool convertible = colours && (channels == 0 || channels == 1 || channels == 3);
+    if (!convertible && l.channels != channels)
+      fail(ErrorKind::Data, "[open data set] '{}' has images of {} channels, not {}; ask for them",
+           file.name, l.channels, channels);
     if (l.dtype != DType::U8 && l.dtype != DType::U16 && l.dtype != DType::F32)
       fail(ErrorKind::Data,
            "[open data set] '{}' holds {}; save images as uint8, uint16 or float32", file.name,

@@ -17,7 +17,7 @@ struct ArrayLayout {
   bool big_endian = false;
   std::int64_t count = 0;
   std::int64_t height = 0, width = 0;    ///< px
-  int channels = 1;                      ///< 1, 3, or 4 (the last is dropped)
+  int channels = 1;                      ///< 1, 3, 4 (the last is dropped) or those asked for
   bool planar = false;                   ///< [C, H, W] instead of [H, W, C]
   std::uint64_t offset = 0, stride = 0;  ///< bytes
 };

@@ -52,8 +52,8 @@ class Dataset {
 
 /** How a source is read. */
 struct SourceOptions {
-  int channels = 3;                 ///< to decode into: 1, 3, as many bands as the files have, or
-                                    ///< 0: those each file has
+  int channels = 3;                 ///< what images are decoded into: 1, 3, as many bands as the
+                                    ///< files have, or 0: those each file has
   std::string labels = "";          ///< an IDX or NPY file of labels (with an IDX or NPY source)
   std::vector<std::string> inputs;  ///< of tar and zip archives: only members that end in one of
                                     ///< these after the first dot ("jpg", "left.png"); empty = all

@@ -43,11 +43,11 @@ NpyFile open_header(std::unique_ptr<RandomAccessFile> file, const std::string& n
   return {std::move(file), std::move(header)};
 }
 
-bool is_channels(std::int64_t size) {
-  return size == 1 || size == 3 || size == 4;
+bool is_channels(std::int64_t size, int wanted) {
+  return size == 1 || size == 3 || size == 4 || (size == wanted && size > 0);
 }
 
-ArrayFile image_file(NpyFile npy, const std::string& name) {
+ArrayFile image_file(NpyFile npy, const std::string& name, int wanted) {
   const auto& shape = npy.header.shape;
   if (shape.size() != 3 && shape.size() != 4)
     fail(ErrorKind::Data,
@@ -61,7 +61,7 @@ ArrayFile image_file(NpyFile npy, const std::string& name) {
                      .width = shape[2],
                      .offset = npy.header.data_offset};
   if (shape.size() == 4) {
-    layout.planar = !is_channels(shape[3]) && is_channels(shape[1]);
+    layout.planar = !is_channels(shape[3], wanted) && is_channels(shape[1], wanted);
     const std::int64_t channels = layout.planar ? shape[1] : shape[3];
     layout.channels = static_cast<int>(std::min<std::int64_t>(channels, 1 << 20));
     if (layout.planar) {
@@ -151,8 +151,9 @@ std::string pick(const std::map<std::string, NpyFile>& arrays,
 }  // namespace
 
 std::unique_ptr<Dataset> open_npy(const fs::path& images, int channels, const fs::path& labels) {
-  ArrayFile array = image_file(
-      open_header(std::make_unique<RandomAccessFile>(images), images.native()), images.native());
+  ArrayFile array =
+      image_file(open_header(std::make_unique<RandomAccessFile>(images), images.native()),
+                 images.native(), channels);
   fs::path label_file = labels;
   if (labels.empty()) {
     const fs::path beside = images.parent_path() / (images.stem().native() + "_labels.npy");
@@ -198,8 +199,8 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
   if (!labels.empty()) classes = read_labels(arrays.at(labels), labels);
   std::vector<std::string> names = numbered_classes(classes, archive.native());
   std::vector<ArrayFile> files;
-  files.push_back(
-      image_file(std::move(arrays.at(images)), fmt::format("{}#{}", archive.native(), images)));
+  files.push_back(image_file(std::move(arrays.at(images)),
+                             fmt::format("{}#{}", archive.native(), images), channels));
   return make_array_dataset(std::move(files), std::move(classes), std::move(names), channels);
 }
 

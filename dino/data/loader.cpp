@@ -279,9 +279,9 @@ class Loader::Impl {
   const LoaderOptions options_;
   const LogSink log_;
   const BatchMaker maker_;
+  CropWorkspace here_;  // of the consumer, where there are no workers
   const BadSink bad_shard_;
   std::atomic<std::int64_t> images_ = 0;  // of the feed, which may report before it is here
-  CropWorkspace here_;                    // of the consumer, where there are no workers
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any work_;

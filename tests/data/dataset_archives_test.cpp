@@ -172,7 +172,7 @@ TEST(ZipDataset, DamageIsFoundAndNothingWorse) {
   for (const char* name : {"folders.zip", "streamed.zip"}) {
     const std::string good = read_text_file(golden(name));
     std::string damaged = good;
-    for (std::size_t i = 0; i < good.size(); ++i) {
+    for (std::size_t i = 0; i < good.size(); i += 5) {
       damaged[i] = static_cast<char>(good[i] ^ 0x41);
       const std::string path = temp.write("damaged.zip", damaged);
       damaged[i] = good[i];

@@ -61,6 +61,21 @@ TEST(NpyDataset, WideImagesKeepTheirRange) {
   EXPECT_EQ(open_dataset(golden("hwc_u1.npy"), 1)->load_wide(0).channels, 1);
 }
 
+TEST(NpyDataset, BandsThatAreAskedForAreKept) {
+  const SourceFolder temp;
+  std::vector<std::byte> bytes(2 * 5 * 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = std::byte{static_cast<std::uint8_t>(i)};
+  const std::vector<std::int64_t> shape = {2, 5, 3, 4};  // [N, C, H, W]
+  format::write_npy(temp / "bands.npy", {"", format::DType::U8, shape, bytes});
+  const auto data = open_dataset(temp / "bands.npy", 5);
+  const image::Image image = data->load(1);
+  EXPECT_EQ(image.channels, 5);
+  EXPECT_EQ(image.row(2)[5 * 3 + 4], 60 + 4 * 12 + 2 * 4 + 3);
+  EXPECT_EQ(open_dataset(golden("rgba_u1.npy"), 4)->load(0).pixels[3], 9);
+  EXPECT_EQ(open_dataset(golden("rgba_u1.npy"), 0)->load(0).channels, 3);
+  EXPECT_EQ(open_dataset(golden("grey_u1.npy"), 0)->load(0).channels, 1);
+}
+
 TEST(NpyDataset, LabelsBesideWithinAndNamed) {
   const Labels expected = {2, 0, 1, 2, 0};
   for (const char* name : {"grey_u1.npy", "named.npz", "packed.npz"}) {

@@ -94,13 +94,13 @@ TEST_F(FolderIndex, DamagedFilesOfTheCacheAreScannedAgain) {
   const Names expected = {"a/1.png", "b/2.png", "b/c/3.png"};
   keep();
   const std::string good = read_text_file(kept());
-  for (std::size_t length = 0; length < good.size(); length += 97) {
+  for (std::size_t length = 0; length < good.size(); length += 331) {
     write_file_atomically(kept(), good.substr(0, length));
     EXPECT_EQ(found(), expected) << length;
     EXPECT_EQ(read_text_file(kept()), good) << "and kept anew";
   }
   std::string damaged = good;
-  for (std::size_t i = 0; i < good.size(); i += 13) {
+  for (std::size_t i = 0; i < good.size(); i += 41) {
     damaged[i] = static_cast<char>(good[i] ^ 0x81);
     write_file_atomically(kept(), damaged);
     damaged[i] = good[i];

@@ -16,6 +16,7 @@ Progress half_way() {
           .images_per_second = 812.4,
           .data_wait_share = 0.013,
           .seconds_left = 187,
+          .bad_files = {},
           .knn_top1 = 0.815};
 }
 
