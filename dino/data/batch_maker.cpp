@@ -73,8 +73,9 @@ void BatchMaker::begin(CropBatch& batch, std::int64_t iteration) const {
   batch.masks = {};
   if (options_.masks.share <= 0) return;
   const int grid = crops.global_size / options_.patch_size;
-  batch.masks = draw_masks(2 * options_.batch_size, grid, grid, options_.masks,
-                           batch_stream(options_.seed, iteration, BatchStream::Masks));
+  batch.masks =
+      draw_masks(2 * options_.batch_size, grid, grid, options_.masks,
+                 batch_stream(options_.seed, iteration, BatchStream::Masks, options_.rank));
 }
 
 void BatchMaker::write(const image::Image& source, const SampleKey& key, int position,

@@ -16,6 +16,7 @@ struct BatchOptions {
   int channels = 3;     ///< C
   std::uint64_t seed = 0;
   int patch_size = 16;     ///< px of a mask's cell
+  int rank = 0;            ///< each rank draws masks of its own
   MaskOptions masks = {};  ///< none by default
   MixOptions mixes = {};   ///< none by default
 };

@@ -43,8 +43,16 @@ NpyFile open_header(std::unique_ptr<RandomAccessFile> file, const std::string& n
   return {std::move(file), std::move(header)};
 }
 
-bool is_channels(std::int64_t size, int wanted) {
-  return size == 1 || size == 3 || size == 4 || (size == wanted && size > 0);
+bool is_channels(std::int64_t size) {
+  return size == 1 || size == 3 || size == 4;
+}
+
+/** Whether [N, a, b, c] holds planes, [N, C, H, W]: told by the bands that are wanted or, where the
+ * last axis may well be colours, by the usual numbers of them. */
+bool is_planar(const std::vector<std::int64_t>& shape, int wanted) {
+  const bool bands = wanted > 0 && !is_channels(wanted);
+  if (bands) return shape[1] == wanted && shape[3] != wanted;
+  return !is_channels(shape[3]) && is_channels(shape[1]);
 }
 
 ArrayFile image_file(NpyFile npy, const std::string& name, int wanted) {
@@ -61,8 +69,7 @@ ArrayFile image_file(NpyFile npy, const std::string& name, int wanted) {
                      .width = shape[2],
                      .offset = npy.header.data_offset};
   if (shape.size() == 4) {
-    layout.planar = (shape[1] == wanted && shape[3] != wanted) ||
-                    (!is_channels(shape[3], wanted) && is_channels(shape[1], wanted));
+    layout.planar = is_planar(shape, wanted);
     const std::int64_t channels = layout.planar ? shape[1] : shape[3];
     layout.channels = static_cast<int>(std::min<std::int64_t>(channels, 1 << 20));
     if (layout.planar) {

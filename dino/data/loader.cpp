@@ -49,6 +49,7 @@ class Loader::Impl {
                        .channels = options.channels,
                        .seed = options.seed,
                        .patch_size = options.patch_size,
+                       .rank = options.rank,
                        .masks = options.masks,
                        .mixes = options.mixes}),
         bad_shard_([this](const std::string& name, const Error& error) {

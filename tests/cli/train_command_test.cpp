@@ -52,6 +52,22 @@ TEST_F(TrainCommand, TrainsThenRefusesToOverwriteThenInspects) {
             32);
 }
 
+TEST_F(TrainCommand, ShowsCropsAndMasks) {
+  const std::string images = (temp_ / "images").string();
+  for (const char* what : {"crops", "masks"}) {
+    const std::string png = (temp_ / fmt::format("{}.png", what)).string();
+    const test::Ran ran = dino(fmt::format(
+        "show {} {} --recipe {} --set masks.share=0.5 -o {} --json", what, images, recipe(), png));
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_TRUE(std::filesystem::exists(png));
+    EXPECT_GT(ran.json()["width"], 100);
+  }
+  const test::Ran none = dino(fmt::format("show masks {} --recipe {} -o {}", images, recipe(),
+                                          (temp_ / "none.png").string()));
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_NE(none.err.find("masks.share = 0"), std::string::npos) << none.err;
+}
+
 TEST_F(TrainCommand, BadInputIsOneLineAndExitCodeOne) {
   const auto expect_failure = [&](const std::string& arguments, const char* part) {
     const test::Ran ran = dino(arguments);

@@ -123,6 +123,20 @@ TEST(Loader, MasksGramCropsAndMixesDependOnTheSeedAlone) {
   EXPECT_NE(different[0].masks.masked, expected[0].masks.masked);
 }
 
+TEST(Loader, RanksShareTheMixButNotTheMasks) {
+  const FakeData data(23, {}, 3, 9);
+  LoaderOptions how = everything(1);
+  how.world_size = 2;
+  const auto first = run(data, how, 6, every_crop());
+  how.rank = 1;
+  const auto second = run(data, how, 6, every_crop());
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(first[i].globals.size(), second[i].globals.size());
+    EXPECT_EQ(first[i].masks.upper_bound, second[i].masks.upper_bound);
+    EXPECT_NE(first[i].masks.masked, second[i].masks.masked);
+  }
+}
+
 TEST(Loader, BatchesHaveTheSizesOfTheirMix) {
   const FakeData data(23, {}, 3, 9);
   const LoaderOptions how = everything(2);
