@@ -162,6 +162,23 @@ std::string_view first_level(std::string_view path) {
   return slash == path.npos ? std::string_view() : path.substr(0, slash);
 }
 
+namespace {
+
+[[noreturn]] void refuse_empty(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".tar")
+      fail(ErrorKind::Data,
+           "[open data set] folder '{}' holds no image but '{}'; name the shards themselves: "
+           "FOLDER/shard-{{000000..000012}}.tar",
+           printable(folder), printable(entry.path().filename()));
+  fail(ErrorKind::Data,
+       "[open data set] folder '{}' holds no image: no .jpg, .png, .webp, .tif, .gif, .bmp or "
+       ".ppm file",
+       printable(folder));
+}
+
+}  // namespace
+
 std::unique_ptr<Dataset> make_file_dataset(ItemTable items, const fs::path& root, int channels) {
   return std::make_unique<FileDataset>(std::move(items), root, channels);
 }
@@ -182,11 +199,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels, const
       fail(ErrorKind::Io, "[open data set] '{}': {}", printable(error.path1()),
            error.code().message());
     }
-  if (index->items.size() == 0)
-    fail(ErrorKind::Data,
-         "[open data set] folder '{}' holds no image: no .jpg, .png, .webp, .tif, .gif, .bmp or "
-         ".ppm file",
-         printable(folder));
+  if (index->items.size() == 0) refuse_empty(folder);
   rename_classes(index->items, root);
   return make_file_dataset(std::move(index->items), root, channels);
 }

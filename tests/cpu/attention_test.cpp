@@ -255,51 +255,47 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::ValuesIn(supported_kernels())),
     isa_name);
 
+/** Attention of one query [dim] to keys and values [keys, dim]. */
+std::vector<float> attend_int8(const std::vector<float>& q, const std::vector<float>& k,
+                               const std::vector<float>& v) {
+  const auto dim = static_cast<std::int64_t>(q.size());
+  const auto keys = static_cast<std::int64_t>(k.size()) / dim;
+  std::vector<float> out(q.size());
+  Scratch scratch(keys, dim);
+  kernels().attention_forward({.queries = 1,
+                               .keys = keys,
+                               .head_dim = dim,
+                               .q = q.data(),
+                               .k = k.data(),
+                               .v = v.data(),
+                               .q_stride = dim,
+                               .kv_stride = dim,
+                               .out = out.data(),
+                               .out_stride = dim,
+                               .int8 = true,
+                               .scratch = scratch.data()});
+  return out;
+}
+
 /** One key takes a fifth of the weight, a thousand others the rest: none of these may be lost, as
  * they would be in 8 bits. */
 TEST(Int8Attention, ManySmallWeightsBesideALargeOneCount) {
   constexpr std::int64_t kKeys = 1370, kDim = 64;
-  std::vector<float> q(kDim, 0), k(kKeys * kDim, 0), v(kKeys * kDim, 1), out(kDim);
+  std::vector<float> q(kDim, 0), k(kKeys * kDim, 0), v(kKeys * kDim, 1);
   q[0] = 8;
   k[0] = std::log(0.2F / 0.8F * (kKeys - 1)) / 8;  // key 0 is looked at most
   std::fill_n(v.begin(), kDim, 0.0F);              // and has nothing to say
-  Scratch scratch(kKeys, kDim);
-  kernels().attention_forward({.queries = 1,
-                               .keys = kKeys,
-                               .head_dim = kDim,
-                               .q = q.data(),
-                               .k = k.data(),
-                               .v = v.data(),
-                               .q_stride = kDim,
-                               .kv_stride = kDim,
-                               .out = out.data(),
-                               .out_stride = kDim,
-                               .int8 = true,
-                               .scratch = scratch.data()});
-  for (const float x : out) EXPECT_NEAR(x, 0.8F, 2e-3F);
+  for (const float x : attend_int8(q, k, v)) EXPECT_NEAR(x, 0.8F, 2e-3F);
 }
 
 /** What all keys agree on comes out, whatever the weights were rounded to. */
 TEST(Int8Attention, WeightsSumToOne) {
   constexpr std::int64_t kKeys = 333, kDim = 32;
   Rng rng(3);
-  std::vector<float> q(kDim), k(kKeys * kDim), v(kKeys * kDim, -2.5F), out(kDim);
+  std::vector<float> q(kDim), k(kKeys * kDim), v(kKeys * kDim, -2.5F);
   for (float& x : q) x = static_cast<float>(rng.normal());
   for (float& x : k) x = static_cast<float>(rng.normal());
-  Scratch scratch(kKeys, kDim);
-  kernels().attention_forward({.queries = 1,
-                               .keys = kKeys,
-                               .head_dim = kDim,
-                               .q = q.data(),
-                               .k = k.data(),
-                               .v = v.data(),
-                               .q_stride = kDim,
-                               .kv_stride = kDim,
-                               .out = out.data(),
-                               .out_stride = kDim,
-                               .int8 = true,
-                               .scratch = scratch.data()});
-  for (const float x : out) EXPECT_NEAR(x, -2.5F, 1e-5F);
+  for (const float x : attend_int8(q, k, v)) EXPECT_NEAR(x, -2.5F, 1e-5F);
 }
 
 }  // namespace

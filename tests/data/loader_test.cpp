@@ -8,6 +8,7 @@
 
 #include "dino/base/error.h"
 #include "tests/data/fake_data.h"
+#include "tests/data/source_folder.h"
 
 namespace dino::data {
 namespace {
@@ -62,18 +63,6 @@ std::vector<Content> run(const Dataset& data, const LoaderOptions& how, int coun
 
 std::vector<Content> run(const Dataset& data, const LoaderOptions& how, int count) {
   return run(data, how, count, tiny_crops(how.channels));
-}
-
-template <typename Body>
-std::string message(ErrorKind kind, const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
 }
 
 TEST(Loader, BytesDoNotDependOnTheNumberOfWorkers) {
@@ -282,7 +271,8 @@ TEST(Loader, TooManyBadImagesStopTheRun) {
   for (int i = 0; i < 50; ++i) bad.insert(i * 2);
   const FakeData data(100, bad);
   for (const int workers : {0, 2}) {
-    const std::string text = message(ErrorKind::Data, [&] { run(data, options(workers), 1000); });
+    const std::string text =
+        refusal_of(ErrorKind::Data, [&] { run(data, options(workers), 1000); });
     EXPECT_NE(text.find("data.max_bad_share = 0.05"), std::string::npos) << text;
     EXPECT_NE(text.find("fake#"), std::string::npos) << text;
   }
@@ -300,7 +290,7 @@ TEST(Loader, AnUnreadableSourceEndsSoon) {
   std::set<std::int64_t> bad;
   for (int i = 0; i < 100'000; ++i) bad.insert(i);
   const FakeData data(100'000, bad);
-  message(ErrorKind::Data, [&] { run(data, options(0), 1); });
+  refusal_of(ErrorKind::Data, [&] { run(data, options(0), 1); });
   EXPECT_LE(data.loads, 5'001) << "not one walk through the whole source";
 }
 
@@ -314,7 +304,7 @@ TEST(Loader, NothingReadableIsAnErrorNotAHang) {
   for (const int workers : {0, 1, 3}) {
     LoaderOptions how = options(workers);
     how.max_bad_share = 1;
-    const std::string text = message(ErrorKind::Data, [&] { run(data, how, 2); });
+    const std::string text = refusal_of(ErrorKind::Data, [&] { run(data, how, 2); });
     EXPECT_NE(text.find("none of the 6 images"), std::string::npos) << text;
   }
 }
@@ -323,17 +313,18 @@ TEST(Loader, OtherErrorsOfAWorkerReachTheCallerAgainAndAgain) {
   FakeData data(20);
   data.internal_error_at = 7;
   Loader loader(data, tiny_crops(1), options(3));
-  message(ErrorKind::Internal, [&] {
+  refusal_of(ErrorKind::Internal, [&] {
     for (int i = 0; i < 20; ++i) loader.next();
   });
-  message(ErrorKind::Internal, [&] { loader.next(); });
+  refusal_of(ErrorKind::Internal, [&] { loader.next(); });
 }
 
 TEST(Loader, RefusesABatchLargerThanTheDataSetAndOneImage) {
   const FakeData three(3), one(1);
-  EXPECT_NE(message(ErrorKind::Data, [&] { run(three, options(2), 1); }).find("train.batch_size"),
-            std::string::npos);
-  EXPECT_NE(message(ErrorKind::Data, [&] { run(one, options(2), 1); }).find("one image"),
+  EXPECT_NE(
+      refusal_of(ErrorKind::Data, [&] { run(three, options(2), 1); }).find("train.batch_size"),
+      std::string::npos);
+  EXPECT_NE(refusal_of(ErrorKind::Data, [&] { run(one, options(2), 1); }).find("one image"),
             std::string::npos);
   MultiCropOptions wrong = tiny_crops(3);
   EXPECT_THROW(Loader(FakeData(10), wrong, options(1)), Error);
