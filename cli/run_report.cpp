@@ -10,6 +10,7 @@
 
 #include "cli/usage.h"
 #include "dino/data/crop_sheet.h"
+#include "dino/data/stream.h"
 #include "dino/embed/pictures.h"
 #include "dino/eval/recipe_knn.h"
 #include "dino/model/weights.h"
@@ -91,8 +92,10 @@ void write_run_report(const train::RunLayout& layout, const recipe::Recipe& reci
 std::vector<std::string> next_commands(const train::RunLayout& layout,
                                        const recipe::Recipe& recipe) {
   const std::string run = shell_quote(layout.root.string());
+  const std::string source = recipe.knn.test.empty() ? recipe.data.train : recipe.knn.test;
+  // A stream or a mixture cannot be named to these commands: any folder will do.
   const std::string images =
-      shell_quote(recipe.knn.test.empty() ? recipe::describe_source(recipe.data) : recipe.knn.test);
+      source.empty() || data::is_stream(source) ? "IMAGES" : shell_quote(source);
   return {
       fmt::format("dino embed --weights {} --images {} --out features", run, images),
       fmt::format("dino show attention --weights {} --images {} --out attention.png", run, images),

@@ -32,6 +32,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_link_libraries(dino_image_avx512 PRIVATE dino_checks)
   # GCC 12 takes the undefined registers of its own intrinsics for uninitialised variables.
   target_compile_options(dino_image_avx512 PRIVATE -march=x86-64-v4 -mavx512vnni -mavx512vbmi -ffp-contract=off
-                         -Wno-psabi -Wno-uninitialized -Wno-maybe-uninitialized)
+                         -Wno-psabi -Wno-uninitialized
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   list(APPEND DINO_CPU_SOURCES $<TARGET_OBJECTS:dino_image_avx512>)
 endif()

@@ -83,4 +83,11 @@ std::uint64_t FileSource::skip(std::uint64_t count) {
   return skipped;
 }
 
+std::vector<std::byte> read_regular_file(const std::filesystem::path& path) {
+  const RandomAccessFile file(path);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
+  bytes.resize(file.read_at(0, bytes));
+  return bytes;
+}
+
 }  // namespace dino

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <vector>
 
 #include "dino/base/unique_fd.h"
 
@@ -52,6 +53,10 @@ class RandomAccessFile {
   UniqueFd file_;
   std::uint64_t size_ = 0;
 };
+
+/** All of a regular file. Throws as RandomAccessFile: pipes and devices named like files are
+ * refused, not waited for. */
+std::vector<std::byte> read_regular_file(const std::filesystem::path& path);
 
 /** Such a file from front to back. Borrows it. */
 class FileSource : public ByteSource {

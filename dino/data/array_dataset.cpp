@@ -201,8 +201,10 @@ std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
     const bool colours = l.channels == 1 || l.channels == 3 || l.channels == 4;
     const bool convertible = colours && (channels == 0 || channels == 1 || channels == 3);
     if (!convertible && l.channels != channels)
-      fail(ErrorKind::Data, "[open data set] '{}' has images of {} channels, not {}; ask for them",
-           file.name, l.channels, channels);
+      fail(ErrorKind::Data,
+           "[open data set] '{}' has images of {} channels; ask for as many (--channels {}, "
+           "data.channels = {})",
+           file.name, l.channels, l.channels, l.channels);
     if (l.dtype != DType::U8 && l.dtype != DType::U16 && l.dtype != DType::F32)
       fail(ErrorKind::Data,
            "[open data set] '{}' holds {}; save images as uint8, uint16 or float32", file.name,

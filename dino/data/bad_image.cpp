@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "dino/base/file.h"
+#include "dino/base/byte_source.h"
 #include "dino/base/text.h"
 #include "dino/format/byte_order.h"
 #include "dino/image/decode.h"
@@ -95,7 +95,7 @@ image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
 
 std::vector<std::byte> read_image_file(const std::filesystem::path& path) {
   try {
-    return read_file(path);
+    return read_regular_file(path);
   } catch (const Error& error) {
     std::error_code ignored;
     const bool there = std::filesystem::exists(path, ignored);

@@ -29,7 +29,7 @@ class DatasetFeed : public ImageFeed {
         next_iteration_(first_iteration) {}
 
   std::int64_t iterations_per_epoch() const override { return sampler_.iterations_per_epoch(); }
-  FeedBatch next() override {
+  std::optional<FeedBatch> next(const std::stop_token&) override {
     FeedBatch batch{next_iteration_, sampler_.batch(next_iteration_), {}};
     ++next_iteration_;
     return batch;
@@ -81,13 +81,15 @@ class StreamFeed : public ImageFeed {
 
   std::int64_t iterations_per_epoch() const override { return iterations_per_epoch_; }
 
-  FeedBatch next() override {
+  std::optional<FeedBatch> next(const std::stop_token& stop) override {
     std::unique_lock lock(mutex_);
     const auto something = [&] { return failure_ || !queue_.empty(); };
-    while (!ready_.wait_for(lock, kPatience, something))
+    while (!ready_.wait_for(lock, stop, kPatience, something)) {
+      if (stop.stop_requested()) return std::nullopt;
       log(log_, LogLevel::Warning,
           fmt::format("no image has come for a minute from {}",
                       printable(std::string_view(stream_.shards().front()))));
+    }
     if (queue_.empty()) std::rethrow_exception(failure_);
     FeedBatch batch = std::move(queue_.front());
     queue_.pop_front();
@@ -172,8 +174,7 @@ class StreamFeed : public ImageFeed {
   std::mutex mutex_;  // guards the two below
   std::deque<FeedBatch> queue_;
   std::exception_ptr failure_;
-  std::condition_variable ready_;
-  std::condition_variable_any room_;
+  std::condition_variable_any ready_, room_;
   std::jthread thread_;  // last: joined before anything it uses goes
 };
 

@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -27,9 +29,9 @@ class ImageFeed {
  public:
   virtual ~ImageFeed() = default;
   virtual std::int64_t iterations_per_epoch() const = 0;
-  /** The next iteration's images. Streams: waits for them; throws Error{Data} where their shards or
-   * commands fail. */
-  virtual FeedBatch next() = 0;
+  /** The next iteration's images. Streams: waits for them; nothing if `stop` is requested
+   * meanwhile; throws Error{Data} where their shards or commands fail. */
+  virtual std::optional<FeedBatch> next(const std::stop_token& stop) = 0;
   /** Images there are in all; 0 if nobody knows. */
   virtual std::int64_t size() const = 0;
   /** How many choices a place has. */

@@ -64,7 +64,7 @@ class Loader::Impl {
                       bad_shard_);
     images_ = feed_->size();
     if (options.workers < 1) return;
-    for (int i = 0; i < std::max(1, options.batches_ahead); ++i) window_.push_back(scheduled());
+    if (images_ > 0) fill_window();  // a stream would make us wait; next() does
     for (int i = 0; i < options.workers; ++i)
       workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
   }
@@ -116,29 +116,43 @@ class Loader::Impl {
         spare_.pop_back();
       }
     }
-    slot->scheduled = feed_->next();
+    auto chosen = feed_->next(options_.stop);
+    if (!chosen) throw Stopped();
+    slot->scheduled = std::move(*chosen);
     maker_.begin(slot->batch, slot->scheduled.iteration);
     return slot;
   }
 
+  /** Called by the consumer only. */
+  void fill_window() {
+    const auto wanted = static_cast<std::size_t>(std::max(1, options_.batches_ahead));
+    for (std::size_t i = window_.size(); i < wanted; ++i) append(scheduled());
+  }
+
+  void append(std::unique_ptr<Slot> slot) {
+    {
+      const std::lock_guard lock(mutex_);
+      window_.push_back(std::move(slot));
+    }
+    work_.notify_all();
+  }
+
   CropBatch wait_for_first() {
+    if (window_.empty()) fill_window();
     std::unique_ptr<Slot> done;
     {
       std::unique_lock lock(mutex_);
-      ready_.wait(lock,
-                  [&] { return failure_ || window_.front()->finished == options_.batch_size; });
+      const bool settled = ready_.wait(lock, options_.stop, [&] {
+        return failure_ || window_.front()->finished == options_.batch_size;
+      });
+      if (!settled) throw Stopped();
       if (failure_) std::rethrow_exception(failure_);
       done = std::move(window_.front());
       window_.pop_front();
     }
     // The sampler may shuffle a whole epoch here, a stream make us wait; workers meanwhile have the
     // rest of the window.
-    std::unique_ptr<Slot> fresh = scheduled();
-    {
-      const std::lock_guard lock(mutex_);
-      window_.push_back(std::move(fresh));
-    }
-    work_.notify_all();
+    append(scheduled());
     return std::move(done->batch);
   }
 
@@ -284,8 +298,7 @@ class Loader::Impl {
   std::atomic<std::int64_t> images_ = 0;  // of the feed, which may report before it is here
 
   mutable std::mutex mutex_;  // guards all below
-  std::condition_variable_any work_;
-  std::condition_variable ready_;
+  std::condition_variable_any work_, ready_;
   std::deque<std::unique_ptr<Slot>> window_;  // front: the batch next() gives
   std::vector<CropBatch> spare_;
   std::exception_ptr failure_;

@@ -3,8 +3,10 @@
 // their timing; a bad image is replaced by its neighbour, counted by reason and listed.
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,12 @@ struct LoaderOptions {
   std::int64_t epoch_images = 0;  ///< images of an epoch, all ranks together; 0 = the data set's
                                   ///< size (streams have none and need it)
   int rank = 0, world_size = 1;   ///< see EpochSampler
+  std::stop_token stop = {};      ///< ends the wait for a batch, with Stopped
+};
+
+/** What next() throws when it is asked to stop while the batch is not there. */
+struct Stopped : std::exception {
+  const char* what() const noexcept override { return "stopped while waiting for images"; }
 };
 
 /** One that was skipped. */
@@ -75,7 +83,7 @@ class Loader {
 
   std::int64_t iterations_per_epoch() const;
   /** The batch of the next iteration, counted from first_iteration; the caller may hand the buffers
-   * back with recycle(). Rethrows a worker's error. */
+   * back with recycle(). Rethrows a worker's error; throws Stopped. */
   CropBatch next();
   void recycle(CropBatch&& batch);
   LoaderStats stats() const;

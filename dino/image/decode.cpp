@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "dino/base/error.h"
-#include "dino/base/file.h"
+#include "dino/base/byte_source.h"
 #include "dino/image/codec.h"
 #include "dino/image/orientation.h"
 
@@ -100,7 +100,7 @@ Image cut(const Image& image, const PixelBox& box) {
 /** Runs `decoder` on the bytes of a file; messages name the path. */
 template <typename Decoder>
 auto with_path(const std::filesystem::path& path, const Decoder& decoder) {
-  const std::vector<std::byte> bytes = read_file(path);
+  const std::vector<std::byte> bytes = read_regular_file(path);
   try {
     return decoder(bytes);
   } catch (const Error& error) {

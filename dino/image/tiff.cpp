@@ -4,10 +4,12 @@
 #include <tiffio.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "dino/base/error.h"
 #include "dino/image/codec.h"
@@ -450,9 +452,12 @@ Raster read_tiff(Bytes bytes, const DecodeOptions& options, const PixelBox* part
                 .is_rgb = layout.is_rgb(),
                 .has_alpha = plain && layout.has_alpha,
                 .values = {}};
-  if (layout.bits >= 32)
-    raster.values = read_values<float>(tiff, layout, box);
-  else if (layout.bits == 16)
+  if (layout.bits >= 32) {
+    auto samples = read_values<float>(tiff, layout, box);
+    if (!std::ranges::all_of(samples, [](float v) { return std::isfinite(v); }))
+      fail(ErrorKind::Format, "[decode TIFF] a sample is not a finite number");
+    raster.values = std::move(samples);
+  } else if (layout.bits == 16)
     raster.values = read_values<std::uint16_t>(tiff, layout, box);
   else
     raster.values = read_values<std::uint8_t>(tiff, layout, box);

@@ -47,7 +47,8 @@ void record_session(const RunLayout& layout, const TrainRequest& request,
   write_json_file(layout.env(), env);
 }
 
-data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t first_iteration) {
+data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t first_iteration,
+                                   const std::stop_token& stop) {
   return {.batch_size = recipe.train.batch_size,
           .channels = recipe.data.channels,
           .seed = recipe.seed,
@@ -57,7 +58,8 @@ data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t fi
           .patch_size = static_cast<int>(recipe::architecture_of(recipe).patch_size()),
           .masks = recipe.masks,
           .mixes = recipe.mixes,
-          .epoch_images = recipe.data.epoch_images};
+          .epoch_images = recipe.data.epoch_images,
+          .stop = stop};
 }
 
 /** Where the run begins: at 0, or as the checkpoint says, once it is known to fit. */
@@ -158,7 +160,7 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                                                                        : recipe.train.precision);
 
   const recipe::TrainingImages images(recipe, recipe::index_folder(request.directory));
-  const auto options = loader_options(recipe, checkpoint ? checkpoint->info.iteration : 0);
+  const auto options = loader_options(recipe, checkpoint ? checkpoint->info.iteration : 0, stop);
   data::Loader loader = images.stream()
                             ? data::Loader(*images.stream(), recipe.crops, options, hooks.log)
                             : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);

@@ -71,7 +71,11 @@ Outcome Trainer::run(const std::stop_token& stop) {
       outcome = Outcome::TimeLimit;
       break;
     }
-    step();
+    try {
+      step();
+    } catch (const data::Stopped&) {
+      continue;  // nothing was done; the stop is seen above
+    }
     if (seconds_between(last_save_, Clock::now()) >= 60 * recipe_.train.save_minutes) save();
   }
   save();

@@ -226,6 +226,21 @@ TEST(StreamLoader, ACommandThatFailsStopsTheRunWithItsReason) {
   }
 }
 
+TEST(StreamLoader, AStopEndsTheWaitForACommandThatSaysNothing) {
+  const ImageStream stream("pipe:exec sleep 1000", {.channels = 1, .inputs = {}});
+  for (const int workers : {0, 2}) {
+    std::stop_source stop;
+    LoaderOptions how = options(workers);
+    how.stop = stop.get_token();
+    Loader loader(stream, tiny_crops(), how);
+    std::jthread interrupter([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      stop.request_stop();
+    });
+    EXPECT_THROW(loader.next(), Stopped);
+  }
+}
+
 TEST(StreamLoader, ACommandKilledFromOutsideIsReported) {
   const SourceFolder temp;
   write_shards(temp, 1, 20);
