@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "dino/base/error.h"
 #include "dino/base/byte_source.h"
+#include "dino/base/error.h"
 #include "dino/image/codec.h"
 #include "dino/image/orientation.h"
 
