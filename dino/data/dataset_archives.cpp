@@ -122,7 +122,7 @@ class ArchiveIndex {
     std::string label;
     bool readable = true;
     for (const Member& member : members) {
-      const std::string_view extension = sample_extension(member.name);
+      const std::string extension = sample_extension(member.name);
       if (extension != "cls" && extension != "json") continue;
       try {
         if (member.place.size > kLargestLabel) fail(ErrorKind::Format, "[read label] too long");
