@@ -70,9 +70,9 @@ void roll(Grid& grid, Rng& rng) {
   const auto right = static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint64_t>(grid.width)));
   for (int y = 0; y < grid.height; ++y) {
     const auto row = grid.row(y, 0, grid.width);
-    std::ranges::rotate(row, row.end() - right);
+    std::rotate(row.begin(), row.end() - right, row.end());
   }
-  std::ranges::rotate(grid.cells, grid.cells.end() - down * grid.width);
+  std::rotate(grid.cells.begin(), grid.cells.end() - down * grid.width, grid.cells.end());
 }
 
 /** torch.linspace's value `i` of `count` + 1, in single precision as the reference: floor() of a
