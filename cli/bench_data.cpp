@@ -7,6 +7,7 @@
 #include "cli/recipe_flags.h"
 #include "dino/base/error.h"
 #include "dino/data/measure.h"
+#include "dino/recipe/training_images.h"
 #include "dino/train/machine.h"
 
 namespace dino::cli {
@@ -33,16 +34,12 @@ int run_bench_data(const DataBenchFlags& flags, Context& context) {
   const recipe::Recipe recipe = load(flags.recipe);
   const auto dataset = data::open_dataset(flags.source, recipe.data.channels);
   const int threads = std::max(1, context.threads);
-  const auto batch = static_cast<int>(std::min<std::int64_t>(flags.batch, dataset->size()));
-  const data::DataSpeed speed = data::measure_loader(*dataset, recipe.crops,
-                                                     {.batch_size = batch,
-                                                      .channels = recipe.data.channels,
-                                                      .seed = recipe.seed,
-                                                      .workers = threads,
-                                                      .patch_size = recipe.backbone.patch_size,
-                                                      .masks = recipe.masks,
-                                                      .mixes = recipe.mixes},
-                                                     flags.seconds);
+  data::LoaderOptions options = recipe::loader_options(recipe);
+  options.batch_size = static_cast<int>(std::min<std::int64_t>(flags.batch, dataset->size()));
+  options.workers = threads;
+  options.epoch_images = 0;
+  const data::DataSpeed speed =
+      data::measure_loader(*dataset, recipe.crops, options, flags.seconds);
   const auto per_image = [&](double seconds) {
     return 1e3 * seconds / static_cast<double>(speed.images);
   };

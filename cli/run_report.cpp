@@ -59,6 +59,7 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
                        data::CropSheetOptions{.crops = recipe.crops,
                                               .mixes = recipe.mixes,
                                               .seed = recipe.seed,
+                                              .full_range = recipe.data.full_range,
                                               .evaluation = preprocess})};
   const auto squares =
       embed::load_squares(shown, embed::sample_indices(shown, kPcaImages), preprocess);

@@ -99,9 +99,11 @@ image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
     fail(ErrorKind::Usage, "--recipe is missing: it says how crops are made");
   const auto recipe = load(flags.recipe);
   const auto show = [&](const data::Dataset& dataset) {
-    return make(
-        dataset, chosen(flags, dataset), recipe,
-        data::CropSheetOptions{.crops = recipe.crops, .mixes = recipe.mixes, .seed = recipe.seed});
+    return make(dataset, chosen(flags, dataset), recipe,
+                data::CropSheetOptions{.crops = recipe.crops,
+                                       .mixes = recipe.mixes,
+                                       .seed = recipe.seed,
+                                       .full_range = recipe.data.full_range});
   };
   if (!flags.images.empty()) return show(*open_images(flags.images, recipe.data.channels));
   const recipe::TrainingImages images(recipe);
@@ -118,11 +120,10 @@ image::Sheet crops(const ShowFlags& flags, Context&) {
 }
 
 image::Sheet masks(const ShowFlags& flags, Context&) {
-  return recipe_sheet(
-      flags, [](const auto& dataset, const auto& indices, const auto& recipe, const auto& options) {
-        return data::mask_sheet(dataset, indices, options, recipe.masks,
-                                static_cast<int>(recipe::architecture_of(recipe).patch_size()));
-      });
+  return recipe_sheet(flags, [](const auto& dataset, const auto& indices, const auto& recipe,
+                                const auto& options) {
+    return data::mask_sheet(dataset, indices, options, recipe.masks, recipe::patch_size(recipe));
+  });
 }
 
 int run_show(const ShowFlags& flags, Context& context, const MakeSheet& make) {

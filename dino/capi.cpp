@@ -100,7 +100,7 @@ int dino_prepare(const dino_model* model, const char* image_path, dino_input* in
   return guarded([&] {
     require(model != nullptr && image_path != nullptr && input != nullptr, "an argument is NULL");
     const int channels = model->extractor.preprocess().channels;
-    const auto prepared = model->extractor.prepare(dino::image::decode_file(image_path, channels));
+    const auto prepared = model->extractor.prepare(std::filesystem::path(image_path));
     *input = {channels, prepared.height, prepared.width, new float[prepared.pixels.size()]};
     std::ranges::copy(prepared.pixels, input->pixels);
   });

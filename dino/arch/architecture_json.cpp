@@ -134,6 +134,7 @@ void visit_fields(T& o, Field&& field) {
   field("fit", o.fit, Anything{});
   field("filter", o.filter, Anything{});
   field("resize_floats", o.resize_floats, Anything{});
+  field("full_range", o.full_range, Anything{});
   field("remainder", o.remainder, Anything{});
 }
 
@@ -227,7 +228,9 @@ Network from_version2(const nlohmann::json& json) {
     case Family::ResNet50:
       break;
   }
-  fields_from_json(json.at("preprocess"), network.preprocess);
+  nlohmann::json preprocess = json.at("preprocess");
+  preprocess.emplace("full_range", false);  // files of version 0.1 do not say
+  fields_from_json(preprocess, network.preprocess);
   return network;
 }
 

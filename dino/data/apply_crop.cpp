@@ -6,10 +6,12 @@
 #include <cstring>
 #include <utility>
 
+#include "dino/base/bfloat16.h"
 #include "dino/base/error.h"
 #include "dino/data/multi_crop.h"
 #include "dino/image/blur.h"
 #include "dino/image/color.h"
+#include "dino/image/planes_ops.h"
 #include "dino/image/resize.h"
 #include "dino/image/resize_float.h"
 #include "dino/image/tap_blur.h"
@@ -17,44 +19,91 @@
 namespace dino::data {
 namespace {
 
+/** The columns and rows of a box, in px of the box, that lie inside the image. */
+struct Inside {
+  int left = 0, right = 0, top = 0, bottom = 0;
+};
+Inside inside(const CropRecord& box, int width, int height) {
+  Inside in{.left = std::clamp(-box.left, 0, box.width),
+            .top = std::clamp(-box.top, 0, box.height)};
+  in.right = std::clamp(width - box.left, in.left, box.width);
+  in.bottom = std::clamp(height - box.top, in.top, box.height);
+  return in;
+}
+
 /** The pixels of the record's box; zeros where it reaches outside the image. The reference cuts
  * before it resizes, so the resize must not see pixels outside the box. */
-void cut(const image::Image& source, const CropRecord& record, image::Image& out) {
-  out.reshape(record.width, record.height, source.channels);
-  const auto bytes = [&](int columns) {
-    return static_cast<std::size_t>(columns * source.channels);
-  };
-  const int first = std::clamp(-record.left, 0, record.width);  // columns inside the source
-  const int last = std::clamp(source.width - record.left, first, record.width);
-  for (int y = 0; y < record.height; ++y) {
-    std::uint8_t* row = out.row(y);
-    const int source_y = record.top + y;
-    if (source_y < 0 || source_y >= source.height || first == last) {
-      std::memset(row, 0, out.row_bytes());
-      continue;
-    }
-    std::memset(row, 0, bytes(first));
-    std::memcpy(row + bytes(first), source.row(source_y) + bytes(record.left + first),
-                bytes(last - first));
-    std::memset(row + bytes(last), 0, bytes(record.width - last));
-  }
+void cut(const image::Image& source, const CropRecord& box, image::Image& out) {
+  out.reshape(box.width, box.height, source.channels);
+  std::ranges::fill(out.pixels, std::uint8_t{0});
+  const Inside in = inside(box, source.width, source.height);
+  for (int y = in.top; y < in.bottom; ++y)
+    std::copy_n(source.row(box.top + y) + (box.left + in.left) * source.channels,
+                (in.right - in.left) * source.channels, out.row(y) + in.left * source.channels);
+}
+
+void cut(const image::Planes& source, const CropRecord& box, image::Planes& out) {
+  out.reshape(box.width, box.height, source.channels);
+  std::ranges::fill(out.values, 0.0F);
+  const Inside in = inside(box, source.width, source.height);
+  for (int c = 0; c < source.channels; ++c)
+    for (int y = in.top; y < in.bottom; ++y)
+      std::copy_n(source.row(c, box.top + y) + (box.left + in.left), in.right - in.left,
+                  out.row(c, y) + in.left);
 }
 
 int painted_size(const CropRecord& record) {
   return record.painted_size > 0 ? record.painted_size : record.size;
 }
 
+template <typename Source>
+image::Box whole(const Source& source) {
+  return {0, 0, static_cast<float>(source.width), static_cast<float>(source.height)};
+}
+
 void resize_square(const image::ImageView& source, int size, image::Image& out,
                    CropWorkspace& workspace) {
-  const image::Box all{0, 0, static_cast<float>(source.width), static_cast<float>(source.height)};
-  image::resize_into(source, all, size, size, image::Filter::Bicubic, out, workspace.pixels);
+  image::resize_into(source, whole(source), size, size, image::Filter::Bicubic, out,
+                     workspace.pixels);
+}
+
+void resize_square(const image::Planes& source, int size, image::Planes& out, CropWorkspace&) {
+  out = image::resize_crop(source, whole(source), size, size);
 }
 
 /** Resizes the view itself. */
-void resize_square(image::Image& view, int size, CropWorkspace& workspace) {
+template <typename Pixels>
+void resize_view(Pixels& view, int size, CropWorkspace& workspace) {
   if (view.width == size) return;
-  resize_square(image::ImageView(view), size, workspace.piece, workspace);
-  std::swap(view, workspace.piece);
+  Pixels& piece = workspace.room<Pixels>().piece;
+  resize_square(view, size, piece, workspace);
+  std::swap(view, piece);
+}
+
+template <typename Pixels>
+void crop_outlying(const Pixels& source, const CropRecord& record, int size, Pixels& base,
+                   CropWorkspace& workspace) {
+  Pixels& piece = workspace.room<Pixels>().piece;
+  cut(source, record, piece);
+  resize_square(piece, size, base, workspace);
+}
+
+template <typename Pixels>
+void paint(Pixels& view, const CropRecord& record, CropWorkspace& workspace) {
+  {
+    const Stopwatch watch = timed(workspace, &StageSeconds::crop);
+    resize_view(view, painted_size(record), workspace);
+  }
+  change_colors(view, record, workspace);
+  if (!record.window) return;
+  Pixels& piece = workspace.room<Pixels>().piece;
+  cut(view,
+      {.left = record.window_left,
+       .top = record.window_top,
+       .width = record.size,
+       .height = record.size},
+      piece);
+  std::swap(view, piece);
 }
 
 void jitter(image::ColourChain& chain, const CropRecord& record) {
@@ -66,21 +115,38 @@ void jitter(image::ColourChain& chain, const CropRecord& record) {
   }
 }
 
+void jitter(image::Planes& planes, const CropRecord& record) {
+  for (const int step : record.order) {
+    if (step == 0) image::adjust_brightness(planes, record.brightness);
+    if (step == 1) image::adjust_contrast(planes, record.contrast);
+    if (step == 2) image::adjust_saturation(planes, record.saturation);
+    if (step == 3) image::adjust_hue(planes, record.hue);
+  }
+}
+
+int base_size(const CropRecord& record) {
+  return record.base_size > 0 ? record.base_size : painted_size(record);
+}
+
 }  // namespace
 
 void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
                      CropWorkspace& workspace) {
   const Stopwatch watch = timed(workspace, &StageSeconds::crop);
-  const int size = record.base_size > 0 ? record.base_size : painted_size(record);
   const bool inside = record.left >= 0 && record.top >= 0 &&
                       record.left + record.width <= source.width &&
                       record.top + record.height <= source.height;
   if (inside) {
     const image::ImageView view(source, record.left, record.top, record.width, record.height);
-    return resize_square(view, size, base, workspace);
+    return resize_square(view, base_size(record), base, workspace);
   }
-  cut(source, record, workspace.piece);
-  resize_square(image::ImageView(workspace.piece), size, base, workspace);
+  crop_outlying(source, record, base_size(record), base, workspace);
+}
+
+void crop_unmirrored(const image::Planes& source, const CropRecord& record, image::Planes& base,
+                     CropWorkspace& workspace) {
+  const Stopwatch watch = timed(workspace, &StageSeconds::crop);
+  crop_outlying(source, record, base_size(record), base, workspace);
 }
 
 void change_colors(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
@@ -105,20 +171,31 @@ void change_colors(image::Image& view, const CropRecord& record, CropWorkspace& 
   }
 }
 
-void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
+void change_colors(image::Planes& view, const CropRecord& record, CropWorkspace& workspace) {
   {
-    const Stopwatch watch = timed(workspace, &StageSeconds::crop);
-    resize_square(view, painted_size(record), workspace);
+    const Stopwatch watch = timed(workspace, &StageSeconds::colour);
+    if (record.jittered) jitter(view, record);
+    if (record.grayscaled) image::to_grayscale(view);
   }
-  change_colors(view, record, workspace);
-  if (!record.window) return;
-  cut(view,
-      {.left = record.window_left,
-       .top = record.window_top,
-       .width = record.size,
-       .height = record.size},
-      workspace.piece);
-  std::swap(view, workspace.piece);
+  if (record.blurred) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::blur);
+    if (record.blur_kernel > 0)
+      image::gaussian_blur_taps(view, record.blur_radius, record.blur_kernel);
+    else
+      image::gaussian_blur(view, record.blur_radius);
+  }
+  if (record.solarized) {
+    const Stopwatch watch = timed(workspace, &StageSeconds::colour);
+    image::solarize(view);
+  }
+}
+
+void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace) {
+  paint(view, record, workspace);
+}
+
+void paint_crop(image::Planes& view, const CropRecord& record, CropWorkspace& workspace) {
+  paint(view, record, workspace);
 }
 
 image::Image crop_base(const image::Image& source, const CropRecord& record) {
@@ -182,15 +259,31 @@ void Normalizer::operator()(const image::Image& source, std::uint8_t* out, bool 
   image::kernels().to_planes(of(source, mirrored), out);  // [C, H, W]
 }
 
-void Normalizer::resized(const image::Image& source, int size, float* out) const {
-  DINO_ASSERT(static_cast<std::size_t>(source.channels) == tables_.size());
-  const image::Planes planes = image::resize_to_floats(source, size, size, image::Filter::Bicubic);
-  const auto plane = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  for (std::size_t c = 0; c < tables_.size(); ++c, out += plane) {
+void Normalizer::operator()(const image::Planes& source, float* out, bool mirrored) const {
+  DINO_ASSERT(static_cast<std::size_t>(source.channels) == mean_.size());
+  const auto width = static_cast<std::size_t>(source.width);
+  for (std::size_t c = 0; c < mean_.size(); ++c) {
     const auto mean = static_cast<float>(mean_[c]), scale = static_cast<float>(1 / std_[c]);
-    const float* in = planes.values.data() + c * plane;
-    for (std::size_t i = 0; i < plane; ++i) out[i] = (in[i] - mean) * scale;  // [C, H, W]
+    const float* in = source.plane(static_cast<int>(c));
+    for (int y = 0; y < source.height; ++y, in += width, out += width) {
+      for (std::size_t x = 0; x < width; ++x) out[x] = (in[x] - mean) * scale;  // [C, H, W]
+      if (mirrored) std::reverse(out, out + width);
+    }
   }
+}
+
+void Normalizer::operator()(const image::Planes& source, std::uint16_t* out, bool mirrored) const {
+  std::vector<float> values(source.values.size());
+  (*this)(source, values.data(), mirrored);
+  std::ranges::transform(values, out, to_bfloat16);
+}
+
+void Normalizer::resized(const image::Image& source, int size, float* out) const {
+  (*this)(image::resize_to_floats(source, size, size, image::Filter::Bicubic), out);
+}
+
+void Normalizer::resized(const image::Planes& source, int size, float* out) const {
+  (*this)(image::resize_crop(source, whole(source), size, size), out);
 }
 
 void normalize(const image::Image& source, const MultiCropOptions& options, float* out) {

@@ -7,19 +7,19 @@ namespace {
 constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector register
 }
 
-AlignedBuffer::AlignedBuffer(std::size_t count)
-    : data_(static_cast<float*>(::operator new[](count * sizeof(float), kAlignment))),
+AlignedBuffer::AlignedBuffer(std::size_t count, SampleType type)
+    : bytes_(static_cast<std::byte*>(::operator new[](count* bytes_of(type), kAlignment))),
       count_(count),
-      capacity_(count) {}
+      capacity_(count * bytes_of(type)),
+      type_(type) {}
 
-void AlignedBuffer::resize(std::size_t count) {
-  if (!data_ || count > capacity_)
-    *this = AlignedBuffer(count);
-  else
-    count_ = count;
+void AlignedBuffer::resize(std::size_t count, SampleType type) {
+  if (!bytes_ || count * bytes_of(type) > capacity_) *this = AlignedBuffer(count, type);
+  count_ = count;
+  type_ = type;
 }
 
-void AlignedBuffer::Free::operator()(float* p) const {
+void AlignedBuffer::Free::operator()(std::byte* p) const {
   ::operator delete[](p, kAlignment);
 }
 

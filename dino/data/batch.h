@@ -1,6 +1,6 @@
-// What a training step reads: the crops of B images, stacked crop-major (row = crop * B + image),
-// normalised floats.
+// What a training step reads: the crops of B images, stacked crop-major (row = crop * B + image).
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -9,24 +9,42 @@
 
 namespace dino::data {
 
-/** 64-byte aligned float buffer. */
+/** What the samples of a batch are. */
+enum class SampleType {
+  F32,   ///< normalised
+  BF16,  ///< the same, rounded to nearest even
+  U8,    ///< the pixels; whoever reads them normalises
+};
+constexpr std::size_t bytes_of(SampleType type) {
+  return type == SampleType::F32 ? 4 : type == SampleType::BF16 ? 2 : 1;
+}
+
+/** 64-byte aligned samples of one type. */
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::size_t count);
-  float* data() { return data_.get(); }
-  const float* data() const { return data_.get(); }
-  std::size_t size() const { return data_ ? count_ : 0; }  // 0 once moved from
+  explicit AlignedBuffer(std::size_t count, SampleType type = SampleType::F32);
+  /** Sample is float, std::uint16_t (BF16) or std::uint8_t, as type() says. */
+  template <typename Sample = float>
+  Sample* data() {
+    return reinterpret_cast<Sample*>(bytes_.get());
+  }
+  template <typename Sample = float>
+  const Sample* data() const {
+    return reinterpret_cast<const Sample*>(bytes_.get());
+  }
+  SampleType type() const { return type_; }
+  std::size_t size() const { return bytes_ ? count_ : 0; }  // 0 once moved from
   /** Keeps the memory if it is large enough; contents are lost. */
-  void resize(std::size_t count);
+  void resize(std::size_t count, SampleType type = SampleType::F32);
 
  private:
   struct Free {
-    void operator()(float* p) const;
+    void operator()(std::byte* p) const;
   };
-  std::unique_ptr<float[], Free> data_;
-  std::size_t count_ = 0;
-  std::size_t capacity_ = 0;
+  std::unique_ptr<std::byte[], Free> bytes_;
+  std::size_t count_ = 0, capacity_ = 0;  // samples, bytes
+  SampleType type_ = SampleType::F32;
 };
 
 /** The crops of B images. Sizes may differ from batch to batch (crop_mix.h). */

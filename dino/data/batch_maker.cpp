@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
+#include "dino/base/bfloat16.h"
 #include "dino/base/error.h"
 #include "dino/data/streams.h"
 
@@ -43,6 +45,10 @@ BatchMaker::BatchMaker(const MultiCropOptions& crops, BatchOptions options)
   validate(options_.mixes, crops);
   const int count = std::max(1, static_cast<int>(options_.mixes.probability.size()));
   for (int mix = 0; mix < count; ++mix) crops_.push_back(mixed_crops(crops, options_.mixes, mix));
+  if (options_.type == SampleType::U8 && crops.gram_distorted)
+    fail(ErrorKind::Config,
+         "[crops] batches of uint8 cannot hold crops.gram_distorted, which resizes in floats; use "
+         "fp32 or bf16");
   for (const auto& sizes : crops_)
     if (options_.masks.share > 0 && sizes.global_size % options_.patch_size != 0)
       fail(ErrorKind::Config,
@@ -65,10 +71,12 @@ void BatchMaker::begin(CropBatch& batch, std::int64_t iteration) const {
   const auto samples = [&](std::size_t views, int size) {
     return views * images * area(options_.channels, size);
   };
-  batch.globals.resize(samples(2, crops.global_size));
-  batch.locals.resize(samples(static_cast<std::size_t>(crops.local_count), crops.local_size));
-  batch.teacher_globals.resize(crops.clean_teacher ? samples(2, crops.global_size) : 0);
-  batch.gram.resize(samples(2, crops.gram_size));
+  const std::size_t globals = samples(2, crops.global_size);
+  const auto locals = static_cast<std::size_t>(crops.local_count);
+  batch.globals.resize(globals, options_.type);
+  batch.locals.resize(samples(locals, crops.local_size), options_.type);
+  batch.teacher_globals.resize(crops.clean_teacher ? globals : 0, options_.type);
+  batch.gram.resize(samples(2, crops.gram_size), options_.type);
   batch.indices.assign(images, -1);
   batch.masks = {};
   if (options_.masks.share <= 0) return;
@@ -78,23 +86,58 @@ void BatchMaker::begin(CropBatch& batch, std::int64_t iteration) const {
                  batch_stream(options_.seed, iteration, BatchStream::Masks, options_.rank));
 }
 
-void BatchMaker::write(const image::Image& source, const SampleKey& key, int position,
-                       CropBatch& batch, CropWorkspace& workspace) const {
+template <typename Pixels>
+void BatchMaker::write_row(const ViewOf<Pixels>& view, int size, std::size_t row,
+                           AlignedBuffer& out) const {
+  const std::size_t samples = area(options_.channels, size);
+  const auto write_as = [&]<typename Sample>(Sample* to) {
+    to += row * samples;
+    if (view.pixels.width == size) return normalize_(view.pixels, to, view.mirror);
+    if constexpr (std::is_same_v<Sample, float>) {
+      normalize_.resized(view.pixels, size, to);
+    } else {
+      std::vector<float> values(samples);
+      normalize_.resized(view.pixels, size, values.data());
+      std::ranges::transform(values, to, to_bfloat16);
+    }
+  };
+  switch (out.type()) {
+    case SampleType::F32:
+      return write_as(out.data<float>());
+    case SampleType::BF16:
+      return write_as(out.data<std::uint16_t>());
+    case SampleType::U8:
+      if constexpr (std::is_same_v<Pixels, image::Image>)
+        normalize_(view.pixels, out.data<std::uint8_t>() + row * samples, view.mirror);
+      else
+        DINO_ASSERT(false);
+  }
+}
+
+template <typename Pixels>
+void BatchMaker::write_views(const Pixels& source, const SampleKey& key, int position,
+                             CropBatch& batch, CropWorkspace& workspace) const {
   const auto mix =
       static_cast<std::size_t>(draw_mix(options_.mixes, options_.seed, batch.iteration));
-  const auto write_view = [&](const View& view) {
+  const auto write_view = [&](const ViewOf<Pixels>& view) {
     const Stopwatch watch = timed(workspace, &StageSeconds::normalize);
     const Rows rows = rows_of(batch, view.kind);
     const auto row =
         static_cast<std::size_t>(view.number) * static_cast<std::size_t>(batch.batch_size) +
         static_cast<std::size_t>(position);  // crop-major
-    float* out = rows.buffer.data() + row * area(batch.channels, rows.size);
-    if (view.pixels.width == rows.size)
-      normalize_(view.pixels, out, view.mirror);
-    else
-      normalize_.resized(view.pixels, rows.size, out);
+    write_row(view, rows.size, row, rows.buffer);
   };
   for_each_view(source, crops_[mix], key, workspace, std::ref(write_view));  // a copy is allocated
+}
+
+void BatchMaker::write(const image::Image& source, const SampleKey& key, int position,
+                       CropBatch& batch, CropWorkspace& workspace) const {
+  write_views(source, key, position, batch, workspace);
+}
+
+void BatchMaker::write(const image::Planes& source, const SampleKey& key, int position,
+                       CropBatch& batch, CropWorkspace& workspace) const {
+  write_views(source, key, position, batch, workspace);
 }
 
 }  // namespace dino::data

@@ -19,25 +19,34 @@ struct BatchOptions {
   int rank = 0;            ///< each rank draws masks of its own
   MaskOptions masks = {};  ///< none by default
   MixOptions mixes = {};   ///< none by default
+  SampleType type = SampleType::F32;
 };
 
 /** Thread-safe. */
 class BatchMaker {
  public:
-  /** Throws Error{Config} on options out of range or a size that is no multiple of the patch where
-   * there are masks. */
+  /** Throws Error{Config} on options out of range, on a size that is no multiple of the patch where
+   * there are masks, and on U8 where crops are resized in floats (gram_distorted). */
   BatchMaker(const MultiCropOptions& crops, BatchOptions options);
 
   /** Gives a new or recycled batch the sizes of `iteration` and its masks; keeps buffers that are
    * large enough. */
   void begin(CropBatch& batch, std::int64_t iteration) const;
   /** Makes all crops of an image of `channels` channels and writes them to the rows of image
-   * `position` in [0, B). Calls for different positions may run at the same time,
-   * each with its workspace. */
+   * `position` in [0, B). Calls for different positions may run at the same time, each with its
+   * workspace. Planes do not fit batches of U8. */
   void write(const image::Image& source, const SampleKey& key, int position, CropBatch& batch,
+             CropWorkspace& workspace) const;
+  void write(const image::Planes& source, const SampleKey& key, int position, CropBatch& batch,
              CropWorkspace& workspace) const;
 
  private:
+  template <typename Pixels>
+  void write_views(const Pixels& source, const SampleKey& key, int position, CropBatch& batch,
+                   CropWorkspace& workspace) const;
+  template <typename Pixels>
+  void write_row(const ViewOf<Pixels>& view, int size, std::size_t row, AlignedBuffer& out) const;
+
   BatchOptions options_;
   std::vector<MultiCropOptions> crops_;  // [mixes], at least one
   Normalizer normalize_;

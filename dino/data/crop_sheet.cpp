@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include "dino/data/streams.h"
 #include "dino/data/views.h"
 #include "dino/image/draw.h"
+#include "dino/image/planes_ops.h"
 #include "dino/image/resize.h"
 
 namespace dino::data {
@@ -29,20 +31,40 @@ constexpr Color kCover = {96, 96, 104}, kGridLine = {150, 150, 160};
 std::string describe(const CropRecord& record, int channels) {
   std::vector<std::string> done;
   if (record.flipped) done.emplace_back("mirrored");
-  if (record.jittered) done.emplace_back(channels > 1 ? "colours" : "contrast");
-  if (record.grayscaled && channels > 1) done.emplace_back("grey");
+  if (record.jittered) done.emplace_back(channels == 3 ? "colours" : "contrast");
+  if (record.grayscaled && channels == 3) done.emplace_back("grey");
   if (record.blurred) done.push_back(fmt::format("blur {:.1f} px", record.blur_radius));
   if (record.solarized) done.emplace_back("solarized");
   return done.empty() ? "unchanged" : fmt::format("{}", fmt::join(done, ", "));
 }
 
-std::optional<image::Image> load(const Dataset& dataset, std::int64_t index) {
+/** An image as people see it and, with full_range, as crops are made of it. */
+struct Source {
+  image::Image picture;
+  image::Planes planes;  ///< empty without full_range
+  int channels() const { return planes.empty() ? picture.channels : planes.channels; }
+};
+
+std::optional<Source> load(const Dataset& dataset, std::int64_t index, bool full_range) {
   try {
-    return dataset.load(index);
+    if (!full_range) return Source{dataset.load(index), {}};
+    image::Planes planes = dataset.load_wide(index);
+    image::Image picture = image::to_picture(planes, image::sample_range(planes));
+    return Source{std::move(picture), std::move(planes)};
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
     return std::nullopt;
   }
+}
+
+/** for_each_view() of it, as pictures. */
+void for_each_picture(const Source& source, const MultiCropOptions& crops, const SampleKey& key,
+                      const std::function<void(const View&)>& visit) {
+  if (source.planes.empty()) return for_each_view(source.picture, crops, key, visit);
+  const image::SampleRange range = image::sample_range(source.planes);
+  for_each_view(source.planes, crops, key, [&](const WideView& view) {
+    visit({view.kind, view.number, image::to_picture(view.pixels, range), false, view.record});
+  });
 }
 
 /** At most kLargestTile px on its longer side. */
@@ -100,17 +122,17 @@ image::Image overview(const image::Image& source, const ViewDraw& draw, int pad,
 }
 
 /** The views of one image as tiles in the order of the columns. */
-std::vector<image::Tile> view_tiles(const image::Image& source, const MultiCropOptions& crops,
+std::vector<image::Tile> view_tiles(const Source& source, const MultiCropOptions& crops,
                                     const SampleKey& key, int locals) {
   std::array<std::vector<image::Tile>, 4> by_kind;  // ViewKind's order
-  for_each_view(source, crops, key, [&](const View& view) {
+  for_each_picture(source, crops, key, [&](const View& view) {
     if (view.kind == ViewKind::Local && view.number >= locals) return;
     const int size = view.record.size;
     const image::Image pixels =
         view.pixels.width == size ? view.pixels : image::resize(view.pixels, size, size);
     by_kind[static_cast<std::size_t>(view.kind)].push_back(
         {.image = reduced(pixels),
-         .caption = fmt::format("{} px, {}", size, describe(view.record, source.channels))});
+         .caption = fmt::format("{} px, {}", size, describe(view.record, source.channels()))});
   });
   std::vector<image::Tile> tiles;
   for (auto& kind : by_kind) std::move(kind.begin(), kind.end(), std::back_inserter(tiles));
@@ -173,19 +195,20 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
     sheet.caption += " Gram's teacher sees the regions of the global crops at its own size.";
   int row = 0;
   for (const auto index : indices) {
-    const auto source = load(dataset, index);
+    const auto source = load(dataset, index, options.full_range);
     if (!source) continue;
     const int mix = mixes.any() ? row++ % static_cast<int>(mixes.probability.size()) : 0;
     const MultiCropOptions mixed = mixed_crops(crops, mixes, mix);
     const SampleKey key{options.seed, 0, static_cast<std::uint64_t>(index)};
-    const ViewDraw draw = draw_views(source->width, source->height, mixed, key);
+    const image::Image& picture = source->picture;
+    const ViewDraw draw = draw_views(picture.width, picture.height, mixed, key);
     sheet.tiles.push_back(
-        {.image = overview(*source, draw, crops.pad, static_cast<std::size_t>(2 + locals)),
-         .caption = fmt::format("{} x {} px", source->width, source->height)});
+        {.image = overview(picture, draw, crops.pad, static_cast<std::size_t>(2 + locals)),
+         .caption = fmt::format("{} x {} px", picture.width, picture.height)});
     if (draw.shared)
-      sheet.tiles.back().caption += "; in all crops: " + describe(*draw.shared, source->channels);
+      sheet.tiles.back().caption += "; in all crops: " + describe(*draw.shared, source->channels());
     if (options.evaluation) {
-      const image::Image fed = eval_crop(*source, *options.evaluation);
+      const image::Image fed = eval_crop(picture, *options.evaluation);
       sheet.tiles.push_back(
           {.image = reduced(fed),
            .caption = fmt::format("{} x {} px, unchanged", fed.width, fed.height)});
@@ -203,9 +226,10 @@ image::Sheet mask_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
          "[masks] this recipe masks nothing: masks.share = 0; try --set masks.share=0.5, or a "
          "recipe that extends recipes/crops/dinov2.toml");
   const MultiCropOptions crops = mixed_crops(options.crops, options.mixes, 0);
-  std::vector<std::pair<std::int64_t, image::Image>> sources;
+  std::vector<std::pair<std::int64_t, Source>> sources;
   for (const auto index : indices)
-    if (auto source = load(dataset, index)) sources.emplace_back(index, std::move(*source));
+    if (auto source = load(dataset, index, options.full_range))
+      sources.emplace_back(index, std::move(*source));
   const int grid = crops.global_size / patch_size, patches = grid * grid;
   const int count = 2 * static_cast<int>(sources.size());  // of global crops
   image::Sheet sheet{
@@ -224,7 +248,7 @@ image::Sheet mask_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto& [index, source] = sources[i];
     const SampleKey key{options.seed, 0, static_cast<std::uint64_t>(index)};
-    for_each_view(source, crops, key, [&](const View& view) {
+    for_each_picture(source, crops, key, [&](const View& view) {
       if (view.kind != ViewKind::Global) return;
       const image::Image crop =
           view.pixels.width == crops.global_size

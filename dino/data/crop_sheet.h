@@ -18,12 +18,13 @@ struct CropSheetOptions {
   MultiCropOptions crops;
   MixOptions mixes = {};  ///< row i shows mix i, in turn
   std::uint64_t seed = 0;
-  int max_locals = 6;                         ///< local crops shown per image
+  bool full_range = false;  ///< see LoaderOptions; each image is shown in its own range
+  int max_locals = 6;       ///< local crops shown per image
   std::optional<Preprocess> evaluation = {};  ///< shown too: what evaluation feeds
 };
 
 /** One row per image of `indices`: the image with the outlines of its crops, the evaluation's crop,
- * its global crops, what the teachers see instead if that differs, its local crops; as 8-bit pixels
+ * its global crops, what the teachers see instead if that differs, its local crops; as pixels
  * before normalisation, drawn from Rng(seed, epoch 0, index, view) as training would draw them,
  * with notes of what was done. Unreadable images are left out. */
 image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>& indices,

@@ -1,8 +1,10 @@
 // What making crops needs beside the image: memory kept from view to view, and a clock if wanted.
 #pragma once
 #include <chrono>
+#include <type_traits>
 
 #include "dino/image/image.h"
+#include "dino/image/planes.h"
 #include "dino/image/workspace.h"
 
 namespace dino::data {
@@ -30,13 +32,28 @@ struct StageSeconds {
   }
 };
 
+/** Images in the making; Pixels is image::Image or image::Planes. */
+template <typename Pixels>
+struct CropRoom {
+  Pixels piece;     ///< room of one step
+  Pixels views[2];  ///< the global crops, and after them the local ones
+  Pixels shared;    ///< the whole image in colours that all its crops share
+};
+
 /** One per thread. */
 struct CropWorkspace {
   image::Workspace pixels;
-  image::Image piece;     ///< room of one step
-  image::Image views[2];  ///< the global crops in the making, and after them the local ones
-  image::Image shared;    ///< the whole image in colours that all its crops share
+  CropRoom<image::Image> bytes;
+  CropRoom<image::Planes> planes;
   StageSeconds* seconds = nullptr;  ///< added to, if there is one
+
+  template <typename Pixels>
+  CropRoom<Pixels>& room() {
+    if constexpr (std::is_same_v<Pixels, image::Image>)
+      return bytes;
+    else
+      return planes;
+  }
 };
 
 /** Adds the time it lives to `*sum`, if there is a sum. */

@@ -40,8 +40,11 @@ class DatasetFeed : public ImageFeed {
   std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const override {
     return (batch.draws[static_cast<std::size_t>(position)].index + step) % dataset_.size();
   }
-  image::Image load(const FeedBatch&, std::int64_t choice) const override {
-    return dataset_.load(choice);
+  void load(const FeedBatch&, std::int64_t choice, image::Image& out) const override {
+    out = dataset_.load(choice);
+  }
+  void load(const FeedBatch&, std::int64_t choice, image::Planes& out) const override {
+    out = dataset_.load_wide(choice);
   }
   std::string name(const FeedBatch&, std::int64_t choice) const override {
     return dataset_.name(choice);
@@ -107,9 +110,13 @@ class StreamFeed : public ImageFeed {
   std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const override {
     return (position + step) % choices(batch);
   }
-  image::Image load(const FeedBatch& batch, std::int64_t choice) const override {
+  void load(const FeedBatch& batch, std::int64_t choice, image::Image& out) const override {
     const EncodedImage& image = batch.images[static_cast<std::size_t>(choice)];
-    return decode_image(image.bytes, stream_.options().channels, image.name);
+    out = decode_image(image.bytes, stream_.options().channels, image.name);
+  }
+  void load(const FeedBatch& batch, std::int64_t choice, image::Planes& out) const override {
+    const EncodedImage& image = batch.images[static_cast<std::size_t>(choice)];
+    out = decode_image_wide(image.bytes, stream_.options().channels, image.name);
   }
   std::string name(const FeedBatch& batch, std::int64_t choice) const override {
     return batch.images[static_cast<std::size_t>(choice)].name;

@@ -39,7 +39,9 @@ class ImageFeed {
   /** The `step`-th choice for `position`: its number in the data set, or in the batch. */
   virtual std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const = 0;
   /** Decodes a choice. Throws Error{Io|Format} if it is bad. */
-  virtual image::Image load(const FeedBatch& batch, std::int64_t choice) const = 0;
+  virtual void load(const FeedBatch& batch, std::int64_t choice, image::Image& out) const = 0;
+  /** The same without loss of range. */
+  virtual void load(const FeedBatch& batch, std::int64_t choice, image::Planes& out) const = 0;
   virtual std::string name(const FeedBatch& batch, std::int64_t choice) const = 0;
   /** A number for the image, to know a bad one again. */
   virtual std::uint64_t identity(const FeedBatch& batch, std::int64_t choice) const = 0;

@@ -35,6 +35,14 @@ constexpr std::int64_t kListedBad = 100;  ///< bad images named in the statistic
 constexpr std::int64_t kLoggedBad = 10;   ///< of these, logged one by one
 constexpr std::int64_t kFewestBad = 16;   ///< a share of fewer bad images than this means nothing
 
+void check_samples(const LoaderOptions& options) {
+  if (options.full_range && options.type == SampleType::U8)
+    fail(ErrorKind::Config, "[load images] batches of uint8 cannot hold the full range of samples");
+  if (!options.full_range && options.channels != 1 && options.channels != 3)
+    fail(ErrorKind::Config, "[load images] images of {} channels need full_range",
+         options.channels);
+}
+
 }  // namespace
 
 class Loader::Impl {
@@ -51,11 +59,13 @@ class Loader::Impl {
                        .patch_size = options.patch_size,
                        .rank = options.rank,
                        .masks = options.masks,
-                       .mixes = options.mixes}),
+                       .mixes = options.mixes,
+                       .type = options.type}),
         bad_shard_([this](const std::string& name, const Error& error) {
           remember_bad(xxh3_64(std::as_bytes(std::span(name))), name, error);
           check_bad_share(/*asked_for=*/true, /*good=*/false);
         }) {
+    check_samples(options);
     feed_ = make_feed({.batch_size = options.batch_size,
                        .seed = options.seed,
                        .epoch_images = options.epoch_images,
@@ -200,15 +210,19 @@ class Loader::Impl {
     const auto index = static_cast<std::uint64_t>(draw.index);
     StageSeconds seconds;
     workspace.seconds = &seconds;
-    image::Image source;
-    {
-      const Stopwatch watch = timed(workspace, &StageSeconds::decode);
-      batch.indices[static_cast<std::size_t>(position)] =
-          load_near(slot.scheduled, position, stop, source);
-    }
-    if (source.empty()) return;  // stopped
-    maker_.write(source, {options_.seed, draw.pass, index}, position, batch, workspace);
+    const auto make = [&]<typename Pixels>(Pixels source) {
+      {
+        const Stopwatch watch = timed(workspace, &StageSeconds::decode);
+        batch.indices[static_cast<std::size_t>(position)] =
+            load_near(slot.scheduled, position, stop, source);
+      }
+      if (source.empty()) return false;  // stopped
+      maker_.write(source, {options_.seed, draw.pass, index}, position, batch, workspace);
+      return true;
+    };
+    const bool made = options_.full_range ? make(image::Planes()) : make(image::Image());
     workspace.seconds = nullptr;
+    if (!made) return;
     const std::lock_guard lock(mutex_);
     ++stats_.images;
     stats_.busy_seconds += seconds_since(start);
@@ -217,8 +231,9 @@ class Loader::Impl {
 
   /** Loads the image drawn for `position` or, if it is bad, the first of its replacements that is
    * not; returns which. */
+  template <typename Pixels>
   std::int64_t load_near(const FeedBatch& drawn, int position, const std::stop_token& stop,
-                         image::Image& out) {
+                         Pixels& out) {
     const std::int64_t choices = feed_->choices(drawn);
     for (std::int64_t step = 0; step < choices && !stop.stop_requested(); ++step) {
       const std::int64_t choice = feed_->choice(drawn, position, step);
@@ -232,11 +247,12 @@ class Loader::Impl {
     return -1;
   }
 
-  bool try_load(const FeedBatch& drawn, std::int64_t choice, image::Image& out) {
+  template <typename Pixels>
+  bool try_load(const FeedBatch& drawn, std::int64_t choice, Pixels& out) {
     const std::uint64_t identity = feed_->identity(drawn, choice);
     if (known_bad(identity)) return false;
     try {
-      out = feed_->load(drawn, choice);
+      feed_->load(drawn, choice, out);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
       remember_bad(identity, feed_->name(drawn, choice), error);

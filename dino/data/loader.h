@@ -26,6 +26,10 @@ namespace dino::data {
 struct LoaderOptions {
   int batch_size = 64;
   int channels = 3;
+  /// Crops are made of floats, from 16-bit and float samples as they are, in place of 8-bit pixels;
+  /// needed with channels other than 1 and 3. Slower
+  bool full_range = false;
+  SampleType type = SampleType::F32;  ///< of the batches; U8 not with full_range
   std::uint64_t seed = 0;
   int workers = 2;              ///< threads; 0 = make each batch in the caller's thread
   int batches_ahead = 3;        ///< batches kept ready

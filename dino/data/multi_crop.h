@@ -1,7 +1,8 @@
 // DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py
 // DataAugmentationDINO) and what DINOv2 and DINOv3 made of it: one image in, two global and L local
 // crops out, each with its own geometry and colours. Pixels stay 8-bit until normalisation, as in
-// the references. views.h makes all crops of an image.
+// the references, unless more bands or more bits are asked for. views.h makes all crops of an
+// image.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -26,11 +27,11 @@ struct MultiCropOptions {
   double jitter = 0.8;                              ///< probability of colour jitter
   double brightness = 0.4;                          ///< factor in [max(0,1-b), 1+b]
   double contrast = 0.4;                            ///< likewise
-  double saturation = 0.2;                          ///< likewise; no effect on grey images
-  double hue = 0.1;        ///< shift in [-h, h] turns; no effect on grey images
-  double grayscale = 0.2;  ///< probability; no effect on grey images
-  std::array<double, 3> blur = {1.0, 0.1, 0.5};    ///< probability per view kind
-  std::array<double, 2> blur_radius = {0.1, 2.0};  ///< px, Gaussian standard deviation
+  double saturation = 0.2;                          ///< likewise; RGB only
+  double hue = 0.1;                                 ///< shift in [-h, h] turns; RGB only
+  double grayscale = 0.2;                           ///< probability; RGB only
+  std::array<double, 3> blur = {1.0, 0.1, 0.5};     ///< probability per view kind
+  std::array<double, 2> blur_radius = {0.1, 2.0};   ///< px, Gaussian standard deviation
   int blur_kernel = 0;  ///< taps of a true Gaussian (v2, v3: 9); 0 = Pillow's approximation (v1)
   std::array<double, 3> solarize = {0.0, 0.2, 0.0};  ///< probability per view kind
   bool shared_jitter = false;  ///< jitter and grey once, on the whole image, alike in all its crops
@@ -40,7 +41,8 @@ struct MultiCropOptions {
   int gram_size = 0;            ///< px, the same regions for Gram's teacher; 0 = none
   bool gram_distorted = false;  ///< Gram's crops have the colours of the global ones
   int pad = 0;  ///< px of zeros added around the image before cropping (small centred images)
-  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of pixels in [0, 1]
+  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of samples in [0, 1] (floats
+                                                     ///< as stored)
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
   bool operator==(const MultiCropOptions&) const = default;
 };
@@ -64,6 +66,10 @@ class Normalizer {
   void operator()(const image::Image& source, std::uint8_t* out, bool mirrored = false) const;
   /** As the first, after an antialiased bicubic resize in floats to size x size px. */
   void resized(const image::Image& source, int size, float* out) const;
+  /** Planes of any range: (x - mean)/std. */
+  void operator()(const image::Planes& source, float* out, bool mirrored = false) const;
+  void operator()(const image::Planes& source, std::uint16_t* out, bool mirrored = false) const;
+  void resized(const image::Planes& source, int size, float* out) const;
   /** What the 256 values of a channel become. */
   const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
 
@@ -121,6 +127,12 @@ void crop_unmirrored(const image::Image& source, const CropRecord& record, image
                      CropWorkspace& workspace);
 void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace);
 void change_colors(image::Image& image, const CropRecord& record, CropWorkspace& workspace);
+
+/** The same without loss of range, on any number of bands; see planes_ops.h. */
+void crop_unmirrored(const image::Planes& source, const CropRecord& record, image::Planes& base,
+                     CropWorkspace& workspace);
+void paint_crop(image::Planes& view, const CropRecord& record, CropWorkspace& workspace);
+void change_colors(image::Planes& planes, const CropRecord& record, CropWorkspace& workspace);
 
 /** draw_crop, then apply_crop. */
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,

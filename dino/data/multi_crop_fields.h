@@ -29,8 +29,8 @@ void visit_fields(Options& o, Field&& field) {
   field("gram_size", o.gram_size, between(0, 4096));
   field("gram_distorted", o.gram_distorted, Anything{});
   field("pad", o.pad, between(0, 4096));
-  field("mean", o.mean, between(0, 1));
-  field("std", o.std, above(0, 10));
+  field("mean", o.mean, between(-1e6, 1e6));
+  field("std", o.std, above(0, 1e6));
 }
 
 }  // namespace dino::data

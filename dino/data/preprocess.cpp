@@ -6,6 +6,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
+#include "dino/image/planes_ops.h"
 #include "dino/image/reduce.h"
 #include "dino/image/resize_float.h"
 
@@ -18,6 +19,12 @@ struct Span {
 };
 Span covered(int first, int length, int resized) {
   return {std::max(0, -first), std::min(length, resized - first)};
+}
+
+void check_channels(int channels, const Preprocess& p) {
+  if (channels != p.channels)
+    fail(ErrorKind::Usage, "[preprocess] the image has {} channels, the network takes {}", channels,
+         p.channels);
 }
 
 image::Image resize_bytes(const image::Image& source, const Preprocess& p, const Placement& at) {
@@ -33,6 +40,26 @@ void for_each_covered_row(const Placement& at, const Fill& fill) {
   const Span x = covered(at.left, at.width, at.resized_width);
   const Span y = covered(at.top, at.height, at.resized_height);
   for (int row = y.begin; row < y.end; ++row) fill(row, x);
+}
+
+float* row_of(Prepared& prepared, std::size_t channel, int y) {
+  const auto height = static_cast<std::size_t>(prepared.height);
+  return prepared.pixels.data() + (channel * height + static_cast<std::size_t>(y)) *
+                                      static_cast<std::size_t>(prepared.width);
+}
+
+/** Writes the part of the resized image that the window shows. */
+void normalize_into(const image::Planes& resized, const Preprocess& p, Prepared& out) {
+  const Placement& at = out.placement;
+  for (std::size_t c = 0; c < p.mean.size(); ++c) {
+    const auto scale = static_cast<float>(1 / p.std[c]);
+    const auto mean = static_cast<float>(p.mean[c]);
+    for_each_covered_row(at, [&](int y, Span x) {
+      const float* in = resized.row(static_cast<int>(c), y + at.top) + (x.begin + at.left);
+      float* to = row_of(out, c, y) + x.begin;
+      for (int i = 0; i < x.end - x.begin; ++i) to[i] = (in[i] - mean) * scale;
+    });
+  }
 }
 
 struct Move {
@@ -79,8 +106,9 @@ void validate(const Preprocess& p) {
          "[preprocess] resize ({} px) is the size before the centre crop; leave it 0 for other "
          "fits",
          p.resize);
-  if (p.channels != 1 && p.channels != 3)
-    fail(ErrorKind::Config, "[preprocess] channels must be 1 or 3: {}", p.channels);
+  if (p.channels < 1 || (!p.full_range && p.channels != 1 && p.channels != 3))
+    fail(ErrorKind::Config, "[preprocess] channels must be 1 or 3, or any with full_range: {}",
+         p.channels);
   const auto count = static_cast<std::size_t>(p.channels);
   if (p.mean.size() != count || p.std.size() != count)
     fail(ErrorKind::Config,
@@ -102,45 +130,34 @@ Preparer::Preparer(Preprocess preprocess, int patch_size)
     fail(ErrorKind::Config, "[preprocess] the patch must be at least 1 px: {}", patch_size);
 }
 
+Prepared Preparer::placed(int width, int height, int channels) const {
+  const Preprocess& p = preprocess_;
+  check_channels(channels, p);
+  Prepared out{.pixels = {}, .placement = place(width, height, p, patch_size_)};
+  out.height = out.placement.height;
+  out.width = out.placement.width;
+  out.pixels.resize(static_cast<std::size_t>(p.channels) * static_cast<std::size_t>(out.height) *
+                    static_cast<std::size_t>(out.width));
+  return out;
+}
+
 Prepared Preparer::operator()(const image::Image& source) const {
   const Preprocess& p = preprocess_;
-  if (source.channels != p.channels)
-    fail(ErrorKind::Usage, "[preprocess] the image has {} channels, the network takes {}",
-         source.channels, p.channels);
-  Prepared out{.pixels = {}, .placement = place(source.width, source.height, p, patch_size_)};
+  Prepared out = placed(source.width, source.height, source.channels);
   const Placement& at = out.placement;
-  out.height = at.height;
-  out.width = at.width;
-  const auto channels = static_cast<std::size_t>(p.channels);
-  const std::size_t plane =
-      static_cast<std::size_t>(at.height) * static_cast<std::size_t>(at.width);
-  out.pixels.resize(channels * plane);
-  const auto row_of = [&](std::size_t c, int y, int x) {
-    return out.pixels.data() + c * plane +
-           static_cast<std::size_t>(y) * static_cast<std::size_t>(at.width) + x;
-  };
-
   if (p.resize_floats) {
-    const image::Planes planes =
-        image::resize_to_floats(source, at.resized_width, at.resized_height, p.filter);
-    for (std::size_t c = 0; c < channels; ++c) {
-      const auto scale = static_cast<float>(1 / p.std[c]);
-      const auto mean = static_cast<float>(p.mean[c]);
-      for_each_covered_row(at, [&](int y, Span x) {
-        const float* in = planes.row(static_cast<int>(c), y + at.top) + (x.begin + at.left);
-        float* to = row_of(c, y, x.begin);
-        for (int i = 0; i < x.end - x.begin; ++i) to[i] = (in[i] - mean) * scale;
-      });
-    }
+    normalize_into(image::resize_to_floats(source, at.resized_width, at.resized_height, p.filter),
+                   p, out);
     return out;
   }
   const image::Image resized = resize_bytes(source, p, at);
+  const auto channels = static_cast<std::size_t>(p.channels);
   for (std::size_t c = 0; c < channels; ++c) {
     const float* table = normalizer_.table(c).data();
     for_each_covered_row(at, [&](int y, Span x) {
       const std::uint8_t* in =
           resized.row(y + at.top) + static_cast<std::size_t>(x.begin + at.left) * channels + c;
-      float* to = row_of(c, y, x.begin);
+      float* to = row_of(out, c, y) + x.begin;
       for (int i = 0; i < x.end - x.begin; ++i)
         to[i] = table[in[static_cast<std::size_t>(i) * channels]];
     });
@@ -148,23 +165,42 @@ Prepared Preparer::operator()(const image::Image& source) const {
   return out;
 }
 
+Prepared Preparer::operator()(const image::Planes& source) const {
+  Prepared out = placed(source.width, source.height, source.channels);
+  const Placement& at = out.placement;
+  const image::Box all{0, 0, static_cast<float>(source.width), static_cast<float>(source.height)};
+  normalize_into(
+      image::resize_crop(source, all, at.resized_width, at.resized_height, preprocess_.filter),
+      preprocess_, out);
+  return out;
+}
+
+Prepared Preparer::operator()(const Dataset& dataset, std::int64_t index) const {
+  return preprocess_.full_range ? (*this)(dataset.load_wide(index)) : (*this)(dataset.load(index));
+}
+
 Prepared prepare(const image::Image& source, const Preprocess& preprocess, int patch_size) {
   return Preparer(preprocess, patch_size)(source);
 }
 
 image::Image eval_crop(const image::Image& source, const Preprocess& p) {
-  if (source.channels != p.channels)
-    fail(ErrorKind::Usage, "[preprocess] the image has {} channels, the network takes {}",
-         source.channels, p.channels);
+  if (!p.full_range) check_channels(source.channels, p);
   const Placement at = place(source.width, source.height, p, 1);
   image::Image resized = resize_bytes(source, p, at);
   if (at.width == resized.width && at.height == resized.height) return resized;
-  image::Image out(at.width, at.height, p.channels);
+  const int channels = source.channels;
+  image::Image out(at.width, at.height, channels);
   for_each_covered_row(at, [&](int y, Span x) {
-    std::copy_n(resized.row(y + at.top) + (x.begin + at.left) * p.channels,
-                (x.end - x.begin) * p.channels, out.row(y) + x.begin * p.channels);
+    std::copy_n(resized.row(y + at.top) + (x.begin + at.left) * channels,
+                (x.end - x.begin) * channels, out.row(y) + x.begin * channels);
   });
   return out;
+}
+
+image::Image eval_crop(const Dataset& dataset, std::int64_t index, const Preprocess& p) {
+  if (!p.full_range) return eval_crop(dataset.load(index), p);
+  const image::Planes planes = dataset.load_wide(index);
+  return eval_crop(image::to_picture(planes, image::sample_range(planes)), p);
 }
 
 image::Image shifted(const image::Image& source, int right, int down, bool mirrored) {

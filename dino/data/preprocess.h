@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dino/data/dataset.h"
 #include "dino/data/multi_crop.h"
 #include "dino/data/placement.h"
 #include "dino/image/image.h"
@@ -54,12 +55,15 @@ struct Preprocess {
   int image_size = 224;  ///< px, see Fit
   int resize = 0;        ///< px the short side is resized to before the centre crop; 0 = leave
                          ///< images that are image_size squared alone, else image_size * 256 / 224
-  int channels = 3;      ///< 1 grey, 3 RGB
-  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of pixels in [0, 1]
+  int channels = 3;      ///< 1 grey, 3 RGB, others with full_range
+  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of samples in [0, 1]
+                                                     ///< (with full_range, floats as stored)
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
   Fit fit = Fit::CenterCrop;
   image::Filter filter = image::Filter::Bicubic;
   bool resize_floats = false;  ///< resize in floats, as tensors are, not in Pillow's 8 bits
+  bool full_range = false;  ///< keep 16-bit and float samples as they are (see load_wide()); also
+                            ///< resizes in floats, cut to the image's range
   Remainder remainder = Remainder::Error;
   bool operator==(const Preprocess&) const = default;
 };
@@ -85,15 +89,19 @@ struct Prepared {
 };
 
 /** Prepares any number of images alike. `patch_size` px is the network's. The constructor throws
- * Error{Config} on a bad preprocess or patch; the call as place(), and Error{Usage} on images of
+ * Error{Config} on a bad preprocess or patch; the calls as place(), and Error{Usage} on images of
  * other channels. Thread-safe. */
 class Preparer {
  public:
   Preparer(Preprocess preprocess, int patch_size);
   Prepared operator()(const image::Image& source) const;
+  Prepared operator()(const image::Planes& source) const;
+  /** Image `index`, read as full_range says. */
+  Prepared operator()(const Dataset& dataset, std::int64_t index) const;
   const Preprocess& preprocess() const { return preprocess_; }
 
  private:
+  Prepared placed(int width, int height, int channels) const;
   Preprocess preprocess_;
   int patch_size_;
   Normalizer normalizer_;
@@ -115,6 +123,8 @@ struct Augment {
 /** The 8-bit picture that is normalised and fed, for people to look at: padding is black, and
  * `resize_floats` is ignored. Throws as place() with a patch of 1 px. Thread-safe. */
 image::Image eval_crop(const image::Image& source, const Preprocess& preprocess);
+/** Of image `index`, read as full_range says; see image::to_picture(). */
+image::Image eval_crop(const Dataset& dataset, std::int64_t index, const Preprocess& preprocess);
 
 /** The picture moved `right` and `down` px (negative: left, up), black where nothing is left;
  * mirrored first if asked. Thread-safe. */

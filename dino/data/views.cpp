@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dino/image/color.h"
+#include "dino/image/planes_ops.h"
 
 namespace dino::data {
 namespace {
@@ -37,25 +38,16 @@ std::optional<CropRecord> draw_shared(const MultiCropOptions& options, const Sam
   return draw_shared_colors(options, key.view(kSharedView));
 }
 
-}  // namespace
-
-ViewDraw draw_views(int width, int height, const MultiCropOptions& options, const SampleKey& key) {
-  ViewDraw draw;
-  draw.shared = draw_shared(options, key);
-  for (int view = 0; view < 2 + options.local_count; ++view)
-    draw.crops.push_back(draw_view(width, height, view, draw.crops.data(), options, key));
-  return draw;
-}
-
-void for_each_view(const image::Image& source, const MultiCropOptions& options,
-                   const SampleKey& key, CropWorkspace& workspace,
-                   const std::function<void(const View&)>& visit) {
+template <typename Pixels, typename Visit>
+void make_views(const Pixels& source, const MultiCropOptions& options, const SampleKey& key,
+                CropWorkspace& workspace, const Visit& visit) {
+  CropRoom<Pixels>& room = workspace.room<Pixels>();
   const std::optional<CropRecord> shared = draw_shared(options, key);
   if (shared) {
-    workspace.shared = source;
-    change_colors(workspace.shared, *shared, workspace);
+    room.shared = source;
+    change_colors(room.shared, *shared, workspace);
   }
-  const image::Image& image = shared ? workspace.shared : source;
+  const Pixels& image = shared ? room.shared : source;
   CropRecord globals[2];
   const bool windows = options.local_window_step > 0;
   const bool grams = options.gram_size > 0;
@@ -65,18 +57,18 @@ void for_each_view(const image::Image& source, const MultiCropOptions& options,
   for (int i = 0; i < 2; ++i) {
     CropRecord& record = globals[i];
     record = draw_view(source.width, source.height, i, globals, options, key);
-    image::Image& base = workspace.views[i];  // before its colours
+    Pixels& base = room.views[i];  // before its colours
     crop_unmirrored(image, record, base, workspace);
     if (mirror_first && record.flipped) image::flip_horizontal(base);
     const auto visit_copy = [&](ViewKind kind, const CropRecord& of) {
-      image::Image copy = base;
+      Pixels copy = base;
       paint_crop(copy, of, workspace);
       visit({kind, i, copy, false, of});
     };
     if (options.clean_teacher) visit_copy(ViewKind::Teacher, clean(record, options.global_size));
     if (grams && !options.gram_distorted)
       visit_copy(ViewKind::Gram, clean(record, options.gram_size));
-    image::Image kept;
+    Pixels kept;
     if (windows) kept = base;
     paint_crop(base, record, workspace);
     visit({ViewKind::Global, i, base, record.flipped && !mirror_first, record});
@@ -90,11 +82,11 @@ void for_each_view(const image::Image& source, const MultiCropOptions& options,
   for (int i = 0; i < options.local_count; ++i) {
     const CropRecord record = draw_view(source.width, source.height, 2 + i, globals, options, key);
     if (windows) {
-      image::Image view = workspace.views[parent_of(i, options)];
+      Pixels view = room.views[parent_of(i, options)];
       paint_crop(view, record, workspace);
       visit({ViewKind::Local, i, view, false, record});
     } else {
-      image::Image& view = workspace.views[0];
+      Pixels& view = room.views[0];
       crop_unmirrored(image, record, view, workspace);
       paint_crop(view, record, workspace);
       visit({ViewKind::Local, i, view, record.flipped, record});
@@ -102,15 +94,48 @@ void for_each_view(const image::Image& source, const MultiCropOptions& options,
   }
 }
 
-void for_each_view(const image::Image& source, const MultiCropOptions& options,
-                   const SampleKey& key, const std::function<void(const View&)>& visit) {
+template <typename Pixels, typename Visit>
+void make_mirrored_views(const Pixels& source, const MultiCropOptions& options,
+                         const SampleKey& key, const Visit& visit) {
   CropWorkspace workspace;
-  for_each_view(source, options, key, workspace, [&](const View& view) {
+  make_views(source, options, key, workspace, [&](const ViewOf<Pixels>& view) {
     if (!view.mirror) return visit(view);
-    image::Image mirrored = view.pixels;
+    Pixels mirrored = view.pixels;
     image::flip_horizontal(mirrored);
     visit({view.kind, view.number, mirrored, false, view.record});
   });
+}
+
+}  // namespace
+
+ViewDraw draw_views(int width, int height, const MultiCropOptions& options, const SampleKey& key) {
+  ViewDraw draw;
+  draw.shared = draw_shared(options, key);
+  for (int view = 0; view < 2 + options.local_count; ++view)
+    draw.crops.push_back(draw_view(width, height, view, draw.crops.data(), options, key));
+  return draw;
+}
+
+void for_each_view(const image::Image& source, const MultiCropOptions& options,
+                   const SampleKey& key, CropWorkspace& workspace,
+                   const std::function<void(const View&)>& visit) {
+  make_views(source, options, key, workspace, visit);
+}
+
+void for_each_view(const image::Planes& source, const MultiCropOptions& options,
+                   const SampleKey& key, CropWorkspace& workspace,
+                   const std::function<void(const WideView&)>& visit) {
+  make_views(source, options, key, workspace, visit);
+}
+
+void for_each_view(const image::Image& source, const MultiCropOptions& options,
+                   const SampleKey& key, const std::function<void(const View&)>& visit) {
+  make_mirrored_views(source, options, key, visit);
+}
+
+void for_each_view(const image::Planes& source, const MultiCropOptions& options,
+                   const SampleKey& key, const std::function<void(const WideView&)>& visit) {
+  make_mirrored_views(source, options, key, visit);
 }
 
 }  // namespace dino::data

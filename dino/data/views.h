@@ -23,14 +23,17 @@ ViewDraw draw_views(int width, int height, const MultiCropOptions& options, cons
 
 enum class ViewKind { Global, Teacher, Gram, Local };
 
-/** One view as 8-bit pixels. Valid during the call that gets it. */
-struct View {
+/** One view. Valid during the call that gets it. */
+template <typename Pixels>
+struct ViewOf {
   ViewKind kind;
-  int number;                  ///< of its kind, from 0
-  const image::Image& pixels;  ///< still to be resized to record.size if gram_distorted
-  bool mirror;                 ///< left and right are still to change places
+  int number;            ///< of its kind, from 0
+  const Pixels& pixels;  ///< still to be resized to record.size if gram_distorted
+  bool mirror;           ///< left and right are still to change places
   const CropRecord& record;
 };
+using View = ViewOf<image::Image>;  ///< as 8-bit pixels
+using WideView = ViewOf<image::Planes>;
 
 /** Calls visit(view) for the two global crops, each with its clean and its Gram version if
  * the options ask for them, then for the local ones. Equal keys give equal pixels. Thread-safe
@@ -38,9 +41,14 @@ struct View {
 void for_each_view(const image::Image& source, const MultiCropOptions& options,
                    const SampleKey& key, CropWorkspace& workspace,
                    const std::function<void(const View&)>& visit);
+void for_each_view(const image::Planes& source, const MultiCropOptions& options,
+                   const SampleKey& key, CropWorkspace& workspace,
+                   const std::function<void(const WideView&)>& visit);
 
 /** The same in memory of its own, every view mirrored where it should be. */
 void for_each_view(const image::Image& source, const MultiCropOptions& options,
                    const SampleKey& key, const std::function<void(const View&)>& visit);
+void for_each_view(const image::Planes& source, const MultiCropOptions& options,
+                   const SampleKey& key, const std::function<void(const WideView&)>& visit);
 
 }  // namespace dino::data

@@ -70,26 +70,6 @@ EvalMode::~EvalMode() {
   module_.train(was_training_);
 }
 
-torch::Tensor to_batch(const std::vector<image::Image>& squares,
-                       const data::Preprocess& preprocess) {
-  data::validate(preprocess);
-  if (squares.empty()) fail(ErrorKind::Usage, "[to_batch] no images");
-  const data::Normalizer normalize(preprocess.mean, preprocess.std);
-  const std::int64_t height = squares.front().height, width = squares.front().width;
-  auto batch =
-      torch::empty({static_cast<std::int64_t>(squares.size()), preprocess.channels, height, width});
-  const std::int64_t stride = preprocess.channels * height * width;
-  float* out = batch.data_ptr<float>();
-  for (const auto& square : squares) {
-    if (square.width != width || square.height != height || square.channels != preprocess.channels)
-      fail(ErrorKind::Usage, "[to_batch] images differ in size or channels: {} x {} x {}",
-           square.width, square.height, square.channels);
-    normalize(square, out);
-    out += stride;
-  }
-  return batch;  // [n, C, H, W]
-}
-
 FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& dataset,
                                const data::Preprocess& preprocess, FeatureKind kind,
                                const ExtractOptions& options) {

@@ -54,10 +54,6 @@ FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& d
 FeatureMatrix extract_pixels(const data::Dataset& dataset, const data::Preprocess& preprocess,
                              const ExtractOptions& options);
 
-/** Normalised network input [n, C, H, W] fp32 of 8-bit squares of equal size (see eval_crop). */
-torch::Tensor to_batch(const std::vector<image::Image>& squares,
-                       const data::Preprocess& preprocess);
-
 /** Puts a module into eval mode and its former mode back when it goes. */
 class EvalMode {
  public:

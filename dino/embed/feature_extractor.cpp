@@ -39,8 +39,21 @@ void FeatureExtractor::set_preprocess(const data::Preprocess& preprocess) {
 }
 
 data::Prepared FeatureExtractor::prepare(const image::Image& image) const {
-  return data::prepare(image, network_.preprocess,
-                       static_cast<int>(network_.architecture.patch_size()));
+  return preparer()(image);
+}
+
+data::Prepared FeatureExtractor::prepare(const image::Planes& image) const {
+  return preparer()(image);
+}
+
+data::Prepared FeatureExtractor::prepare(const std::filesystem::path& file) const {
+  const data::Preprocess& p = network_.preprocess;
+  return p.full_range ? prepare(image::decode_file_wide(file, p.channels))
+                      : prepare(image::decode_file(file, p.channels));
+}
+
+data::Preparer FeatureExtractor::preparer() const {
+  return {network_.preprocess, static_cast<int>(network_.architecture.patch_size())};
 }
 
 model::Features FeatureExtractor::forward(const torch::Tensor& images) const {

@@ -36,6 +36,9 @@ class FeatureExtractor {
    * Throws Error{Usage} on images of other channels, Error{Data} if the size does not fit (see
    * data::Remainder). */
   data::Prepared prepare(const image::Image& image) const;
+  data::Prepared prepare(const image::Planes& image) const;
+  /** Of an image file. Throws Error{Io|Format} too. */
+  data::Prepared prepare(const std::filesystem::path& file) const;
 
   /** Final-normed features of normalised images [B, C, H, W] fp32. */
   model::Features forward(const torch::Tensor& images) const;
@@ -54,6 +57,8 @@ class FeatureExtractor {
                                         int batch_size = 16) const;
 
  private:
+  data::Preparer preparer() const;
+
   std::shared_ptr<model::Backbone> backbone_;
   arch::Network network_;
 };

@@ -80,7 +80,7 @@ class StretchReader {
   /** Empty, or why the image cannot be used. */
   std::string load_into(std::int64_t index, data::Prepared& out) const {
     try {
-      out = preparer_(dataset_.load(index));
+      out = preparer_(dataset_, index);
       if (options_.augment.any())
         data::augment_prepared(out, preparer_.preprocess(), options_.augment, index);
       return {};

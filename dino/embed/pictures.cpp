@@ -21,10 +21,27 @@ int stride_of(const MapOptions& options) {
                             : suggested_stride(options.preprocess.image_size, options.patch_size);
 }
 
+/** [n, C, H, W] */
+torch::Tensor to_batch(const std::vector<Square>& squares, int channels) {
+  if (squares.empty()) fail(ErrorKind::Usage, "[show] no images");
+  const int height = squares.front().input.height, width = squares.front().input.width;
+  auto batch = torch::empty({std::ssize(squares), channels, height, width});
+  float* out = batch.data_ptr<float>();
+  for (const auto& [picture, input] : squares) {
+    if (input.height != height || input.width != width)
+      fail(ErrorKind::Usage,
+           "[show] the images are fed in different sizes, {} x {} and {} x {} px; choose one, or "
+           "another fit",
+           width, height, input.width, input.height);
+    out = std::ranges::copy(input.pixels, out).out;
+  }
+  return batch;
+}
+
 /** Network input without the right and lower remainder that does not fill a patch, so that maps
  * cover their image exactly. */
-torch::Tensor whole_patches(const std::vector<image::Image>& squares, const MapOptions& options) {
-  const auto batch = to_batch(squares, options.preprocess);
+torch::Tensor whole_patches(const std::vector<Square>& squares, const MapOptions& options) {
+  const auto batch = to_batch(squares, options.preprocess.channels);
   const std::int64_t height = batch.size(2) / options.patch_size * options.patch_size;
   const std::int64_t width = batch.size(3) / options.patch_size * options.patch_size;
   if (height == 0 || width == 0)
@@ -48,20 +65,20 @@ std::string class_name(const data::Dataset& dataset, std::int64_t label) {
 
 image::Tile tile_of(const FeatureSet& set, std::size_t row, std::string caption,
                     const data::Preprocess& preprocess) {
-  return {.image = data::eval_crop(set.dataset.load(set.matrix.indices[row]), preprocess),
+  return {.image = data::eval_crop(set.dataset, set.matrix.indices[row], preprocess),
           .caption = std::move(caption)};
 }
 
 }  // namespace
 
-std::vector<image::Image> load_squares(const data::Dataset& dataset,
-                                       const std::vector<std::int64_t>& indices,
-                                       const data::Preprocess& preprocess) {
-  data::validate(preprocess);
-  std::vector<image::Image> squares;
+std::vector<Square> load_squares(const data::Dataset& dataset,
+                                 const std::vector<std::int64_t>& indices,
+                                 const data::Preprocess& preprocess) {
+  const data::Preparer prepare(preprocess, /*patch_size=*/1);
+  std::vector<Square> squares;
   for (const auto index : indices) {
     try {
-      squares.push_back(data::eval_crop(dataset.load(index), preprocess));
+      squares.push_back({data::eval_crop(dataset, index, preprocess), prepare(dataset, index)});
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
     }
@@ -88,7 +105,7 @@ std::vector<std::int64_t> sample_indices(const data::Dataset& dataset, int count
   return indices;
 }
 
-image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<image::Image>& squares,
+image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<Square>& squares,
                              const MapOptions& options) {
   const auto images = whole_patches(squares, options);
   const auto maps =
@@ -107,7 +124,7 @@ image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<image:
     sheet.column_titles.push_back(fmt::format("head {}", h + 1));
   for (std::size_t i = 0; i < squares.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
-    sheet.tiles.push_back({.image = squares[i]});
+    sheet.tiles.push_back({.image = squares[i].picture});
     sheet.tiles.push_back({.image = heat(mean[row])});
     for (std::int64_t h = 0; h < maps.size(1); ++h)
       sheet.tiles.push_back({.image = heat(maps[row][h])});
@@ -115,7 +132,7 @@ image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<image:
   return sheet;
 }
 
-image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<image::Image>& squares,
+image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<Square>& squares,
                        const MapOptions& options) {
   const auto images = whole_patches(squares, options);
   const auto maps =
@@ -137,7 +154,7 @@ image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<image::Image
   const auto columns = static_cast<std::size_t>(sheet.columns);
   for (std::size_t begin = 0; begin < squares.size(); begin += columns) {
     for (std::size_t i = begin; i < begin + columns; ++i)
-      sheet.tiles.push_back({.image = i < squares.size() ? squares[i] : image::Image{}});
+      sheet.tiles.push_back({.image = i < squares.size() ? squares[i].picture : image::Image{}});
     for (std::size_t i = begin; i < begin + columns; ++i)
       sheet.tiles.push_back({.image = i < squares.size()
                                           ? to_rgb(scores[static_cast<std::int64_t>(i)], range)

@@ -20,10 +20,16 @@ struct MapOptions {
                    ///< suggested_stride
 };
 
-/** The images at `indices` as the network gets them; those that cannot be read are left out. */
-std::vector<image::Image> load_squares(const data::Dataset& dataset,
-                                       const std::vector<std::int64_t>& indices,
-                                       const data::Preprocess& preprocess);
+/** An image as the network gets it, and for people to look at. */
+struct Square {
+  image::Image picture;
+  data::Prepared input;
+};
+
+/** The images at `indices`; those that cannot be read are left out. */
+std::vector<Square> load_squares(const data::Dataset& dataset,
+                                 const std::vector<std::int64_t>& indices,
+                                 const data::Preprocess& preprocess);
 
 /** `count` indices spread over the data set, or over its classes in turn if there are labels.
  * Deterministic. */
@@ -32,12 +38,12 @@ std::vector<std::int64_t> sample_indices(const data::Dataset& dataset, int count
 /** One row per image: the image, the mean over heads, each head. Each map runs from its own lowest
  * to its highest value. Throws Error{Usage} without images or where the architecture has no
  * attention. */
-image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<image::Image>& squares,
+image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<Square>& squares,
                              const MapOptions& options);
 
 /** Images above, first three principal components of their patch features below, fitted on all of
  * them together: same colour, same feature. */
-image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<image::Image>& squares,
+image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<Square>& squares,
                        const MapOptions& options);
 
 /** Where neighbours are looked up: the images, and their rows. */

@@ -67,7 +67,8 @@ data::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
       .mean = recipe.crops.mean,
       .std = recipe.crops.std,
       .fit = fit->first,
-      .filter = recipe.knn.filter == "bilinear" ? image::Filter::Bilinear : image::Filter::Bicubic};
+      .filter = recipe.knn.filter == "bilinear" ? image::Filter::Bilinear : image::Filter::Bicubic,
+      .full_range = recipe.data.full_range};
 }
 
 RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)

@@ -1,16 +1,11 @@
 // Pixels as a network takes them, for any processor.
-#include <bit>
 #include <cmath>
 
+#include "dino/base/bfloat16.h"
 #include "dino/image/kernels.h"
 
 namespace dino::image {
 namespace {
-
-std::uint16_t to_bfloat(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
 
 /** out [C, H, W] = table_of(c)[sample]. */
 template <typename Out, typename ValueOf>
@@ -41,7 +36,7 @@ void portable::to_floats(const Normalization& work, float* out) {
 
 void portable::to_bfloats(const Normalization& work, std::uint16_t* out) {
   spread(work, out,
-         [&](int c, std::size_t sample) { return to_bfloat(value_of(work, c, sample)); });
+         [&](int c, std::size_t sample) { return to_bfloat16(value_of(work, c, sample)); });
 }
 
 void portable::to_planes(const Normalization& work, std::uint8_t* out) {

@@ -37,6 +37,14 @@ struct Planes {
     return plane(channel) + static_cast<std::size_t>(y) * static_cast<std::size_t>(width);
   }
   bool empty() const { return values.empty(); }
+  /** Takes another size; keeps the memory where it suffices. The samples are not defined then. */
+  void reshape(int width_px, int height_px, int channel_count) {
+    width = width_px;
+    height = height_px;
+    channels = channel_count;
+    values.resize(plane_size() * static_cast<std::size_t>(channel_count));
+  }
+  bool operator==(const Planes&) const = default;
 };
 
 /** The same pixels as values / 255. */

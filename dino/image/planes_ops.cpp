@@ -137,6 +137,13 @@ std::vector<float> transposed(const std::vector<float>& values, std::size_t rows
   return out;
 }
 
+/** change(red, green, blue) for each pixel of three planes. */
+template <typename Change>
+void for_each_colour(Planes& planes, const Change& change) {
+  float *red = planes.plane(0), *green = planes.plane(1), *blue = planes.plane(2);
+  for (std::size_t i = 0; i < planes.plane_size(); ++i) change(red[i], green[i], blue[i]);
+}
+
 void blur_lines(std::vector<float>& lines, int size, float radius) {
   const std::size_t width = lines.size() / static_cast<std::size_t>(size);
   std::vector<float> other(lines.size());
@@ -200,6 +207,49 @@ void adjust_contrast(Planes& planes, double factor) {
   }
 }
 
+void adjust_saturation(Planes& planes, double factor) {
+  check_factor(factor, "saturation");
+  if (planes.channels != 3) return;
+  const Range range = range_of(planes);
+  const auto share = static_cast<float>(factor);
+  for_each_colour(planes, [&](float& red, float& green, float& blue) {
+    const float grey = luma(red, green, blue);
+    for (float* value : {&red, &green, &blue}) *value = range.cut(grey + (*value - grey) * share);
+  });
+}
+
+void adjust_hue(Planes& planes, double turns) {
+  if (!(std::abs(turns) <= 0.5))
+    fail(ErrorKind::Usage, "[hue] turns must lie in [-0.5, 0.5]: {}", turns);
+  if (planes.channels != 3) return;
+  const Range range = range_of(planes);
+  const auto shift = static_cast<float>(6 * turns);  // in sixths of the circle, as hues below
+  for_each_colour(planes, [&](float& red, float& green, float& blue) {
+    const float high = std::max({red, green, blue}), low = std::min({red, green, blue});
+    const float chroma = high - low;
+    if (!(chroma > 0)) return;
+    float hue = high == red     ? (green - blue) / chroma
+                : high == green ? 2 + (blue - red) / chroma
+                                : 4 + (red - green) / chroma;
+    hue += shift + 6;
+    // A channel falls by the chroma over one sixth, stays low for two, and rises again.
+    const auto channel = [&](float offset) {
+      const float k = std::fmod(hue + offset, 6.0F);
+      return range.cut(high - chroma * std::clamp(std::min(k, 4 - k), 0.0F, 1.0F));
+    };
+    red = channel(5);
+    green = channel(3);
+    blue = channel(1);
+  });
+}
+
+void to_grayscale(Planes& planes) {
+  if (planes.channels != 3) return;
+  for_each_colour(planes, [](float& red, float& green, float& blue) {
+    red = green = blue = luma(red, green, blue);
+  });
+}
+
 void solarize(Planes& planes, float threshold) {
   for (float& value : planes.values) value = value >= threshold ? 1 - value : value;
 }
@@ -217,6 +267,26 @@ void gaussian_blur(Planes& planes, double radius) {
     lines = transposed(lines, static_cast<std::size_t>(planes.width));
     std::copy(lines.begin(), lines.end(), plane);
   }
+}
+
+SampleRange sample_range(const Planes& planes) {
+  const auto [low, high] = std::minmax_element(planes.values.begin(), planes.values.end());
+  if (planes.empty() || !(*low < *high)) return {};
+  return {*low, *high};
+}
+
+Image to_picture(const Planes& planes, SampleRange range) {
+  const int channels = planes.channels < 3 ? 1 : 3;
+  Image picture(planes.width, planes.height, channels);
+  const float scale = 255 / (range.high - range.low);
+  for (int c = 0; c < channels; ++c) {
+    const float* plane = planes.plane(c);
+    std::uint8_t* to = picture.pixels.data() + c;
+    for (std::size_t i = 0; i < planes.plane_size(); ++i, to += channels)
+      *to = static_cast<std::uint8_t>(
+          std::clamp((plane[i] - range.low) * scale + 0.5F, 0.0F, 255.0F));
+  }
+  return picture;
 }
 
 }  // namespace dino::image

@@ -23,11 +23,35 @@ void adjust_brightness(Planes& planes, double factor);
 /** Blends with the mean: of the luma for three channels, else of each channel; cut as above. */
 void adjust_contrast(Planes& planes, double factor);
 
+/** Blends with the luma. No effect unless there are three channels; cut as above. */
+void adjust_saturation(Planes& planes, double factor);
+
+/** Turns the hue by `turns` in [-0.5, 0.5], as torchvision does to tensors. No effect unless there
+ * are three channels; cut as above. */
+void adjust_hue(Planes& planes, double turns);
+
+/** Replaces three channels by their luma. No effect on other numbers. */
+void to_grayscale(Planes& planes);
+
 /** Inverts (1 - v) all samples at or above `threshold`; for samples in [0, 1]. */
 void solarize(Planes& planes, float threshold = 128.0F / 255);
 
 /** gaussian_blur() of blur.h: three box blurs along each axis; the border repeats. Throws
  * Error{Usage} on a negative or non-finite radius. */
 void gaussian_blur(Planes& planes, double radius);
+
+/** gaussian_blur_taps() of tap_blur.h. Throws as that does. */
+void gaussian_blur_taps(Planes& planes, double sigma, int taps);
+
+/** Lowest and highest sample. */
+struct SampleRange {
+  float low = 0, high = 1;
+};
+/** Of all bands together; of samples that are all alike [0, 1]. */
+SampleRange sample_range(const Planes& planes);
+
+/** For people to look at: `range` becomes 0 to 255; the first three bands as RGB, or the first as
+ * grey where there are fewer. */
+Image to_picture(const Planes& planes, SampleRange range);
 
 }  // namespace dino::image

@@ -1,5 +1,6 @@
-// Row by row: a weighted sum of source rows along y, then of its own columns along x. Floats in
-// between, rounded once, as the reference rounds once.
+// gaussian_blur_taps() of 8-bit images and of planes. Row by row: a weighted sum of source rows
+// along y, then of its own columns along x. Floats in between, rounded once, as the reference
+// rounds once.
 #include "dino/image/tap_blur.h"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "dino/base/error.h"
+#include "dino/image/planes_ops.h"
 #include "dino/image/simd.h"
 
 namespace dino::image {
@@ -43,17 +45,54 @@ int mirrored(int i, int size) {
   return i < size ? i : 2 * (size - 1) - i;
 }
 
-}  // namespace
-
-void gaussian_blur_taps(Image& image, double sigma, int taps) {
+void check_blur(double sigma, int taps, int width, int height) {
   if (taps < 1 || taps % 2 == 0)
     fail(ErrorKind::Usage, "[blur] the number of taps must be odd and positive: {}", taps);
   if (!(sigma > 0) || !std::isfinite(sigma))
     fail(ErrorKind::Usage, "[blur] the standard deviation must be positive: {}", sigma);
-  const int reach = taps / 2;
-  if (image.width <= reach || image.height <= reach)
+  if (width <= taps / 2 || height <= taps / 2)
     fail(ErrorKind::Usage, "[blur] {} taps need an image of more than {} px on each side: {} x {}",
-         taps, reach, image.width, image.height);
+         taps, taps / 2, width, height);
+}
+
+/** to[x] += weight * (before[x] + after[x]). */
+void add_pair(const float* before, const float* after, float weight, int size, float* to) {
+  for (int x = 0; x < size; ++x) to[x] += weight * (before[x] + after[x]);
+}
+
+}  // namespace
+
+void gaussian_blur_taps(Planes& planes, double sigma, int taps) {
+  check_blur(sigma, taps, planes.width, planes.height);
+  const std::vector<float> kernel = half_kernel(sigma, taps);
+  const int reach = taps / 2, width = planes.width, height = planes.height;
+  // The centre counts once but is added twice.
+  const auto weight = [&](int k) {
+    return kernel[static_cast<std::size_t>(k)] * (k == 0 ? 0.5F : 1.0F);
+  };
+  std::vector<float> line(static_cast<std::size_t>(width + 2 * reach));
+  float* const middle = line.data() + reach;
+  std::vector<float> source(planes.plane_size());
+  for (int c = 0; c < planes.channels; ++c) {
+    std::copy_n(planes.plane(c), source.size(), source.data());
+    for (int y = 0; y < height; ++y) {
+      const auto row = [&](int at) { return source.data() + mirrored(at, height) * width; };
+      std::fill_n(middle, width, 0.0F);
+      for (int k = 0; k <= reach; ++k) add_pair(row(y - k), row(y + k), weight(k), width, middle);
+      for (int k = 1; k <= reach; ++k) {
+        middle[-k] = middle[k];
+        middle[width - 1 + k] = middle[width - 1 - k];
+      }
+      float* out = planes.row(c, y);
+      std::fill_n(out, width, 0.0F);
+      for (int k = 0; k <= reach; ++k) add_pair(middle - k, middle + k, weight(k), width, out);
+    }
+  }
+}
+
+void gaussian_blur_taps(Image& image, double sigma, int taps) {
+  check_blur(sigma, taps, image.width, image.height);
+  const int reach = taps / 2;
   const std::vector<float> kernel = half_kernel(sigma, taps);
   const auto channels = static_cast<std::size_t>(image.channels);
   const std::size_t row_bytes = image.row_bytes();

@@ -109,4 +109,8 @@ arch::Architecture architecture_of(const Recipe& recipe) {
   return a;
 }
 
+int patch_size(const Recipe& recipe) {
+  return static_cast<int>(architecture_of(recipe).patch_size());
+}
+
 }  // namespace dino::recipe

@@ -34,7 +34,11 @@ struct Data {
                                     ///< empty = all
   std::int64_t epoch_images = 0;    ///< images of an epoch; 0 = all there are; streams need it
   int shuffle_buffer = 1000;        ///< images of a stream held to draw the next from
-  int channels = 3;                 ///< 1 grey, 3 RGB
+  int channels = 3;                 ///< 1 grey, 3 RGB, others with full_range
+  bool full_range = false;          ///< keep 16-bit and float samples as they are, and any number
+                                    ///< of bands; false: 8 bits, as the references train
+  std::string batch_type = "fp32";  ///< samples of a batch in memory: fp32, bf16 or uint8 (which is
+                                    ///< normalised by the training step)
   int workers = 2;                  ///< loader threads
   double max_bad_share = 0.05;      ///< stop once more than this share of images cannot be read
   std::int64_t limit = 0;           ///< use only this many images (0 = all), drawn by the seed
@@ -165,5 +169,7 @@ void validate(const Recipe& recipe);
 /** The network [backbone] asks for; a learned position table is made for the global crops. Throws
  * Error{Config} naming the key, as validate() does. */
 arch::Architecture architecture_of(const Recipe& recipe);
+/** px of its patch. */
+int patch_size(const Recipe& recipe);
 
 }  // namespace dino::recipe

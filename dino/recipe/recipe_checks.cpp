@@ -99,6 +99,13 @@ void check_data(const Recipe& r) {
   if (!d.train.empty() && !d.sources.empty())
     fail(ErrorKind::Config,
          "[recipe] data.train = {} and data.sources are both set; name the images once", d.train);
+  if (d.channels != 1 && d.channels != 3 && !d.full_range)
+    fail(ErrorKind::Config,
+         "[recipe] data.channels = {} needs data.full_range = true; 8-bit crops have 1 or 3",
+         d.channels);
+  if (d.full_range && d.batch_type == "uint8")
+    fail(ErrorKind::Config,
+         "[recipe] data.batch_type = uint8 cannot hold data.full_range; use fp32 or bf16");
   std::size_t weighted = 0;
   for (const DataSource& source : d.sources) {
     if (source.path.empty()) fail(ErrorKind::Config, "[recipe] a path of data.sources is empty");

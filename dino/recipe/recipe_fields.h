@@ -15,7 +15,9 @@ void visit_fields(Options& o, Field&& field) {
   field("inputs", o.inputs, Anything{});
   field("epoch_images", o.epoch_images, at_least(0));
   field("shuffle_buffer", o.shuffle_buffer, between(1, 1e6));
-  field("channels", o.channels, OneOfNumbers{{1, 3}});
+  field("channels", o.channels, between(1, 1024));
+  field("full_range", o.full_range, Anything{});
+  field("batch_type", o.batch_type, OneOfWords{{"fp32", "bf16", "uint8"}});
   field("workers", o.workers, between(0, 256));
   field("max_bad_share", o.max_bad_share, between(0, 1));
   field("limit", o.limit, at_least(0));

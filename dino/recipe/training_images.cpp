@@ -52,6 +52,27 @@ TrainingImages::TrainingImages(const Recipe& recipe, const std::filesystem::path
   limited_ = data::subset(*all_, std::move(indices));
 }
 
+data::LoaderOptions loader_options(const Recipe& recipe) {
+  constexpr auto sample_type = [](std::string_view word) {
+    return word == "uint8"  ? data::SampleType::U8
+           : word == "bf16" ? data::SampleType::BF16
+                            : data::SampleType::F32;
+  };
+  data::LoaderOptions options;
+  options.batch_size = recipe.train.batch_size;
+  options.channels = recipe.data.channels;
+  options.full_range = recipe.data.full_range;
+  options.type = sample_type(recipe.data.batch_type);
+  options.seed = recipe.seed;
+  options.workers = recipe.data.workers;
+  options.max_bad_share = recipe.data.max_bad_share;
+  options.patch_size = patch_size(recipe);
+  options.masks = recipe.masks;
+  options.mixes = recipe.mixes;
+  options.epoch_images = recipe.data.epoch_images;
+  return options;
+}
+
 std::string describe_source(const Data& data) {
   if (data.sources.empty()) return data.train;
   std::string text;

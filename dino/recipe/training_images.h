@@ -1,4 +1,4 @@
-// The images that a recipe's [data] section names.
+// The images that a recipe's [data] section names, and how they become batches.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "dino/data/dataset.h"
+#include "dino/data/loader.h"
 #include "dino/data/stream.h"
 #include "dino/recipe/recipe.h"
 
@@ -27,6 +28,9 @@ class TrainingImages {
   std::unique_ptr<data::Dataset> all_, limited_;
   std::unique_ptr<data::ImageStream> stream_;
 };
+
+/** What the recipe says of batches. */
+data::LoaderOptions loader_options(const Recipe& recipe);
 
 /** data.train, or the paths of data.sources; for messages. */
 std::string describe_source(const Data& data);

@@ -43,16 +43,41 @@ Network make_network(const recipe::Recipe& recipe, model::Precision precision, b
   return network;
 }
 
-/** Micro-batch `part` of `parts` of crop-major [views, B, ...] data, as [views * b, ...]; no copy
- * when there is one part. */
-torch::Tensor crops(const data::AlignedBuffer& buffer, int views, const data::CropBatch& batch,
-                    int size, int part, int parts) {
-  const torch::Tensor all =
-      torch::from_blob(const_cast<float*>(buffer.data()),
-                       {views, batch.batch_size, batch.channels, size, size}, torch::kFloat32);
-  const std::int64_t b = batch.batch_size / parts;
-  return all.narrow(1, part * b, b).reshape({views * b, batch.channels, size, size});
+torch::Dtype dtype_of(data::SampleType type) {
+  switch (type) {
+    case data::SampleType::F32:
+      return torch::kFloat32;
+    case data::SampleType::BF16:
+      return torch::kBFloat16;
+    case data::SampleType::U8:
+      return torch::kUInt8;
+  }
+  DINO_ASSERT(false);
 }
+
+/** Which part of a batch a forward pass sees: micro-batch `part` of `parts`. */
+struct MicroBatch {
+  const data::CropBatch& batch;
+  const data::MultiCropOptions& options;  // to normalise U8
+  int part = 0, parts = 1;
+
+  /** Of crop-major [views, B, ...] samples, as [views * b, C, size, size] fp32; no copy of F32 when
+   * there is one part. */
+  torch::Tensor crops(const data::AlignedBuffer& buffer, int views, int size) const {
+    const torch::Tensor all = torch::from_blob(
+        const_cast<std::byte*>(buffer.data<std::byte>()),
+        {views, batch.batch_size, batch.channels, size, size}, dtype_of(buffer.type()));
+    const std::int64_t b = batch.batch_size / parts;
+    const torch::Tensor images = all.narrow(1, part * b, b)
+                                     .reshape({views * b, batch.channels, size, size})
+                                     .to(torch::kFloat32);
+    if (buffer.type() != data::SampleType::U8) return images;
+    const auto per_channel = [&](const std::vector<double>& values) {
+      return torch::tensor(values, torch::kFloat32).view({1, batch.channels, 1, 1});
+    };
+    return images.div(255).sub_(per_channel(options.mean)).div_(per_channel(options.std));
+  }
+};
 
 }  // namespace
 
@@ -203,13 +228,13 @@ StepMetrics SslModel::step(const data::CropBatch& batch, std::int64_t iteration)
   torch::Tensor mean_logits;
   for (int part = 0; part < parts; ++part) {
     const std::int64_t b = batch.batch_size / parts;
-    const torch::Tensor globals = crops(batch.globals, 2, batch, batch.global_size, part, parts);
-    const torch::Tensor locals =
-        crops(batch.locals, batch.local_count, batch, batch.local_size, part, parts);
+    const MicroBatch micro{batch, m.recipe.crops, part, parts};
+    const torch::Tensor globals = micro.crops(batch.globals, 2, batch.global_size);
+    const torch::Tensor locals = micro.crops(batch.locals, batch.local_count, batch.local_size);
 
     const bool clean = batch.teacher_globals.size() > 0;
     const torch::Tensor teacher_logits = m.teacher_logits(
-        clean ? crops(batch.teacher_globals, 2, batch, batch.global_size, part, parts) : globals);
+        clean ? micro.crops(batch.teacher_globals, 2, batch.global_size) : globals);
     const auto targets =
         loss::center_and_sharpen(teacher_logits, m.center, now.teacher_temperature);
     const torch::Tensor mean = teacher_logits.mean(0, /*keepdim=*/false, torch::kFloat32) / parts;

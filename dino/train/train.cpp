@@ -47,21 +47,6 @@ void record_session(const RunLayout& layout, const TrainRequest& request,
   write_json_file(layout.env(), env);
 }
 
-data::LoaderOptions loader_options(const recipe::Recipe& recipe, std::int64_t first_iteration,
-                                   const std::stop_token& stop) {
-  return {.batch_size = recipe.train.batch_size,
-          .channels = recipe.data.channels,
-          .seed = recipe.seed,
-          .workers = recipe.data.workers,
-          .max_bad_share = recipe.data.max_bad_share,
-          .first_iteration = first_iteration,
-          .patch_size = static_cast<int>(recipe::architecture_of(recipe).patch_size()),
-          .masks = recipe.masks,
-          .mixes = recipe.mixes,
-          .epoch_images = recipe.data.epoch_images,
-          .stop = stop};
-}
-
 /** Where the run begins: at 0, or as the checkpoint says, once it is known to fit. */
 CheckpointInfo starting_point(const std::optional<Checkpoint>& checkpoint,
                               const recipe::Recipe& recipe, const std::string& precision,
@@ -138,7 +123,8 @@ arch::Network network_of(const recipe::Recipe& recipe) {
           .preprocess = {.image_size = recipe.crops.global_size,
                          .channels = recipe.data.channels,
                          .mean = recipe.crops.mean,
-                         .std = recipe.crops.std}};
+                         .std = recipe.crops.std,
+                         .full_range = recipe.data.full_range}};
 }
 
 }  // namespace
@@ -160,7 +146,9 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                                                                        : recipe.train.precision);
 
   const recipe::TrainingImages images(recipe, recipe::index_folder(request.directory));
-  const auto options = loader_options(recipe, checkpoint ? checkpoint->info.iteration : 0, stop);
+  data::LoaderOptions options = recipe::loader_options(recipe);
+  options.first_iteration = checkpoint ? checkpoint->info.iteration : 0;
+  options.stop = stop;
   data::Loader loader = images.stream()
                             ? data::Loader(*images.stream(), recipe.crops, options, hooks.log)
                             : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);

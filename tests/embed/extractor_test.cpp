@@ -108,11 +108,5 @@ TEST(ExtractFeatures, StopsBetweenBatchesAndReportsProgress) {
   EXPECT_EQ(seen, (std::vector<std::int64_t>{4, 8}));
 }
 
-TEST(ToBatch, RefusesMixedSizes) {
-  EXPECT_THROW(to_batch({picture(8, 8, 1), picture(9, 8, 1)}, grey(8)), Error);
-  EXPECT_THROW(to_batch({picture(8, 8, 3)}, grey(8)), Error);
-  EXPECT_THROW(to_batch({}, grey(8)), Error);
-}
-
 }  // namespace
 }  // namespace dino::embed
