@@ -70,7 +70,6 @@ template <typename T>
 struct OneOf {
   std::vector<T> values;
 };
-using OneOfNumbers = OneOf<int>;
 using OneOfWords = OneOf<std::string_view>;
 
 namespace detail {

@@ -148,10 +148,10 @@ void validate(const Recipe& recipe) {
     check_fields(section, options);
     check_text(section, options);
   });
+  check_data(recipe);
   data::validate(recipe.crops, recipe.data.channels);
   data::validate(recipe.mixes, recipe.crops);
   data::validate(recipe.masks);
-  check_data(recipe);
   check_backbone(recipe);
   check_training(recipe);
   check_knn(recipe);

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "dino/base/error.h"
 #include "dino/image/blur.h"
 #include "dino/image/color.h"
+#include "dino/image/tap_blur.h"
 #include "tests/image/synthetic.h"
 
 namespace dino::image {
@@ -62,7 +65,9 @@ TEST(PlanesOps, ColoursAsOn8Bits) {
   for (const double factor : {0.0, 0.6, 0.95, 1.0, 1.4, 2.5}) {
     check_both([=](auto& image) { adjust_brightness(image, factor); });
     check_both([=](auto& image) { adjust_contrast(image, factor); });
+    check_both([=](auto& image) { adjust_saturation(image, factor); });
   }
+  check_both([](auto& image) { to_grayscale(image); });
   check_both([](auto& image) { solarize(image); });
   check_both([](auto& image) { flip_horizontal(image); });
 }
@@ -70,6 +75,73 @@ TEST(PlanesOps, ColoursAsOn8Bits) {
 TEST(PlanesOps, BlurAsOn8Bits) {
   for (const double radius : {0.0, 0.1, 0.4, 1.0, 2.0, 7.5})
     check_both([=](auto& image) { gaussian_blur(image, radius); }, 3, 0.7);
+}
+
+TEST(PlanesOps, TapBlurAsOn8Bits) {
+  for (const int channels : {1, 3})
+    for (const auto& [width, height] : {std::pair{61, 43}, {5, 9}, {9, 5}, {130, 70}})
+      for (const double sigma : {0.1, 0.5, 2.0}) {
+        Image image = synthetic(width, height, channels, 7);
+        Planes planes = to_planes(image);
+        gaussian_blur_taps(image, sigma, 9);
+        gaussian_blur_taps(planes, sigma, 9);
+        expect_near(planes, image);
+      }
+}
+
+TEST(PlanesOps, HueTurnsTheColourCircle) {
+  const auto turned = [](std::array<float, 3> colour, double turns) {
+    Planes planes(1, 1, 3);
+    std::ranges::copy(colour, planes.values.begin());
+    adjust_hue(planes, turns);
+    return planes.values;
+  };
+  const auto expect = [](const std::vector<float>& values, std::array<float, 3> expected) {
+    for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(values[c], expected[c], 1e-6F) << c;
+  };
+  expect(turned({1, 0, 0}, 1.0 / 3), {0, 1, 0});
+  expect(turned({1, 0, 0}, -1.0 / 3), {0, 0, 1});
+  expect(turned({0.75F, 0.25F, 0.25F}, 0.5), {0.25F, 0.75F, 0.75F});
+  expect(turned({0.2F, 0.4F, 0.9F}, 0), {0.2F, 0.4F, 0.9F});
+  expect(turned({0.3F, 0.3F, 0.3F}, 0.2), {0.3F, 0.3F, 0.3F});
+  expect(turned({0.5F, 0.25F, 0}, 1.0 / 12), {0.5F, 0.5F, 0});  // orange (30 degrees) to yellow
+}
+
+/** Pillow's hue has 256 steps and its own rounding. */
+TEST(PlanesOps, HueIsNearTheOneOn8Bits) {
+  for (const double turns : {-0.5, -0.1, 0.03, 0.3}) {
+    Image image = synthetic(40, 30, 3, 7);
+    Planes planes = to_planes(image);
+    adjust_hue(image, turns);
+    adjust_hue(planes, turns);
+    EXPECT_LT(expect_near(planes, image, 16), 2) << turns;
+  }
+}
+
+TEST(PlanesOps, ColoursLeaveOtherBandsAlone) {
+  for (const int channels : {1, 2, 5}) {
+    Planes planes(6, 5, channels);
+    for (std::size_t i = 0; i < planes.values.size(); ++i)
+      planes.values[i] = static_cast<float>(i % 7) / 7;
+    const Planes before = planes;
+    adjust_saturation(planes, 0);
+    adjust_hue(planes, 0.5);
+    to_grayscale(planes);
+    EXPECT_EQ(planes, before) << channels;
+  }
+}
+
+TEST(PlanesOps, PicturesShowTheRangeOfTheSamples) {
+  Planes planes(2, 1, 4);
+  planes.values = {10, 20, 30, 40, 50, 60, 10, 20};
+  const SampleRange range = sample_range(planes);
+  EXPECT_EQ(range.low, 10);
+  EXPECT_EQ(range.high, 60);
+  const Image picture = to_picture(planes, range);
+  EXPECT_EQ(picture.channels, 3);
+  EXPECT_EQ(picture.pixels, (std::vector<std::uint8_t>{0, 102, 204, 51, 153, 255}));
+  Planes flat(3, 2, 2);
+  EXPECT_EQ(to_picture(flat, sample_range(flat)), Image(3, 2, 1));
 }
 
 TEST(PlanesOps, KeepRangesBeyondOne) {
@@ -104,6 +176,10 @@ TEST(PlanesOps, RefuseNonsense) {
   EXPECT_THROW(adjust_brightness(planes, -1), Error);
   EXPECT_THROW(adjust_contrast(planes, std::nan("")), Error);
   EXPECT_THROW(gaussian_blur(planes, -1), Error);
+  EXPECT_THROW(gaussian_blur_taps(planes, 1, 4), Error);
+  EXPECT_THROW(gaussian_blur_taps(planes, 1, 9), Error);
+  EXPECT_THROW(adjust_saturation(planes, -1), Error);
+  EXPECT_THROW(adjust_hue(planes, 0.6), Error);
 }
 
 TEST(PlanesOps, EightBitOperationsRefuseBands) {

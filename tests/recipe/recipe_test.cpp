@@ -119,6 +119,7 @@ TEST(Recipe, WritesAndReadsBackEveryKeyExactly) {
   recipe.data.train = "";  // data.sources name the images
   recipe.data.limit = 0;
   recipe.data.channels = 3;
+  recipe.data.batch_type = "bf16";
   recipe.backbone.arch = "vit";  // of patch size 1, which divides all crops
   recipe.backbone.mlp_ratio = 3.0625;
   recipe.backbone.rope_jitter = 1.5;
@@ -236,7 +237,6 @@ struct Spoil {
   bool operator()(std::string& value, const OneOfWords&) const {
     return value = "no such word", true;
   }
-  bool operator()(int& value, const OneOfNumbers&) const { return value = 2, true; }
   bool operator()(std::vector<std::string>& value, const OneOfWords&) const {
     return value = {"bert"}, true;
   }
@@ -310,10 +310,20 @@ TEST(Recipe, RangeErrorsSayWhatIsAllowed) {
             "(test.toml)");
   EXPECT_EQ(refusal("[optim]\noptimizer = \"adam\""),
             "[recipe] optim.optimizer = adam is not known; allowed: adamw, sgd, lars (test.toml)");
-  EXPECT_EQ(refusal("[data]\nchannels = 2"),
-            "[recipe] data.channels = 2 is not known; allowed: 1, 3 (test.toml)");
+  EXPECT_EQ(refusal("[data]\nchannels = 0"),
+            "[recipe] data.channels = 0 is out of range; allowed: 1 to 1024 (test.toml)");
   EXPECT_NE(refusal("[optim]\nlr = nan"), "");
   EXPECT_NE(refusal("[train]\nsave_minutes = inf"), "");
+}
+
+TEST(Recipe, ManyChannelsNeedTheFullRange) {
+  EXPECT_EQ(refusal("[data]\nchannels = 2"),
+            "[recipe] data.channels = 2 needs data.full_range = true; 8-bit crops have 1 or 3 "
+            "(test.toml)");
+  EXPECT_EQ(refusal("[data]\nchannels = 2\nfull_range = true\n[crops]\nmean = [0.5, -3]\n"
+                    "std = [200.0, 1]"),
+            "");
+  EXPECT_NE(refusal("[data]\nfull_range = true\nbatch_type = \"uint8\""), "");
 }
 
 TEST(Recipe, ContradictionsNameBothKeys) {
