@@ -67,9 +67,8 @@ std::vector<std::string> changed_tensors(const weights::Weights& a, const weight
   const auto others = by_name(b);
   for (const auto& [name, tensor] : by_name(a)) {
     const auto found = others.find(name);
-    const bool zero =
-        std::ranges::all_of(tensor->bytes, [](std::byte byte) { return byte == std::byte{0}; });
-    if (found == others.end() && zero) continue;  // what a form leaves out where it is zero
+    if (found == others.end() && weights::all_zero(tensor->bytes))
+      continue;  // what a form leaves out where it is zero
     if (found == others.end() || found->second->dtype != tensor->dtype ||
         !std::ranges::equal(found->second->bytes, tensor->bytes))
       changed.push_back(name);

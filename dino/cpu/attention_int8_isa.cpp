@@ -52,7 +52,7 @@ void pack_keys(const Attention& a, std::int64_t keys, std::int64_t words, std::u
 template <typename T>
 void pack_values(const Attention& a, std::int64_t dim, float* scales, ShortWord* out) {
   const T* x = static_cast<const T*>(a.v);
-  const vf magic = broadcast(12582912.0F);  // adding it rounds
+  const vf magic = broadcast(kRounding);
   for (std::int64_t d = 0; d < dim; d += kLanes) {
     const std::int64_t lanes = std::min<std::int64_t>(kLanes, a.head_dim - d);
     const auto get = [&](std::int64_t t) {
@@ -81,7 +81,7 @@ std::int32_t weigh(const float* scores, float top, float scale, std::int64_t key
   // 2^t = kWeightTop e^((score - top) scale)
   const float log2_scale = scale * 1.44269504088896341F;
   const vf start = broadcast(13.9999119F - top * log2_scale), low = broadcast(-20.0F);
-  const vf magic = broadcast(12582912.0F);
+  const vf magic = broadcast(kRounding);
   vi total = {};
   const auto weight = [&](vf score) {
     const vf t = max(score * log2_scale + start, low);

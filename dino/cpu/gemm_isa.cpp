@@ -25,7 +25,7 @@ inline void round_words(const float* x, float, PairWord* out) {
 #endif
 inline void round_words(const float* x, float inverse, ByteWord* out) {
   using vb = std::int8_t __attribute__((vector_size(16)));
-  const vf magic = broadcast(12582912.0F);  // adding it rounds
+  const vf magic = broadcast(kRounding);
   for (int i = 0; i < 4; ++i) {
     const vi q = bits<vi>(load(x + i * kLanes) * inverse + magic) - bits<vi>(magic);
     const vb bytes = __builtin_convertvector(q, vb);

@@ -14,7 +14,7 @@ float quantize_row(const T* x, std::int64_t dim, std::uint8_t* out, std::int64_t
   vf tops = {};
   for_lanes(dim, [&](int, auto get, auto) { tops = max(absolute(get(x)), tops); });
   const float top = max(tops), scale = top > 0 ? top / 127.0F : 1.0F, inverse = 1.0F / scale;
-  const vf magic = broadcast(12582912.0F + 128.0F);  // adding it rounds, and moves zero to 128
+  const vf magic = broadcast(kRounding + 128.0F);  // moves zero to 128 too
   for (std::int64_t i = 0; i < dim; i += kLanes) {
     const std::int64_t n = std::min<std::int64_t>(kLanes, dim - i);
     const vf v = n == kLanes ? load(x + i) : load_some(x + i, n);

@@ -128,10 +128,15 @@ inline vf sqrt(vf x) {
 }
 
 /** e^x within 2 ulp for x in [-87, 88]; smaller x give 0, larger x saturate. NaN stays NaN. */
+/** 1.5 * 2^23: adding it rounds a float below 2^22 to an integer, which then stands in its low
+ * bits.
+ */
+inline constexpr float kRounding = 12582912.0F;
+
 inline vf exp(vf x) {
   const vf low = broadcast(-87.0F), high = broadcast(88.0F);
   const vf clamped = x < low ? low : (x > high ? high : x);
-  const vf magic = broadcast(12582912.0F);  // 1.5 * 2^23: adding it rounds to an integer
+  const vf magic = broadcast(kRounding);
   const vf shifted = clamped * 1.44269504088896341F + magic;
   const vf n = shifted - magic;
   const vf r = (clamped - n * 0.693359375F) - n * -2.12194440e-4F;

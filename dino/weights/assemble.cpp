@@ -75,8 +75,7 @@ class Assembly {
 
   bool key_part_is_zero(const format::TensorRecord& record) const {
     const std::size_t third = record.bytes.size() / 3;
-    return std::ranges::all_of(record.bytes.subspan(third, third),
-                               [](std::byte b) { return b == std::byte{0}; });
+    return all_zero(record.bytes.subspan(third, third));
   }
 
   /** Parts one after another in memory of our own. */

@@ -13,10 +13,6 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-bool all_zero(Bytes bytes) {
-  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
-}
-
 /** Buffers the reference's files hold beside the parameters. */
 void add_official_buffers(const arch::Architecture& a, const Weights& weights,
                           const std::string& prefix, Output& out) {

@@ -1,6 +1,7 @@
 // A backbone's tensors under their canonical names, whatever file they came from, and the heads
 // that were with it. Without Torch.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -36,6 +37,11 @@ struct Weights {
   std::vector<std::string> notes;           ///< what was assumed
   std::vector<std::string> unusable_heads;  ///< why a head of the file is not among `heads`
 };
+
+/** Some forms leave out tensors whose bytes are. */
+inline bool all_zero(std::span<const std::byte> bytes) {
+  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+}
 
 std::string_view name_of(Layout layout);
 /** "dino", "official", "hf", "timm"; throws Error{Usage} listing them. */

@@ -112,6 +112,25 @@ constexpr auto isa_name = [](const auto& info) {
   return fmt::format("{}_{}", std::get<2>(info.param)->name, info.index);
 };
 
+/** The forward pass of these matrices. */
+Attention attention_of(const Sizes& sizes, Type type, double scale, const Matrix& q,
+                       const Matrix& k, const Matrix& v, Matrix& out, Scratch& scratch) {
+  const auto [n, m, d] = sizes;
+  return {.type = type,
+          .queries = n,
+          .keys = m,
+          .head_dim = d,
+          .scale = static_cast<float>(scale),
+          .q = q.bytes.data(),
+          .k = k.bytes.data(),
+          .v = v.bytes.data(),
+          .q_stride = q.stride,
+          .kv_stride = k.stride,
+          .out = out.bytes.data(),
+          .out_stride = out.stride,
+          .scratch = scratch.data()};
+}
+
 class AttentionTest : public testing::TestWithParam<std::tuple<Sizes, Type, const Kernels*>> {};
 
 TEST_P(AttentionTest, EqualsPlainLoops) {
@@ -125,20 +144,8 @@ TEST_P(AttentionTest, EqualsPlainLoops) {
       dv(m, d, 3 * d, type, nullptr);
   std::vector<float> logsumexp(static_cast<std::size_t>(n));
   Scratch scratch(m, d);
-  const Attention a{.type = type,
-                    .queries = n,
-                    .keys = m,
-                    .head_dim = d,
-                    .scale = static_cast<float>(scale),
-                    .q = q.bytes.data(),
-                    .k = k.bytes.data(),
-                    .v = v.bytes.data(),
-                    .q_stride = q.stride,
-                    .kv_stride = k.stride,
-                    .out = out.bytes.data(),
-                    .out_stride = out.stride,
-                    .logsumexp = logsumexp.data(),
-                    .scratch = scratch.data()};
+  Attention a = attention_of(sizes, type, scale, q, k, v, out, scratch);
+  a.logsumexp = logsumexp.data();
   isa->attention_forward(a);
   isa->attention_backward({.forward = a,
                            .dout = dout.bytes.data(),
@@ -214,20 +221,9 @@ TEST_P(Int8AttentionTest, IsCloseToPlainLoops) {
   Matrix out(n, d, d + 2, type, nullptr);
   const double scale = test.sharpness / std::sqrt(static_cast<double>(d));
   Scratch scratch(m, d);
-  isa->attention_forward({.type = type,
-                          .queries = n,
-                          .keys = m,
-                          .head_dim = d,
-                          .scale = static_cast<float>(scale),
-                          .q = q.bytes.data(),
-                          .k = k.bytes.data(),
-                          .v = v.bytes.data(),
-                          .q_stride = q.stride,
-                          .kv_stride = k.stride,
-                          .out = out.bytes.data(),
-                          .out_stride = out.stride,
-                          .int8 = true,
-                          .scratch = scratch.data()});
+  Attention a = attention_of(test.sizes, type, scale, q, k, v, out, scratch);
+  a.int8 = true;
+  isa->attention_forward(a);
   std::vector<double> expected(static_cast<std::size_t>(n * d));
   for (std::int64_t i = 0; i < n; ++i) {
     double total = 0;

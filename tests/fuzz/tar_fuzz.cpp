@@ -11,7 +11,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
-    dino::format::SpanSource source(std::as_bytes(std::span(data, size)));
+    dino::SpanSource source(std::as_bytes(std::span(data, size)));
     dino::format::TarReader reader(source, "fuzz");
     while (const auto member = reader.next()) {
       std::byte buffer[64];
