@@ -32,7 +32,7 @@ int run_bench_data(const DataBenchFlags& flags, Context& context) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "name a recipe: dino bench data SOURCE --recipe FILE");
   const recipe::Recipe recipe = load(flags.recipe);
-  const auto dataset = data::open_dataset(flags.source, recipe.data.channels);
+  const auto dataset = data::open_dataset(flags.source, recipe::source_options(recipe));
   const int threads = std::max(1, context.threads);
   data::LoaderOptions options = recipe::loader_options(recipe);
   options.batch_size = static_cast<int>(std::min<std::int64_t>(flags.batch, dataset->size()));

@@ -84,7 +84,7 @@ int run_embed(const EmbedFlags& flags, Context& context) {
     fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
   if (flags.out.empty()) fail(ErrorKind::Usage, "--out is missing: name a directory");
   const Network network = load_network(flags.network);
-  const auto dataset = data::open_dataset(flags.images, network.preprocess.channels);
+  const auto dataset = data::open_dataset(flags.images, data::source_options(network.preprocess));
   embed::FeatureStoreWriter store(flags.out, header_of(flags, network),
                                   {.source = flags.images,
                                    .class_names = dataset->class_names(),

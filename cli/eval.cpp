@@ -41,7 +41,7 @@ class FeatureSource {
     }
   }
 
-  int channels() const { return preprocess_.channels; }
+  const data::Preprocess& preprocess() const { return preprocess_; }
 
   embed::FeatureMatrix operator()(const data::Dataset& dataset, const std::string& source,
                                   const data::Augment& augment) const {
@@ -64,9 +64,9 @@ class FeatureSource {
   data::Preprocess preprocess_;
 };
 
-std::unique_ptr<data::Dataset> open_labelled(const std::string& source, int channels,
-                                             const char* flag) {
-  auto dataset = data::open_dataset(source, channels);
+std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
+                                             const data::Preprocess& preprocess, const char* flag) {
+  auto dataset = data::open_dataset(source, data::source_options(preprocess));
   if (dataset->class_names().empty())
     fail(ErrorKind::Data,
          "{} {} has no labels; use a folder with one sub-folder per class, a list with labels or "
@@ -95,8 +95,8 @@ int run_knn(const KnnFlags& flags, Context& context) {
     fail(ErrorKind::Usage,
          "name labelled images: --train for the gallery that votes, --test for the queries");
   const FeatureSource features(flags, context);
-  const auto train = open_labelled(flags.train, features.channels(), "--train");
-  const auto test = open_labelled(flags.test, features.channels(), "--test");
+  const auto train = open_labelled(flags.train, features.preprocess(), "--train");
+  const auto test = open_labelled(flags.test, features.preprocess(), "--test");
   if (train->class_names() != test->class_names())
     fail(ErrorKind::Data,
          "--train and --test name different classes ({} and {}); labels would not match",

@@ -50,10 +50,11 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
   const recipe::TrainingImages images(recipe);
   const auto streamed = images.stream() ? data::first_images(*images.stream(), kGallery) : nullptr;
   const data::Dataset& training = streamed ? *streamed : *images.dataset();
-  const auto test =
-      recipe.knn.test.empty() ? nullptr : data::open_dataset(recipe.knn.test, recipe.data.channels);
-  const data::Dataset& shown = test ? *test : training;
   const auto preprocess = eval::knn_preprocess(recipe);
+  const auto test = recipe.knn.test.empty()
+                        ? nullptr
+                        : data::open_dataset(recipe.knn.test, data::source_options(preprocess));
+  const data::Dataset& shown = test ? *test : training;
   std::vector<image::Sheet> sheets = {
       data::crop_sheet(training, embed::sample_indices(training, kCropRows),
                        data::CropSheetOptions{.crops = recipe.crops,

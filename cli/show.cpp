@@ -39,17 +39,18 @@ std::vector<std::int64_t> chosen(const ShowFlags& flags, const data::Dataset& da
   return flags.index;
 }
 
-std::unique_ptr<data::Dataset> open_images(const std::string& source, int channels) {
+std::unique_ptr<data::Dataset> open_images(const std::string& source,
+                                           const data::SourceOptions& options) {
   if (source.empty())
     fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
-  return data::open_dataset(source, channels);
+  return data::open_dataset(source, options);
 }
 
 /** Attention and PCA: network and images in, maps out. */
 template <typename F>
 image::Sheet map_sheet(const ShowFlags& flags, F make) {
   const Network network = load_network(flags.network);
-  const auto dataset = open_images(flags.images, network.preprocess.channels);
+  const auto dataset = open_images(flags.images, data::source_options(network.preprocess));
   const auto squares = embed::load_squares(*dataset, chosen(flags, *dataset), network.preprocess);
   if (squares.empty()) fail(ErrorKind::Data, "[show] none of the chosen images can be read");
   return make(*network.backbone, squares,
@@ -60,10 +61,10 @@ image::Sheet map_sheet(const ShowFlags& flags, F make) {
 
 image::Sheet neighbors(const ShowFlags& flags, Context& context) {
   const Network network = load_network(flags.network);
-  const auto queries = open_images(flags.images, network.preprocess.channels);
+  const auto queries = open_images(flags.images, data::source_options(network.preprocess));
   const bool same = flags.gallery.empty() || flags.gallery == flags.images;
   const auto other =
-      same ? nullptr : data::open_dataset(flags.gallery, network.preprocess.channels);
+      same ? nullptr : data::open_dataset(flags.gallery, data::source_options(network.preprocess));
   const data::Dataset& gallery = same ? *queries : *other;
   const auto extract = [&](const data::Dataset& dataset, const std::string& source) {
     auto options = extract_options(context, source);
@@ -105,7 +106,8 @@ image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
                                        .seed = recipe.seed,
                                        .full_range = recipe.data.full_range});
   };
-  if (!flags.images.empty()) return show(*open_images(flags.images, recipe.data.channels));
+  if (!flags.images.empty())
+    return show(*open_images(flags.images, recipe::source_options(recipe)));
   const recipe::TrainingImages images(recipe);
   return images.stream() ? show(*data::first_images(*images.stream(), kStreamed))
                          : show(*images.dataset());

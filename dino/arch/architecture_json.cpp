@@ -135,6 +135,8 @@ void visit_fields(T& o, Field&& field) {
   field("filter", o.filter, Anything{});
   field("resize_floats", o.resize_floats, Anything{});
   field("full_range", o.full_range, Anything{});
+  field("background", o.background, between(0, 255));
+  field("upright", o.upright, Anything{});
   field("remainder", o.remainder, Anything{});
 }
 
@@ -229,7 +231,9 @@ Network from_version2(const nlohmann::json& json) {
       break;
   }
   nlohmann::json preprocess = json.at("preprocess");
-  preprocess.emplace("full_range", false);  // files of version 0.1 do not say
+  const nlohmann::json defaults = fields_to_json(data::Preprocess{});
+  for (const char* key : {"full_range", "background", "upright"})
+    preprocess.emplace(key, defaults.at(key));  // early files do not say
   fields_from_json(preprocess, network.preprocess);
   return network;
 }

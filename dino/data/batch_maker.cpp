@@ -43,8 +43,8 @@ BatchMaker::BatchMaker(const MultiCropOptions& crops, BatchOptions options)
   validate(crops, options_.channels);
   validate(options_.masks);
   validate(options_.mixes, crops);
-  const int count = std::max(1, static_cast<int>(options_.mixes.probability.size()));
-  for (int mix = 0; mix < count; ++mix) crops_.push_back(mixed_crops(crops, options_.mixes, mix));
+  for (int mix = 0; mix < mix_count(options_.mixes); ++mix)
+    crops_.push_back(mixed_crops(crops, options_.mixes, mix));
   if (options_.type == SampleType::U8 && crops.gram_distorted)
     fail(ErrorKind::Config,
          "[crops] batches of uint8 cannot hold crops.gram_distorted, which resizes in floats; use "

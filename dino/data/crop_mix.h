@@ -1,6 +1,7 @@
 // Crop sizes that change from batch to batch: the mixed resolutions of DINOv3's high-resolution
 // phase.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +18,11 @@ struct MixOptions {
   bool any() const { return !probability.empty(); }
   bool operator==(const MixOptions&) const = default;
 };
+
+/** Sizes to choose from, at least one. */
+inline int mix_count(const MixOptions& mixes) {
+  return std::max(1, static_cast<int>(mixes.probability.size()));
+}
 
 /** Throws Error{Config} naming the key if lists differ in length or the probabilities do not add up
  * to 1. `crops`: what the mixes are laid over. */

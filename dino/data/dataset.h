@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dino/image/decode.h"
 #include "dino/image/image.h"
 #include "dino/image/planes.h"
 
@@ -52,13 +53,14 @@ class Dataset {
 
 /** How a source is read. */
 struct SourceOptions {
-  int channels = 3;                 ///< what images are decoded into: 1, 3, as many bands as the
-                                    ///< files have, or 0: those each file has
-  std::string labels = "";          ///< an IDX or NPY file of labels (with an IDX or NPY source)
-  std::vector<std::string> inputs;  ///< of tar and zip archives: only members that end in one of
-                                    ///< these after the first dot ("jpg", "left.png"); empty = all
-  std::filesystem::path cache;      ///< folder that keeps indices of folders and shards between
-                                    ///< starts; empty = none
+  int channels = 3;                  ///< what images are decoded into: 1, 3, as many bands as the
+                                     ///< files have, or 0: those each file has
+  image::DecodeOptions decode = {};  ///< of encoded files
+  std::string labels = "";           ///< an IDX or NPY file of labels (with an IDX or NPY source)
+  std::vector<std::string> inputs;   ///< of tar and zip archives: only members that end in one of
+                                     ///< these after the first dot ("jpg", "left.png"); empty = all
+  std::filesystem::path cache;       ///< folder that keeps indices of folders and shards between
+                                     ///< starts; empty = none
 };
 
 /** Opens a source:

@@ -116,6 +116,28 @@ void validate(const Preprocess& p) {
          p.mean.size(), p.std.size());
   if (std::any_of(p.std.begin(), p.std.end(), [](double s) { return !(s > 0); }))
     fail(ErrorKind::Config, "[preprocess] std must be above 0 in each channel");
+  decode_options(p.background, p.upright);
+}
+
+image::DecodeOptions decode_options(const std::vector<int>& background, bool upright) {
+  image::DecodeOptions options;
+  options.upright = upright;
+  if (background.empty()) return options;
+  if (background.size() != 3 || std::ranges::min(background) < 0 ||
+      std::ranges::max(background) > 255)
+    fail(ErrorKind::Config,
+         "[preprocess] background must be red, green and blue, 0 to 255, or empty: [{}]",
+         fmt::join(background, ", "));
+  const auto level = [&](std::size_t c) { return static_cast<std::uint8_t>(background[c]); };
+  options.background = {level(0), level(1), level(2)};
+  return options;
+}
+
+SourceOptions source_options(const Preprocess& p) {
+  SourceOptions options;
+  options.channels = p.channels;
+  options.decode = decode_options(p.background, p.upright);
+  return options;
 }
 
 bool keeps_shape(const Preprocess& p) {

@@ -65,11 +65,18 @@ struct Preprocess {
   bool full_range = false;  ///< keep 16-bit and float samples as they are (see load_wide()); also
                             ///< resizes in floats, cut to the image's range
   Remainder remainder = Remainder::Error;
+  std::vector<int> background = {};  ///< RGB behind transparent pixels, 0 to 255; empty = drop the
+                                     ///< alpha
+  bool upright = true;               ///< turn images as their EXIF orientation says
   bool operator==(const Preprocess&) const = default;
 };
 
 /** Throws Error{Config} naming the field that is out of range. */
 void validate(const Preprocess& preprocess);
+
+/** How files are read for it. */
+SourceOptions source_options(const Preprocess& preprocess);
+image::DecodeOptions decode_options(const std::vector<int>& background, bool upright);
 
 /** Whether images of different shapes come out in different sizes. */
 bool keeps_shape(const Preprocess& preprocess);

@@ -18,7 +18,8 @@ namespace dino::data {
 bool is_stream(const std::string& source);
 
 struct StreamOptions {
-  int channels = 3;                 ///< 1 or 3, what images are decoded into
+  int channels = 3;  ///< 1, 3 or as many as the files have
+  image::DecodeOptions decode = {};
   std::vector<std::string> inputs;  ///< as SourceOptions::inputs
   int shuffle_buffer = 1000;  ///< images held (encoded, at most 512 MiB) to draw the next from
 };

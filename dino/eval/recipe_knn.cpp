@@ -14,9 +14,9 @@ LabelledFeatures labelled(const embed::FeatureMatrix& matrix) {
   return {matrix.features, matrix.labels};
 }
 
-std::unique_ptr<data::Dataset> open_labelled(const std::string& source, int channels,
-                                             const char* key) {
-  auto dataset = data::open_dataset(source, channels);
+std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
+                                             const data::Preprocess& preprocess, const char* key) {
+  auto dataset = data::open_dataset(source, data::source_options(preprocess));
   if (dataset->class_names().empty())
     fail(ErrorKind::Data,
          "[knn] {} has no labels: {}; use a folder with class sub-folders, a list with labels or "
@@ -68,16 +68,18 @@ data::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
       .std = recipe.crops.std,
       .fit = fit->first,
       .filter = recipe.knn.filter == "bilinear" ? image::Filter::Bilinear : image::Filter::Bicubic,
-      .full_range = recipe.data.full_range};
+      .full_range = recipe.data.full_range,
+      .background = recipe.data.background,
+      .upright = recipe.data.upright};
 }
 
 RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)
     : recipe_(recipe), threads_(threads), preprocess_(knn_preprocess(recipe)) {
   if (recipe.knn.train.empty()) fail(ErrorKind::Config, "[knn] the recipe names no knn.train");
   data::validate(preprocess_);
-  gallery_ = open_labelled(recipe.knn.train, recipe.data.channels, "knn.train");
+  gallery_ = open_labelled(recipe.knn.train, preprocess_, "knn.train");
   if (!recipe.knn.test.empty()) {
-    test_ = open_labelled(recipe.knn.test, recipe.data.channels, "knn.test");
+    test_ = open_labelled(recipe.knn.test, preprocess_, "knn.test");
     if (test_->class_names() != gallery_->class_names())
       fail(ErrorKind::Data, "[knn] knn.train and knn.test name different classes: {} and {}",
            recipe.knn.train, recipe.knn.test);

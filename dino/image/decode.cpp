@@ -155,7 +155,8 @@ Image decode_region(Bytes bytes, const PixelBox& box, int channels, const Decode
     fail(ErrorKind::Usage,
          "[decode] region of {} x {} px at ({}, {}) outside an image of {} x {} px", box.width,
          box.height, box.left, box.top, info.width, info.height);
-  if ((info.kind != ImageKind::Jpeg && info.kind != ImageKind::Tiff) || options.jpeg_shrink != 1)
+  if ((info.kind != ImageKind::Jpeg && info.kind != ImageKind::Tiff) || options.jpeg_shrink != 1 ||
+      options.jpeg_min_side > 0)
     return cut(decode(bytes, channels, options), box);
   const int turned = orientation(bytes, info.kind, options);
   const bool swap = swaps_sides(turned);

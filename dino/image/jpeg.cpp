@@ -2,6 +2,7 @@
 // errors by longjmp: setjmp stays in functions that own nothing, so that no destructor is ever
 // jumped over.
 #include <algorithm>
+#include <cmath>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
@@ -172,11 +173,19 @@ void cmyk_to_grey(const std::uint8_t* line, int width, std::uint8_t* row) {
   }
 }
 
+int shrink_of(const jpeg_decompress_struct& header, const DecodeOptions& options) {
+  if (options.jpeg_min_side <= 0) return options.jpeg_shrink;
+  const double side = std::sqrt(static_cast<double>(header.image_width) * header.image_height);
+  int shrink = 8;
+  while (shrink > 1 && side < static_cast<double>(shrink) * options.jpeg_min_side) shrink /= 2;
+  return shrink;
+}
+
 }  // namespace
 
 ImageInfo peek_jpeg(Bytes bytes, const DecodeOptions& options) {
   Decoder decoder(bytes);
-  decoder.shrink(options.jpeg_shrink);
+  decoder.shrink(shrink_of(decoder.header(), options));
   const auto& header = decoder.header();
   return {.kind = ImageKind::Jpeg,
           .width = static_cast<int>(header.output_width),
@@ -197,7 +206,7 @@ Image decode_jpeg(Bytes bytes, int channels, const DecodeOptions& options, const
   else
     check_size(width, height, needed, bytes, options);
 
-  decoder.shrink(options.jpeg_shrink);
+  decoder.shrink(shrink_of(decoder.header(), options));
   const PixelBox box = part ? *part
                             : PixelBox{0, 0, static_cast<int>(header.output_width),
                                        static_cast<int>(header.output_height)};

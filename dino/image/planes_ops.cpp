@@ -18,7 +18,10 @@ using FloatTaps = Taps<float>;
 struct Range {
   float low = 0, high = 1;
 
-  float cut(float value) const { return std::clamp(value, low, high); }
+  float cut(float value) const {
+    value = value < low ? low : value;
+    return value > high ? high : value;
+  }
 };
 
 /** [0, 1], or what the samples take up if that is more; NaN counts for nothing. */
@@ -40,6 +43,10 @@ Range range_of(const Planes& planes) {
     range.high = values[i] > range.high ? values[i] : range.high;
   }
   return range;
+}
+
+float largest(float a, float b) {
+  return a > b ? a : b;
 }
 
 void check_factor(double factor, const char* operation) {
@@ -223,19 +230,23 @@ void adjust_hue(Planes& planes, double turns) {
     fail(ErrorKind::Usage, "[hue] turns must lie in [-0.5, 0.5]: {}", turns);
   if (planes.channels != 3) return;
   const Range range = range_of(planes);
+  constexpr Range unit;
   const auto shift = static_cast<float>(6 * turns);  // in sixths of the circle, as hues below
   for_each_colour(planes, [&](float& red, float& green, float& blue) {
-    const float high = std::max({red, green, blue}), low = std::min({red, green, blue});
+    const float high = largest(red, largest(green, blue));
+    const float low = -largest(-red, largest(-green, -blue));
     const float chroma = high - low;
-    if (!(chroma > 0)) return;
-    float hue = high == red     ? (green - blue) / chroma
-                : high == green ? 2 + (blue - red) / chroma
-                                : 4 + (red - green) / chroma;
-    hue += shift + 6;
+    const float share = chroma > 0 ? 1 / chroma : 0;
+    float hue = 4 + (red - green) * share;
+    hue = high == green ? 2 + (blue - red) * share : hue;
+    hue = high == red ? (green - blue) * share : hue;
+    hue += shift;
     // A channel falls by the chroma over one sixth, stays low for two, and rises again.
     const auto channel = [&](float offset) {
-      const float k = std::fmod(hue + offset, 6.0F);
-      return range.cut(high - chroma * std::clamp(std::min(k, 4 - k), 0.0F, 1.0F));
+      float k = hue + offset;
+      k -= 6 * std::floor(k * (1.0F / 6));
+      const float fall = k < 4 - k ? k : 4 - k;
+      return range.cut(high - chroma * unit.cut(fall));
     };
     red = channel(5);
     green = channel(3);

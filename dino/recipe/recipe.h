@@ -37,6 +37,11 @@ struct Data {
   int channels = 3;                 ///< 1 grey, 3 RGB, others with full_range
   bool full_range = false;          ///< keep 16-bit and float samples as they are, and any number
                                     ///< of bands; false: 8 bits, as the references train
+  std::vector<int> background;      ///< RGB behind transparent pixels; empty = drop the alpha
+  bool upright = true;              ///< turn images as their EXIF orientation says; the reference
+                                    ///< does not
+  bool shrink_jpeg = false;         ///< decode large JPEG files at 1/2, 1/4 or 1/8 where every crop
+                                    ///< is still made smaller; faster, but other pixels
   std::string batch_type = "fp32";  ///< samples of a batch in memory: fp32, bf16 or uint8 (which is
                                     ///< normalised by the training step)
   int workers = 2;                  ///< loader threads

@@ -106,6 +106,10 @@ void check_data(const Recipe& r) {
   if (d.full_range && d.batch_type == "uint8")
     fail(ErrorKind::Config,
          "[recipe] data.batch_type = uint8 cannot hold data.full_range; use fp32 or bf16");
+  if (!d.background.empty() && d.background.size() != 3)
+    fail(ErrorKind::Config,
+         "[recipe] data.background has {} entries; give red, green and blue, or leave it empty",
+         d.background.size());
   std::size_t weighted = 0;
   for (const DataSource& source : d.sources) {
     if (source.path.empty()) fail(ErrorKind::Config, "[recipe] a path of data.sources is empty");

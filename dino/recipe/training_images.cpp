@@ -1,11 +1,13 @@
 #include "dino/recipe/training_images.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
+#include "dino/data/preprocess.h"
 
 namespace dino::recipe {
 namespace {
@@ -26,22 +28,46 @@ std::unique_ptr<data::Dataset> open_mixture(const Data& data, const data::Source
   return data::mixture(std::move(parts), std::move(weights));
 }
 
+/** px that an image must keep so that no crop is made larger: the narrowest box of the smallest
+ * share of the area has 3/4 of it as width squared. */
+int least_side(const data::MultiCropOptions& crops) {
+  const auto side = [](int size, double scale) { return size / std::sqrt(0.75 * scale); };
+  const bool locals = crops.local_count > 0 && crops.local_window_step == 0;
+  const double global = side(std::max(crops.global_size, crops.gram_size), crops.global_scale[0]);
+  return static_cast<int>(
+      std::ceil(locals ? std::max(global, side(crops.local_size, crops.local_scale[0])) : global));
+}
+
 }  // namespace
+
+data::SourceOptions source_options(const Recipe& recipe) {
+  data::SourceOptions options;
+  options.channels = recipe.data.channels;
+  options.decode = data::decode_options(recipe.data.background, recipe.data.upright);
+  options.inputs = recipe.data.inputs;
+  if (!recipe.data.shrink_jpeg) return options;
+  for (int mix = 0; mix < data::mix_count(recipe.mixes); ++mix)
+    options.decode.jpeg_min_side =
+        std::max(options.decode.jpeg_min_side,
+                 least_side(data::mixed_crops(recipe.crops, recipe.mixes, mix)));
+  return options;
+}
 
 TrainingImages::TrainingImages(const Recipe& recipe, const std::filesystem::path& cache) {
   const Data& data = recipe.data;
+  data::SourceOptions options = source_options(recipe);
+  options.cache = cache;
   if (data::is_stream(data.train)) {
     if (data.limit > 0)
       fail(ErrorKind::Config, "[recipe] data.limit = {} cannot pick from a stream; leave it at 0",
            data.limit);
     stream_ = std::make_unique<data::ImageStream>(
         data.train, data::StreamOptions{.channels = data.channels,
+                                        .decode = options.decode,
                                         .inputs = data.inputs,
                                         .shuffle_buffer = data.shuffle_buffer});
     return;
   }
-  const data::SourceOptions options{
-      .channels = data.channels, .inputs = data.inputs, .cache = cache};
   all_ =
       data.sources.empty() ? data::open_dataset(data.train, options) : open_mixture(data, options);
   if (data.limit <= 0 || data.limit >= all_->size()) return;

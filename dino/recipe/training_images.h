@@ -29,6 +29,9 @@ class TrainingImages {
   std::unique_ptr<data::ImageStream> stream_;
 };
 
+/** What the recipe says of reading files. */
+data::SourceOptions source_options(const Recipe& recipe);
+
 /** What the recipe says of batches. */
 data::LoaderOptions loader_options(const Recipe& recipe);
 

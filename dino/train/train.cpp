@@ -124,7 +124,9 @@ arch::Network network_of(const recipe::Recipe& recipe) {
                          .channels = recipe.data.channels,
                          .mean = recipe.crops.mean,
                          .std = recipe.crops.std,
-                         .full_range = recipe.data.full_range}};
+                         .full_range = recipe.data.full_range,
+                         .background = recipe.data.background,
+                         .upright = recipe.data.upright}};
 }
 
 }  // namespace

@@ -108,5 +108,22 @@ TEST(Shrink, StaysNearTheAverageOfBlocks) {
     }
 }
 
+TEST(Shrink, LeavesTheSideThatIsAskedFor) {
+  const auto bytes = read_file(kFolder / "regions" / "rgb444.jpg");
+  const Image whole = decode(bytes, 3);
+  const double side = std::sqrt(static_cast<double>(whole.width) * whole.height);
+  for (const int shrink : {1, 2, 4, 8}) {
+    const int least = static_cast<int>(side / shrink);
+    EXPECT_EQ(decode(bytes, 3, {.jpeg_min_side = least}), decode(bytes, 3, {.jpeg_shrink = shrink}))
+        << least;
+    EXPECT_EQ(peek(bytes, {.jpeg_min_side = least}).width,
+              peek(bytes, {.jpeg_shrink = shrink}).width);
+  }
+  EXPECT_EQ(decode(bytes, 3, {.jpeg_min_side = 100'000}), whole);
+  const Image small = decode(bytes, 3, {.jpeg_min_side = 1});
+  const Image part = decode_region(bytes, {1, 2, 3, 4}, 3, {.jpeg_min_side = 1});
+  EXPECT_EQ(part.row(0)[0], small.row(2)[3]);
+}
+
 }  // namespace
 }  // namespace dino::image

@@ -251,6 +251,8 @@ struct Spoil {
   }
   template <detail::List T>
   bool operator()(T& values, const Range& range) const {
+    if constexpr (requires { values.resize(1); })
+      if (values.empty()) values.resize(1);
     return (*this)(values.back(), range);
   }
 };
@@ -324,6 +326,7 @@ TEST(Recipe, ManyChannelsNeedTheFullRange) {
                     "std = [200.0, 1]"),
             "");
   EXPECT_NE(refusal("[data]\nfull_range = true\nbatch_type = \"uint8\""), "");
+  EXPECT_NE(refusal("[data]\nbackground = [1, 2]"), "");
 }
 
 TEST(Recipe, ContradictionsNameBothKeys) {
