@@ -84,13 +84,16 @@ auto decoded(std::span<const std::byte> bytes, std::string_view name, const Deco
 
 }  // namespace
 
-image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name) {
-  return decoded(bytes, name, [&] { return image::decode(bytes, channels); });
+image::Image decode_image(std::span<const std::byte> bytes, const FileDecoding& decoding,
+                          std::string_view name) {
+  return decoded(bytes, name,
+                 [&] { return image::decode(bytes, decoding.channels, decoding.options); });
 }
 
-image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
+image::Planes decode_image_wide(std::span<const std::byte> bytes, const FileDecoding& decoding,
                                 std::string_view name) {
-  return decoded(bytes, name, [&] { return image::decode_wide(bytes, channels); });
+  return decoded(bytes, name,
+                 [&] { return image::decode_wide(bytes, decoding.channels, decoding.options); });
 }
 
 std::vector<std::byte> read_image_file(const std::filesystem::path& path) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dino/base/error.h"
+#include "dino/image/decode.h"
 #include "dino/image/planes.h"
 
 namespace dino::data {
@@ -41,10 +42,17 @@ class BadImage : public Error {
 /** The reason an error gives, if it has one; else told from its kind. */
 BadReason reason_of(const Error& error);
 
+/** How files become pixels. */
+struct FileDecoding {
+  int channels = 3;  ///< see image::decode()
+  image::DecodeOptions options = {};
+};
+
 /** image::decode and image::decode_wide with a BadImage that names `name` where the bytes are no
  * image. */
-image::Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view name);
-image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
+image::Image decode_image(std::span<const std::byte> bytes, const FileDecoding& decoding,
+                          std::string_view name);
+image::Planes decode_image_wide(std::span<const std::byte> bytes, const FileDecoding& decoding,
                                 std::string_view name);
 
 /** The bytes of an image file; BadImage where there are none. */

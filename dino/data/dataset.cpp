@@ -52,6 +52,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOpt
     fail(ErrorKind::Usage,
          "[open data set] cannot decode into {} channels; use 1, 3 or as many as the files have",
          options.channels);
+  const FileDecoding decoding{options.channels, options.decode};
   if (is_stream(source))
     fail(
         ErrorKind::Data,
@@ -81,9 +82,9 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOpt
     fail(ErrorKind::Data, "[open data set] '{}': only tar shards can be named with braces", source);
   switch (kind) {
     case Kind::Folder:
-      return open_folder(path, options.channels, options.cache);
+      return open_folder(path, decoding, options.cache);
     case Kind::List:
-      return open_list(path, options.channels);
+      return open_list(path, decoding);
     case Kind::Tar:
       return open_tar(names, options);
     case Kind::Zip:
@@ -104,7 +105,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOpt
 std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
                                       const std::string& labels) {
   return open_dataset(
-      source, SourceOptions{.channels = channels, .labels = labels, .inputs = {}, .cache = {}});
+      source, SourceOptions{
+                  .channels = channels, .decode = {}, .labels = labels, .inputs = {}, .cache = {}});
 }
 
 }  // namespace dino::data

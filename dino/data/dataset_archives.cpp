@@ -163,8 +163,8 @@ class ArchiveIndex {
 /** Images at places in archives. */
 class ArchiveDataset : public EncodedDataset {
  public:
-  ArchiveDataset(SourceIndex index, int channels)
-      : EncodedDataset(std::move(index.items), channels),
+  ArchiveDataset(SourceIndex index, const FileDecoding& decoding)
+      : EncodedDataset(std::move(index.items), decoding),
         where_(std::move(index.where)),
         sizes_(std::move(index.sizes)) {}
 
@@ -242,8 +242,8 @@ constexpr std::uint64_t kBlock = 512;
 
 class TarDataset : public ArchiveDataset {
  public:
-  TarDataset(SourceIndex index, std::vector<std::string> shards, int channels)
-      : ArchiveDataset(std::move(index), channels), shards_(std::move(shards)) {}
+  TarDataset(SourceIndex index, std::vector<std::string> shards, const FileDecoding& decoding)
+      : ArchiveDataset(std::move(index), decoding), shards_(std::move(shards)) {}
 
   std::string name(std::int64_t index) const override {
     return fmt::format("{}#{}", shards_.at(where(index) >> kBlockBits), items().name(index));
@@ -313,8 +313,8 @@ std::vector<std::byte> unpack(const RandomAccessFile& file, std::string_view nam
 
 class ZipDataset : public ArchiveDataset {
  public:
-  ZipDataset(SourceIndex index, const fs::path& path, int channels)
-      : ArchiveDataset(std::move(index), channels), file_(path) {}
+  ZipDataset(SourceIndex index, const fs::path& path, const FileDecoding& decoding)
+      : ArchiveDataset(std::move(index), decoding), file_(path) {}
 
   std::string name(std::int64_t index) const override {
     return fmt::format("{}#{}", file_.path().native(), items().name(index));
@@ -347,7 +347,8 @@ std::unique_ptr<Dataset> open_tar(const std::vector<std::string>& shards,
     check_found(*found, shards.front(), options.inputs);
     kept.save(*found, start);
   }
-  return std::make_unique<TarDataset>(std::move(*found), shards, options.channels);
+  return std::make_unique<TarDataset>(std::move(*found), shards,
+                                      FileDecoding{options.channels, options.decode});
 }
 
 std::unique_ptr<Dataset> open_zip(const fs::path& archive, const SourceOptions& options) {
@@ -365,7 +366,8 @@ std::unique_ptr<Dataset> open_zip(const fs::path& archive, const SourceOptions& 
   });
   SourceIndex found = index.finish({});
   check_found(found, archive.native(), options.inputs);
-  return std::make_unique<ZipDataset>(std::move(found), archive, options.channels);
+  return std::make_unique<ZipDataset>(std::move(found), archive,
+                                      FileDecoding{options.channels, options.decode});
 }
 
 }  // namespace dino::data

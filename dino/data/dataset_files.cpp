@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 class FileDataset : public EncodedDataset {
  public:
-  FileDataset(ItemTable items, const fs::path& root, int channels)
-      : EncodedDataset(std::move(items), channels), root_(root) {}
+  FileDataset(ItemTable items, const fs::path& root, const FileDecoding& decoding)
+      : EncodedDataset(std::move(items), decoding), root_(root) {}
 
   std::string name(std::int64_t index) const override {
     return (root_.path() / items().name(index)).native();
@@ -179,11 +179,13 @@ namespace {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_file_dataset(ItemTable items, const fs::path& root, int channels) {
-  return std::make_unique<FileDataset>(std::move(items), root, channels);
+std::unique_ptr<Dataset> make_file_dataset(ItemTable items, const fs::path& root,
+                                           const FileDecoding& decoding) {
+  return std::make_unique<FileDataset>(std::move(items), root, decoding);
 }
 
-std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels, const fs::path& cache) {
+std::unique_ptr<Dataset> open_folder(const fs::path& folder, const FileDecoding& decoding,
+                                     const fs::path& cache) {
   std::error_code ignored;
   const fs::path root = fs::is_regular_file(folder / "labels.txt", ignored) &&
                                 fs::is_directory(folder / "train", ignored)
@@ -201,7 +203,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, int channels, const
     }
   if (index->items.size() == 0) refuse_empty(folder);
   rename_classes(index->items, root);
-  return make_file_dataset(std::move(index->items), root, channels);
+  return make_file_dataset(std::move(index->items), root, decoding);
 }
 
 }  // namespace dino::data

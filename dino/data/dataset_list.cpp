@@ -208,9 +208,9 @@ class ListReader {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_list(const fs::path& list, int channels) {
+std::unique_ptr<Dataset> open_list(const fs::path& list, const FileDecoding& decoding) {
   const std::string text = read_text_file(list);
-  return make_file_dataset(ListReader(list, text).read(), list.parent_path(), channels);
+  return make_file_dataset(ListReader(list, text).read(), list.parent_path(), decoding);
 }
 
 }  // namespace dino::data

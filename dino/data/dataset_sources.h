@@ -5,21 +5,23 @@
 #include <string>
 #include <vector>
 
+#include "dino/data/bad_image.h"
 #include "dino/data/dataset.h"
 #include "dino/data/item_table.h"
 
 namespace dino::data {
 
 /** Images found in and below `folder`, whose index may be kept in `cache`. */
-std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder, int channels,
+std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder,
+                                     const FileDecoding& decoding,
                                      const std::filesystem::path& cache);
 
 /** Images named line by line in a text, CSV or JSONL file. */
-std::unique_ptr<Dataset> open_list(const std::filesystem::path& list, int channels);
+std::unique_ptr<Dataset> open_list(const std::filesystem::path& list, const FileDecoding& decoding);
 
 /** Image files whose paths, relative to `root` or absolute, are the table's names. */
 std::unique_ptr<Dataset> make_file_dataset(ItemTable items, const std::filesystem::path& root,
-                                           int channels);
+                                           const FileDecoding& decoding);
 
 /** Tar shards. */
 std::unique_ptr<Dataset> open_tar(const std::vector<std::string>& shards,

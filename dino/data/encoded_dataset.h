@@ -16,14 +16,15 @@ namespace dino::data {
 /** Decodes what read() gives; names and labels come from a table. */
 class EncodedDataset : public Dataset {
  public:
-  EncodedDataset(ItemTable items, int channels) : items_(std::move(items)), channels_(channels) {}
+  EncodedDataset(ItemTable items, const FileDecoding& decoding)
+      : items_(std::move(items)), decoding_(decoding) {}
 
   std::int64_t size() const override { return items_.size(); }
   image::Image load(std::int64_t index) const override {
-    return decode_image(read(index), channels_, name(index));
+    return decode_image(read(index), decoding_, name(index));
   }
   image::Planes load_wide(std::int64_t index) const override {
-    return decode_image_wide(read(index), channels_, name(index));
+    return decode_image_wide(read(index), decoding_, name(index));
   }
   std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
     return read(index);
@@ -39,7 +40,7 @@ class EncodedDataset : public Dataset {
 
  private:
   ItemTable items_;
-  int channels_;
+  FileDecoding decoding_;
 };
 
 /** Tells a bad file from a disk that went away. Thread-safe. */

@@ -68,6 +68,7 @@ class StreamFeed : public ImageFeed {
   StreamFeed(const ImageStream& stream, const SamplerOptions& options, std::int64_t first_iteration,
              const BadSink& bad, LogSink sink)
       : stream_(stream),
+        decoding_{stream.options().channels, stream.options().decode},
         options_(options),
         bad_(bad),
         log_(std::move(sink)),
@@ -112,11 +113,11 @@ class StreamFeed : public ImageFeed {
   }
   void load(const FeedBatch& batch, std::int64_t choice, image::Image& out) const override {
     const EncodedImage& image = batch.images[static_cast<std::size_t>(choice)];
-    out = decode_image(image.bytes, stream_.options().channels, image.name);
+    out = decode_image(image.bytes, decoding_, image.name);
   }
   void load(const FeedBatch& batch, std::int64_t choice, image::Planes& out) const override {
     const EncodedImage& image = batch.images[static_cast<std::size_t>(choice)];
-    out = decode_image_wide(image.bytes, stream_.options().channels, image.name);
+    out = decode_image_wide(image.bytes, decoding_, image.name);
   }
   std::string name(const FeedBatch& batch, std::int64_t choice) const override {
     return batch.images[static_cast<std::size_t>(choice)].name;
@@ -173,6 +174,7 @@ class StreamFeed : public ImageFeed {
   }
 
   const ImageStream& stream_;
+  const FileDecoding decoding_;
   const SamplerOptions options_;
   const BadSink& bad_;
   const LogSink log_;

@@ -68,8 +68,9 @@ class Buffered : public ByteSource {
 /** Encoded images in memory. */
 class HeldImages : public EncodedDataset {
  public:
-  HeldImages(ItemTable items, std::vector<std::vector<std::byte>> images, int channels)
-      : EncodedDataset(std::move(items), channels), images_(std::move(images)) {}
+  HeldImages(ItemTable items, std::vector<std::vector<std::byte>> images,
+             const FileDecoding& decoding)
+      : EncodedDataset(std::move(items), decoding), images_(std::move(images)) {}
   std::string name(std::int64_t index) const override { return std::string(items().name(index)); }
 
  protected:
@@ -219,8 +220,9 @@ std::unique_ptr<Dataset> first_images(const ImageStream& stream, std::int64_t co
     fail(ErrorKind::Data, "[stream] no image in '{}'; check data.train",
          printable(std::string_view(stream.shards().front())));
   items.seal();
-  return std::make_unique<HeldImages>(std::move(items), std::move(images),
-                                      stream.options().channels);
+  return std::make_unique<HeldImages>(
+      std::move(items), std::move(images),
+      FileDecoding{stream.options().channels, stream.options().decode});
 }
 
 // ---- one epoch

@@ -102,5 +102,15 @@ TEST(NetworkJson, RefusesWhatItDoesNotKnow) {
   EXPECT_THROW(network_from_json("[1, 2", "a.safetensors"), Error);
 }
 
+TEST(Json, EarlyFilesDoNotSayHowSamplesAreKept) {
+  const Network& network = zoo().front().network;
+  auto json = nlohmann::json::parse(to_json(network));
+  for (const char* key : {"full_range", "background", "upright"})
+    EXPECT_EQ(json["preprocess"].erase(key), 1U) << key;
+  EXPECT_EQ(network_from_json(json.dump(), "test").preprocess, network.preprocess);
+  json["preprocess"]["background"] = {1, 2};
+  EXPECT_THROW(network_from_json(json.dump(), "test"), Error);
+}
+
 }  // namespace
 }  // namespace dino::arch

@@ -9,11 +9,13 @@
 
 #include "dino/base/bfloat16.h"
 #include "dino/base/error.h"
+#include "dino/base/file.h"
 #include "dino/data/crop_sheet.h"
 #include "dino/data/loader.h"
 #include "dino/data/preprocess.h"
 #include "dino/data/views.h"
 #include "tests/data/fake_data.h"
+#include "tests/data/source_folder.h"
 #include "tests/image/synthetic.h"
 
 namespace dino::data {
@@ -226,6 +228,30 @@ TEST(FullRange, ContactSheetsShowBandsAsPictures) {
               *std::ranges::min_element(tile.image.pixels));
   }
   EXPECT_EQ(mask_sheet(data, {0, 3}, options, {.share = 0.5}, 4).tiles.size(), 8U);
+}
+
+/** What a recipe says of decoding reaches every kind of source. */
+TEST(SourceOptions, DecodeFilesOnTheBackground) {
+  const auto bytes = read_file(DINO_SOURCE_DIR "/tests/golden/image/formats/alpha.png");
+  const SourceFolder folder;
+  folder.write("a.png", text_of(bytes));
+  folder.write("all.tar", tar({{"a.png", text_of(bytes)}}));
+  folder.write("list.txt", "a.png\n");
+  SourceOptions options;
+  const image::Image plain = image::decode(bytes, 3);
+  options.decode.background = {1, 200, 250};
+  const image::Image laid = image::decode(bytes, 3, options.decode);
+  EXPECT_NE(plain, laid);
+  for (const char* source : {"", "all.tar", "list.txt"}) {
+    EXPECT_EQ(open_dataset(folder / source, 3)->load(0), plain) << source;
+    EXPECT_EQ(open_dataset(folder / source, options)->load(0), laid) << source;
+    EXPECT_EQ(open_dataset(folder / source, options)->load_wide(0), image::to_planes(laid));
+  }
+  const std::string stream = folder.write("all.tar.gz", gzipped(tar({{"a.png", text_of(bytes)}})));
+  EXPECT_EQ(
+      first_images(ImageStream(stream, {.channels = 3, .decode = options.decode, .inputs = {}}), 1)
+          ->load(0),
+      laid);
 }
 
 }  // namespace
