@@ -89,7 +89,7 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
                         ranking(survey.channels), ranking(survey.depths));
   if (survey.with_alpha > 0) text += fmt::format("  {} have alpha\n", survey.with_alpha);
   if (survey.with_pages > 0)
-    text += fmt::format("  {} have more pages than the first\n", survey.with_pages);
+    text += fmt::format("  {} have pages that are not used; name them .tif\n", survey.with_pages);
   text += fmt::format("  {} cannot be read\n", survey.bad.size());
   append_lines(text, survey.bad, "of them",
                [](const auto& bad) { return fmt::format("{}: {}", bad.name, bad.reason); });

@@ -31,12 +31,15 @@ bool ends_early(std::span<const std::byte> bytes) {
   }
 }
 
+bool says_truncated(std::string_view message) {
+  return message.find("[decode] truncated") != message.npos;
+}
+
 BadReason reason_of_bytes(std::span<const std::byte> bytes, std::string_view message) {
   if (bytes.empty()) return BadReason::Empty;
   if (image::kind_of(bytes) == image::ImageKind::Unknown) return BadReason::NotAnImage;
   if (message.find("above the limit") != message.npos) return BadReason::TooLarge;
-  const bool stated = message.find("[decode] truncated") != message.npos;
-  return stated || ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
+  return says_truncated(message) || ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
 }
 
 }  // namespace
@@ -93,13 +96,44 @@ image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
   return decoded(bytes, name, [&] { return image::decode_wide(bytes, channels); });
 }
 
-std::vector<std::byte> read_image_file(const std::filesystem::path& path) {
+namespace {
+
+/** What `read` gives; BadImage where the file cannot be read. */
+template <typename Read>
+std::vector<std::byte> read_or_refuse(const std::filesystem::path& path, const Read& read) {
   try {
-    return read_regular_file(path);
+    return read();
+  } catch (const BadImage&) {
+    throw;
   } catch (const Error& error) {
     std::error_code ignored;
     const bool there = std::filesystem::exists(path, ignored);
     throw BadImage(error.kind(), there ? BadReason::Unreadable : BadReason::Missing, error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<std::byte> read_image_file(const std::filesystem::path& path) {
+  return read_or_refuse(path, [&] { return read_regular_file(path); });
+}
+
+std::vector<std::byte> read_image_page(const std::filesystem::path& path, int page) {
+  return read_or_refuse(path, [&] {
+    const RandomAccessFile file(path);
+    return read_image_page(image::tiff_in_file(file, 0, file.size()), page, path.native());
+  });
+}
+
+std::vector<std::byte> read_image_page(const image::TiffSource& file, int page,
+                                       std::string_view name) {
+  try {
+    return image::read_tiff_page(file, page);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Format) throw;
+    throw BadImage(error.kind(),
+                   says_truncated(error.what()) ? BadReason::Truncated : BadReason::Corrupt,
+                   fmt::format("{} ({}#{})", error.what(), printable(name), page));
   }
 }
 

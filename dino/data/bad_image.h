@@ -9,6 +9,7 @@
 
 #include "dino/base/error.h"
 #include "dino/image/planes.h"
+#include "dino/image/tiff_pages.h"
 
 namespace dino::data {
 
@@ -49,5 +50,9 @@ image::Planes decode_image_wide(std::span<const std::byte> bytes, int channels,
 
 /** The bytes of an image file; BadImage where there are none. */
 std::vector<std::byte> read_image_file(const std::filesystem::path& path);
+/** Page `page` of a TIFF file as a file of its own; BadImage where there is none. */
+std::vector<std::byte> read_image_page(const std::filesystem::path& path, int page);
+std::vector<std::byte> read_image_page(const image::TiffSource& file, int page,
+                                       std::string_view name);
 
 }  // namespace dino::data

@@ -274,6 +274,14 @@ TiffSource tiff_in_memory(std::span<const std::byte> bytes) {
           }};
 }
 
+TiffSource tiff_in_file(const RandomAccessFile& file, std::uint64_t offset, std::uint64_t size) {
+  return {size, [&file, offset, size](std::uint64_t at, std::span<std::byte> out) {
+            if (at >= size) return std::size_t{0};
+            const auto count = std::min<std::uint64_t>(out.size(), size - at);
+            return file.read_at(offset + at, out.first(static_cast<std::size_t>(count)));
+          }};
+}
+
 std::vector<std::uint64_t> tiff_pages(const TiffSource& source) {
   return TiffReader(source).pages(kMaxPages);
 }

@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "dino/base/byte_source.h"
+
 namespace dino::image {
 
 /** The bytes of a file, wherever they lie. */
@@ -19,6 +21,8 @@ struct TiffSource {
 
 /** Borrows the bytes. */
 TiffSource tiff_in_memory(std::span<const std::byte> bytes);
+/** `size` bytes of a file from `offset` on. Borrows it; reading throws as it does. */
+TiffSource tiff_in_file(const RandomAccessFile& file, std::uint64_t offset, std::uint64_t size);
 
 /** Offsets of the directories of the file's pages: the first directory, and those behind it that
  * are neither overviews nor masks. At most 65,535; ends where the chain of directories is damaged
