@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dino/image/decode.h"
 #include "dino/image/image.h"
 #include "dino/image/planes.h"
 
@@ -18,6 +19,14 @@ namespace dino::data {
 struct DatasetPart {
   std::int64_t count = 0;
   double weight = 0;  ///< share of the images drawn, relative to the other parts
+};
+
+/** What a data set keeps of an image, before anything is decoded or converted. */
+struct StoredImage {
+  /// An encoded file (of a TIFF file of several pages: the page as a file of its own), or the
+  /// samples of an array, in native byte order
+  std::vector<std::byte> bytes;
+  std::optional<image::ImageInfo> samples;  ///< of an array: what its samples are
 };
 
 /** A finite, indexable collection of images. Thread-safe: load() may be called from many threads at
@@ -33,12 +42,8 @@ class Dataset {
   virtual image::Planes load_wide(std::int64_t index) const {
     return image::to_planes(load(index));
   }
-  /** The encoded file image `index` is decoded from (of a TIFF file of several pages: the page as a
-   * file of its own); nothing where pixels are stored as they are. Throws Error{Io} as load(). */
-  virtual std::optional<std::vector<std::byte>> encoded(std::int64_t index) const {
-    (void)index;
-    return std::nullopt;
-  }
+  /** What image `index` is made from. Throws as load(), but does not decode files. */
+  virtual StoredImage stored(std::int64_t index) const;
   /** What to call image `index` in messages and index files: its path, or "file#index", also of the
    * pages of one file. */
   virtual std::string name(std::int64_t index) const = 0;

@@ -28,9 +28,7 @@ class EncodedDataset : public Dataset {
   image::Planes load_wide(std::int64_t index) const override {
     return decode_image_wide(bytes(index), channels_, name(index));
   }
-  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
-    return bytes(index);
-  }
+  StoredImage stored(std::int64_t index) const override { return {bytes(index), std::nullopt}; }
   std::string name(std::int64_t index) const override {
     const auto [item, page] = items_.sample(index);
     return page < 0 ? item_name(item) : fmt::format("{}#{}", item_name(item), page);

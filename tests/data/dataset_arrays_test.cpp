@@ -76,6 +76,29 @@ TEST(NpyDataset, BandsThatAreAskedForAreKept) {
   EXPECT_EQ(open_dataset(golden("grey_u1.npy"), 0)->load(0).channels, 1);
 }
 
+TEST(NpyDataset, SaysWhatIsStored) {
+  const auto stored = [](const char* name, int channels) {
+    return open_dataset(golden(name), channels)->stored(1);
+  };
+  for (const int channels : {0, 1, 3}) {
+    const StoredImage wide = stored("chw_u2.npy", channels);
+    EXPECT_EQ(wide.samples->bits, 16);
+    EXPECT_EQ(wide.samples->channels, 3);
+    EXPECT_EQ(wide.bytes.size(), 4u * 6 * 3 * 2);
+    EXPECT_FALSE(wide.samples->has_alpha);
+    const StoredImage alpha = stored("rgba_u1.npy", channels);
+    EXPECT_EQ(alpha.samples->channels, 3);
+    EXPECT_TRUE(alpha.samples->has_alpha);
+    EXPECT_EQ(alpha.bytes.size(), 4u * 6 * 4);
+  }
+  EXPECT_EQ(stored("rgba_u1.npy", 4).samples->channels, 4);
+  const StoredImage floats = stored("hwc_f4_unit.npy", 3);
+  EXPECT_EQ(floats.samples->bits, 32);
+  EXPECT_TRUE(floats.samples->is_float);
+  EXPECT_EQ(floats.samples->width, 6);
+  EXPECT_EQ(floats.samples->height, 4);
+}
+
 TEST(NpyDataset, LabelsBesideWithinAndNamed) {
   const Labels expected = {2, 0, 1, 2, 0};
   for (const char* name : {"grey_u1.npy", "named.npz", "packed.npz"}) {
