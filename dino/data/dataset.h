@@ -82,7 +82,9 @@ struct SourceOptions {
  *  - a .zip archive, the same way;
  *  - IDX (`images-idx3-ubyte[.gz]`); labels come from `labels` or, if that is empty, from the
  * sibling whose name has `labels-idx1` for `images-idx3`, if there is one. Held in memory;
- *  - .npy and .npz: U8, U16 or F32 [N, H, W], [N, H, W, C] or [N, C, H, W];
+ *  - .npy and .npz: U8, U16 or F32 [N, H, W], [N, H, W, C] or [N, C, H, W]. [H, W, 3] and
+ * [H, W, 4] (or as many bands as are asked for) with larger H and W are one picture; [3, H, W] are
+ * three grey ones, unless it has an axis in front (array[np.newaxis]);
  *  - CIFAR's binary files: a .bin file, or a folder that holds data_batch_*.bin.
  *  Each page of a .tif or .tiff file is an image, "path#page" with its file's label; a file of one
  * page keeps its plain name, one that is damaged at its start is one bad image. Opening reads the
