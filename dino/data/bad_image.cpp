@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include "dino/base/byte_source.h"
 #include "dino/base/text.h"
@@ -10,6 +12,9 @@
 
 namespace dino::data {
 namespace {
+
+constexpr std::string_view kReasonNames[] = {"missing",   "unreadable", "empty",     "not_an_image",
+                                             "truncated", "corrupt",    "too_large", "mislabelled"};
 
 /** Whether the mark that ends the format is missing near the end; programs append bytes behind it.
  */
@@ -45,25 +50,22 @@ BadReason reason_of_bytes(std::span<const std::byte> bytes, std::string_view mes
 }  // namespace
 
 std::string_view bad_reason_name(BadReason reason) {
-  switch (reason) {
-    case BadReason::Missing:
-      return "missing";
-    case BadReason::Unreadable:
-      return "unreadable";
-    case BadReason::Empty:
-      return "empty";
-    case BadReason::NotAnImage:
-      return "not_an_image";
-    case BadReason::Truncated:
-      return "truncated";
-    case BadReason::Corrupt:
-      return "corrupt";
-    case BadReason::TooLarge:
-      return "too_large";
-    case BadReason::Mislabelled:
-      return "mislabelled";
-  }
-  return "corrupt";
+  return kReasonNames[static_cast<std::size_t>(reason)];
+}
+
+std::optional<BadReason> bad_reason_from_name(std::string_view name) {
+  const auto found = std::ranges::find(kReasonNames, name);
+  if (found == std::end(kReasonNames)) return std::nullopt;
+  return static_cast<BadReason>(found - std::begin(kReasonNames));
+}
+
+std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts) {
+  std::vector<std::pair<BadReason, std::int64_t>> ranked(counts.begin(), counts.end());
+  std::ranges::stable_sort(ranked, std::greater{}, [](const auto& entry) { return entry.second; });
+  std::string text;
+  for (const auto& [reason, count] : ranked)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, bad_reason_name(reason));
+  return text;
 }
 
 BadReason reason_of(const Error& error) {

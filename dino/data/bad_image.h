@@ -1,7 +1,10 @@
 // Why an image of a data set cannot be used, in words that can be counted.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +29,10 @@ enum class BadReason {
 
 /** "missing", "not_an_image", ... */
 std::string_view bad_reason_name(BadReason reason);
+/** The reason of that name, if there is one. */
+std::optional<BadReason> bad_reason_from_name(std::string_view name);
+/** "3 truncated, 1 empty", the most frequent first; for people to read. */
+std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts);
 
 /** Skipped, counted and listed, never a reason to stop by itself: Error{Io} or Error{Format} with a
  * reason. */
