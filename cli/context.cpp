@@ -2,9 +2,11 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 #include "dino/base/error.h"
 #include "dino/base/json.h"
@@ -31,6 +33,11 @@ CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string
   CLI::App* group = parent.add_subcommand(name, help);
   group->require_subcommand(1);
   return group;
+}
+
+std::size_t pool_workers(int threads) {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return (threads > 0 ? static_cast<std::size_t>(threads) : cores) - 1;
 }
 
 void print_result(const Context& context, const nlohmann::json& document, std::string_view text) {

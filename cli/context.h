@@ -2,6 +2,7 @@
 // added to the program.
 #pragma once
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -36,6 +37,10 @@ CLI::App* add_command(CLI::App& parent, Context& context, const std::string& nam
 
 /** A command that only groups others ("dino eval"): naming one of them is required. */
 CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help);
+
+/** For a ThreadPool, whose caller works too: its workers are one less than `threads`, as --threads
+ * gives them (0 = one per core). */
+std::size_t pool_workers(int threads);
 
 /** Writes a result to standard output: `document` with --json, else `text`. Throws Error{Io} if it
  * cannot be written. */

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <thread>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -77,8 +76,7 @@ std::string text_of(const PackFlags& flags, const nlohmann::json& document) {
 
 int run_pack(const PackFlags& flags, Context& context) {
   const auto dataset = data::open_dataset(flags.source, flags.channels);
-  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  ThreadPool pool((context.threads > 0 ? static_cast<std::size_t>(context.threads) : cores) - 1);
+  ThreadPool pool(pool_workers(context.threads));
   const InterruptGuard interrupt([] {});
   const std::int64_t step = std::max<std::int64_t>(1, dataset->size() / 100);
   std::int64_t shown = 0;

@@ -5,8 +5,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "cli/context.h"
 #include "dino/base/text.h"
 
 namespace dino::cli {
@@ -89,7 +89,7 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
                         ranking(survey.channels), ranking(survey.depths));
   if (survey.with_alpha > 0) text += fmt::format("  {} have alpha\n", survey.with_alpha);
   if (survey.with_pages > 0)
-    text += fmt::format("  {} have more pages than the first\n", survey.with_pages);
+    text += fmt::format("  {} have pages that are not used; name them .tif\n", survey.with_pages);
   text += fmt::format("  {} cannot be read\n", survey.bad.size());
   append_lines(text, survey.bad, "of them",
                [](const auto& bad) { return fmt::format("{}: {}", bad.name, bad.reason); });
@@ -111,8 +111,7 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
 
 Finding inspect_data(const std::string& source, const DataFlags& flags, int threads) {
   const auto dataset = data::open_dataset(source, flags.channels);
-  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  ThreadPool pool((threads > 0 ? static_cast<std::size_t>(threads) : cores) - 1);
+  ThreadPool pool(pool_workers(threads));
   const data::Survey survey = data::survey(*dataset, flags, pool);
   return {document_of(source, survey, flags), text_of(source, survey)};
 }

@@ -63,6 +63,20 @@ class ArrayDataset : public Dataset {
     return planes.channels == channels_ || channels_ == 0 ? planes : image::to_planes(load(index));
   }
 
+  /** An alpha channel is in the bytes, and counted apart from the others. */
+  StoredImage stored(std::int64_t index) const override {
+    const ArrayLayout& layout = find(index).first.layout;
+    if (layout.dtype == DType::F32) load(index);  // refuses values that are no pixels
+    return {record(index),
+            image::ImageInfo{.kind = image::ImageKind::Unknown,
+                             .width = static_cast<int>(layout.width),
+                             .height = static_cast<int>(layout.height),
+                             .channels = kept_channels(layout),
+                             .bits = static_cast<int>(8 * format::item_bytes(layout.dtype)),
+                             .is_float = layout.dtype == DType::F32,
+                             .has_alpha = kept_channels(layout) < layout.channels}};
+  }
+
   std::string name(std::int64_t index) const override {
     const auto [file, inner] = find(index);
     return fmt::format("{}#{}", file.name, inner);

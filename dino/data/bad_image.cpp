@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include "dino/base/byte_source.h"
 #include "dino/base/text.h"
@@ -10,6 +12,9 @@
 
 namespace dino::data {
 namespace {
+
+constexpr std::string_view kReasonNames[] = {"missing",   "unreadable", "empty",     "not_an_image",
+                                             "truncated", "corrupt",    "too_large", "mislabelled"};
 
 /** Whether the mark that ends the format is missing near the end; programs append bytes behind it.
  */
@@ -31,36 +36,36 @@ bool ends_early(std::span<const std::byte> bytes) {
   }
 }
 
+bool says_truncated(std::string_view message) {
+  return message.find("[decode] truncated") != message.npos;
+}
+
 BadReason reason_of_bytes(std::span<const std::byte> bytes, std::string_view message) {
   if (bytes.empty()) return BadReason::Empty;
   if (image::kind_of(bytes) == image::ImageKind::Unknown) return BadReason::NotAnImage;
   if (message.find("above the limit") != message.npos) return BadReason::TooLarge;
-  const bool stated = message.find("[decode] truncated") != message.npos;
-  return stated || ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
+  return says_truncated(message) || ends_early(bytes) ? BadReason::Truncated : BadReason::Corrupt;
 }
 
 }  // namespace
 
 std::string_view bad_reason_name(BadReason reason) {
-  switch (reason) {
-    case BadReason::Missing:
-      return "missing";
-    case BadReason::Unreadable:
-      return "unreadable";
-    case BadReason::Empty:
-      return "empty";
-    case BadReason::NotAnImage:
-      return "not_an_image";
-    case BadReason::Truncated:
-      return "truncated";
-    case BadReason::Corrupt:
-      return "corrupt";
-    case BadReason::TooLarge:
-      return "too_large";
-    case BadReason::Mislabelled:
-      return "mislabelled";
-  }
-  return "corrupt";
+  return kReasonNames[static_cast<std::size_t>(reason)];
+}
+
+std::optional<BadReason> bad_reason_from_name(std::string_view name) {
+  const auto found = std::ranges::find(kReasonNames, name);
+  if (found == std::end(kReasonNames)) return std::nullopt;
+  return static_cast<BadReason>(found - std::begin(kReasonNames));
+}
+
+std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts) {
+  std::vector<std::pair<BadReason, std::int64_t>> ranked(counts.begin(), counts.end());
+  std::ranges::stable_sort(ranked, std::greater{}, [](const auto& entry) { return entry.second; });
+  std::string text;
+  for (const auto& [reason, count] : ranked)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, bad_reason_name(reason));
+  return text;
 }
 
 BadReason reason_of(const Error& error) {
@@ -96,13 +101,44 @@ image::Planes decode_image_wide(std::span<const std::byte> bytes, const FileDeco
                  [&] { return image::decode_wide(bytes, decoding.channels, decoding.options); });
 }
 
-std::vector<std::byte> read_image_file(const std::filesystem::path& path) {
+namespace {
+
+/** What `read` gives; BadImage where the file cannot be read. */
+template <typename Read>
+std::vector<std::byte> read_or_refuse(const std::filesystem::path& path, const Read& read) {
   try {
-    return read_regular_file(path);
+    return read();
+  } catch (const BadImage&) {
+    throw;
   } catch (const Error& error) {
     std::error_code ignored;
     const bool there = std::filesystem::exists(path, ignored);
     throw BadImage(error.kind(), there ? BadReason::Unreadable : BadReason::Missing, error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<std::byte> read_image_file(const std::filesystem::path& path) {
+  return read_or_refuse(path, [&] { return read_regular_file(path); });
+}
+
+std::vector<std::byte> read_image_page(const std::filesystem::path& path, int page) {
+  return read_or_refuse(path, [&] {
+    const RandomAccessFile file(path);
+    return read_image_page(image::tiff_in_file(file, 0, file.size()), page, path.native());
+  });
+}
+
+std::vector<std::byte> read_image_page(const image::TiffSource& file, int page,
+                                       std::string_view name) {
+  try {
+    return image::read_tiff_page(file, page);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::Format) throw;
+    throw BadImage(error.kind(),
+                   says_truncated(error.what()) ? BadReason::Truncated : BadReason::Corrupt,
+                   fmt::format("{} ({}#{})", error.what(), printable(name), page));
   }
 }
 

@@ -1,7 +1,10 @@
 // Why an image of a data set cannot be used, in words that can be counted.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +13,7 @@
 #include "dino/base/error.h"
 #include "dino/image/decode.h"
 #include "dino/image/planes.h"
+#include "dino/image/tiff_pages.h"
 
 namespace dino::data {
 
@@ -26,6 +30,10 @@ enum class BadReason {
 
 /** "missing", "not_an_image", ... */
 std::string_view bad_reason_name(BadReason reason);
+/** The reason of that name, if there is one. */
+std::optional<BadReason> bad_reason_from_name(std::string_view name);
+/** "3 truncated, 1 empty", the most frequent first; for people to read. */
+std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts);
 
 /** Skipped, counted and listed, never a reason to stop by itself: Error{Io} or Error{Format} with a
  * reason. */
@@ -57,5 +65,9 @@ image::Planes decode_image_wide(std::span<const std::byte> bytes, const FileDeco
 
 /** The bytes of an image file; BadImage where there are none. */
 std::vector<std::byte> read_image_file(const std::filesystem::path& path);
+/** Page `page` of a TIFF file as a file of its own; BadImage where there is none. */
+std::vector<std::byte> read_image_page(const std::filesystem::path& path, int page);
+std::vector<std::byte> read_image_page(const image::TiffSource& file, int page,
+                                       std::string_view name);
 
 }  // namespace dino::data

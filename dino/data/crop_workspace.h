@@ -11,8 +11,7 @@ namespace dino::data {
 
 /** Seconds of one thread spent in each stage of making views, summed. */
 struct StageSeconds {
-  double read = 0;    ///< bytes of the file into memory
-  double decode = 0;  ///< bytes -> pixels
+  double decode = 0;  ///< bytes of the file -> pixels
   double crop = 0;    ///< cut and resize
   double colour = 0;  ///< jitter, grey, solarise
   double blur = 0;

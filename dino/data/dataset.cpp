@@ -2,6 +2,7 @@
 #include "dino/data/dataset.h"
 
 #include <fstream>
+#include <span>
 #include <utility>
 
 #include "dino/base/error.h"
@@ -42,6 +43,16 @@ Kind kind_of(const fs::path& path, bool folder) {
 }
 
 }  // namespace
+
+StoredImage Dataset::stored(std::int64_t index) const {
+  const image::Image image = load(index);
+  const auto bytes = std::as_bytes(std::span(image.pixels));
+  return {{bytes.begin(), bytes.end()},
+          image::ImageInfo{.kind = image::ImageKind::Unknown,
+                           .width = image.width,
+                           .height = image.height,
+                           .channels = image.channels}};
+}
 
 std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOptions& options) {
   if (source.empty())

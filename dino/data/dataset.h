@@ -21,6 +21,14 @@ struct DatasetPart {
   double weight = 0;  ///< share of the images drawn, relative to the other parts
 };
 
+/** What a data set keeps of an image, before anything is decoded or converted. */
+struct StoredImage {
+  /// An encoded file (of a TIFF file of several pages: the page as a file of its own), or the
+  /// samples of an array, in native byte order
+  std::vector<std::byte> bytes;
+  std::optional<image::ImageInfo> samples;  ///< of an array: what its samples are
+};
+
 /** A finite, indexable collection of images. Thread-safe: load() may be called from many threads at
  * once. */
 class Dataset {
@@ -34,13 +42,10 @@ class Dataset {
   virtual image::Planes load_wide(std::int64_t index) const {
     return image::to_planes(load(index));
   }
-  /** The encoded file image `index` is decoded from; nothing where pixels are stored as they are.
-   * Throws Error{Io} as load(). */
-  virtual std::optional<std::vector<std::byte>> encoded(std::int64_t index) const {
-    (void)index;
-    return std::nullopt;
-  }
-  /** What to call image `index` in messages and index files: its path, or "file#index". */
+  /** What image `index` is made from. Throws as load(), but does not decode files. */
+  virtual StoredImage stored(std::int64_t index) const;
+  /** What to call image `index` in messages and index files: its path, or "file#index", also of the
+   * pages of one file. */
   virtual std::string name(std::int64_t index) const = 0;
   /** Class in [0, class_names().size()), or -1 without labels. */
   virtual std::int64_t label(std::int64_t index) const = 0;
@@ -78,11 +83,16 @@ struct SourceOptions {
  *  - a .zip archive, the same way;
  *  - IDX (`images-idx3-ubyte[.gz]`); labels come from `labels` or, if that is empty, from the
  * sibling whose name has `labels-idx1` for `images-idx3`, if there is one. Held in memory;
- *  - .npy and .npz: U8, U16 or F32 [N, H, W], [N, H, W, C] or [N, C, H, W];
+ *  - .npy and .npz: U8, U16 or F32 [N, H, W], [N, H, W, C] or [N, C, H, W]. [H, W, 3] and
+ * [H, W, 4] (or as many bands as are asked for) with larger H and W are one picture; [3, H, W] are
+ * three grey ones, unless it has an axis in front (array[np.newaxis]);
  *  - CIFAR's binary files: a .bin file, or a folder that holds data_batch_*.bin.
- *  Memory grows with the number of images by their names and at most 24 bytes each (IDX.gz: by the
- * images too). Throws Error{Data|Io|Format}, naming the path, on an empty or missing source, on
- * labels whose number does not match, and on streams, which have no index (see stream.h). */
+ *  Each page of a .tif or .tiff file is an image, "path#page" with its file's label; a file of one
+ * page keeps its plain name, one that is damaged at its start is one bad image. Opening reads the
+ * directories of these files, and nothing of others (but all of a .tif in a .zip).
+ *  Memory grows by the names of the files and at most 24 bytes an image (IDX.gz: by the images
+ * too). Throws Error{Data|Io|Format}, naming the path, on an empty or missing source, on labels
+ * whose number does not match, and on streams, which have no index (see stream.h). */
 std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOptions& options);
 std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
                                       const std::string& labels = "");

@@ -24,21 +24,28 @@ class FileDataset : public EncodedDataset {
   FileDataset(ItemTable items, const fs::path& root, const FileDecoding& decoding)
       : EncodedDataset(std::move(items), decoding), root_(root) {}
 
-  std::string name(std::int64_t index) const override {
-    return (root_.path() / items().name(index)).native();
+ protected:
+  std::string item_name(std::int64_t item) const override {
+    return (root_.path() / items().name(item)).native();
+  }
+  std::vector<std::byte> read(std::int64_t item) const override {
+    return checked([&] { return read_image_file(item_name(item)); });
+  }
+  std::vector<std::byte> read_page(std::int64_t item, int page) const override {
+    return checked([&] { return read_image_page(item_name(item), page); });
   }
 
- protected:
-  std::vector<std::byte> read(std::int64_t index) const override {
+ private:
+  template <typename Read>
+  std::vector<std::byte> checked(const Read& bytes) const {
     try {
-      return read_image_file(name(index));
+      return bytes();
     } catch (const BadImage&) {
       root_.check();
       throw;
     }
   }
 
- private:
   SourceRoot root_;
 };
 
@@ -82,8 +89,15 @@ class FolderScan {
       if (name.ends_with('/'))
         enter(path);
       else
-        index_.items.add(path, first_level(path));
+        add(path);
     }
+  }
+
+  void add(const std::string& path) {
+    const auto seen = has_tiff_extension(path) ? witness(root_ / path) : std::nullopt;
+    const int pages = seen ? count_pages(root_ / path) : 1;
+    if (pages > 1) index_.witnesses.push_back(*seen);
+    index_.items.add(path, first_level(path), pages);
   }
 
   fs::path root_;
@@ -146,15 +160,42 @@ void SourceRoot::check() const {
        printable(path_), now ? "is no longer the folder it was" : "has vanished");
 }
 
-bool has_image_extension(const fs::path& path) {
+namespace {
+
+std::string lower_extension(const fs::path& path) {
   std::string extension = path.extension().native();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
+  return extension;
+}
+
+}  // namespace
+
+bool has_image_extension(const fs::path& path) {
   static constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".webp",
                                                      ".tif", ".tiff", ".gif", ".bmp",
                                                      ".pbm", ".pgm",  ".ppm", ".pnm"};
-  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
+  return std::ranges::find(kExtensions, lower_extension(path)) != std::end(kExtensions);
+}
+
+bool has_tiff_extension(const fs::path& path) {
+  const std::string extension = lower_extension(path);
+  return extension == ".tif" || extension == ".tiff";
+}
+
+int count_pages(const image::TiffSource& file) {
+  return static_cast<int>(std::max<std::size_t>(1, image::tiff_pages(file).size()));
+}
+
+int count_pages(const fs::path& path) {
+  if (!has_tiff_extension(path)) return 1;
+  try {
+    const RandomAccessFile file(path);
+    return count_pages(image::tiff_in_file(file, 0, file.size()));
+  } catch (const Error&) {
+    return 1;  // loading it says why
+  }
 }
 
 std::string_view first_level(std::string_view path) {

@@ -1,5 +1,6 @@
 // IDX images (MNIST and its kin), held in memory as they lie in the file.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "dino/base/error.h"
@@ -29,14 +30,20 @@ class IdxDataset : public Dataset {
 
   image::Image load(std::int64_t index) const override {
     DINO_ASSERT(index >= 0 && index < size());
-    image::Image image(static_cast<int>(images_.shape[2]), static_cast<int>(images_.shape[1]),
-                       channels_);
-    const auto pixels = static_cast<std::size_t>(images_.shape[1] * images_.shape[2]);
-    const std::byte* in = images_.bytes.data() + static_cast<std::size_t>(index) * pixels;
+    image::Image image(width(), height(), channels_);
     std::uint8_t* out = image.pixels.data();
-    for (std::size_t i = 0; i < pixels; ++i)
-      for (int c = 0; c < channels_; ++c) *out++ = std::to_integer<std::uint8_t>(in[i]);
+    for (const std::byte value : record(index))
+      for (int c = 0; c < channels_; ++c) *out++ = std::to_integer<std::uint8_t>(value);
     return image;
+  }
+
+  StoredImage stored(std::int64_t index) const override {
+    const std::span<const std::byte> bytes = record(index);
+    return {{bytes.begin(), bytes.end()},
+            image::ImageInfo{.kind = image::ImageKind::Unknown,
+                             .width = width(),
+                             .height = height(),
+                             .channels = 1}};
   }
 
   std::string name(std::int64_t index) const override { return fmt::format("{}#{}", path_, index); }
@@ -50,6 +57,13 @@ class IdxDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
  private:
+  int width() const { return static_cast<int>(images_.shape[2]); }
+  int height() const { return static_cast<int>(images_.shape[1]); }
+  std::span<const std::byte> record(std::int64_t index) const {
+    const auto pixels = static_cast<std::size_t>(images_.shape[1] * images_.shape[2]);
+    return std::span(images_.bytes).subspan(static_cast<std::size_t>(index) * pixels, pixels);
+  }
+
   format::Array images_;
   std::vector<std::byte> labels_;
   std::string path_;

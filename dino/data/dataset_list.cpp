@@ -72,7 +72,7 @@ class ListReader {
       refuse(line, "the line has {} label, unlike those before; label all or none",
              entry.label.empty() ? "no" : "a");
     labelled_ = !entry.label.empty();
-    items_.add(entry.path, entry.label);
+    items_.add(entry.path, entry.label, count_pages(path_.parent_path() / entry.path));
   }
 
   std::string_view next_line() {

@@ -35,8 +35,15 @@ NpyFile open_header(std::unique_ptr<RandomAccessFile> file, const std::string& n
   std::vector<std::byte> head(kHeaderBytes);
   head.resize(file->read_at(0, head));
   format::NpyHeader header = format::parse_npy_header(head, name);
-  const auto bytes = static_cast<std::uint64_t>(format::byte_count(header.dtype, header.shape));
-  if (file->size() - std::min<std::uint64_t>(file->size(), header.data_offset) != bytes)
+  std::optional<std::int64_t> bytes;
+  try {
+    bytes = format::byte_count(header.dtype, header.shape);
+  } catch (const Error&) {
+    // More than there can be: reported below like any other shape that does not fit.
+  }
+  const std::uint64_t data =
+      file->size() - std::min<std::uint64_t>(file->size(), header.data_offset);
+  if (!bytes || data != static_cast<std::uint64_t>(*bytes))
     fail(ErrorKind::Format, "[read NPY] {}: {} [{}] does not fit in {} bytes; is it cut short?",
          printable(std::string_view(name)), format::dtype_name(header.dtype),
          fmt::join(header.shape, ", "), file->size());
@@ -55,12 +62,22 @@ bool is_planar(const std::vector<std::int64_t>& shape, int wanted) {
   return !is_channels(shape[3]) && is_channels(shape[1]);
 }
 
+/** Whether [a, b, c] is one picture, [H, W, C], rather than [N, H, W]: nobody keeps grey images
+ * that are three or four pixels wide. */
+bool is_picture(const std::vector<std::int64_t>& shape, int wanted) {
+  if (shape.size() != 3) return false;
+  const std::int64_t last = shape[2];
+  const bool bands = wanted > 0 && !is_channels(wanted);
+  return (bands ? last == wanted : last == 3 || last == 4) && shape[0] > last && shape[1] > last;
+}
+
 ArrayFile image_file(NpyFile npy, const std::string& name, int wanted) {
-  const auto& shape = npy.header.shape;
+  std::vector<std::int64_t> shape = npy.header.shape;
+  if (is_picture(shape, wanted)) shape.insert(shape.begin(), 1);
   if (shape.size() != 3 && shape.size() != 4)
     fail(ErrorKind::Data,
          "[open data set] '{}' has {} dimensions; images are [N, H, W], [N, H, W, C] or [N, C, H, "
-         "W]",
+         "W]; give a single one an axis in front: array[np.newaxis]",
          name, shape.size());
   ArrayLayout layout{.dtype = npy.header.dtype,
                      .big_endian = npy.header.big_endian,
@@ -199,16 +216,16 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
     fail(ErrorKind::Data,
          "[open data set] '{}' does not say which array holds the images: {}; call it images",
          printable(archive), found.empty() ? "there is none" : found);
-  const std::int64_t count = arrays.at(images).header.shape[0];
+  std::vector<ArrayFile> files;
+  files.push_back(image_file(std::move(arrays.at(images)),
+                             fmt::format("{}#{}", archive.native(), images), channels));
+  const std::int64_t count = files.front().layout.count;
   const std::string labels =
       pick(arrays, {"labels", "y_train", "train_labels", "y", "arr_1"},
            [&](const auto& header) { return holds_labels(header) && header.shape[0] == count; });
   std::vector<std::int64_t> classes;
   if (!labels.empty()) classes = read_labels(arrays.at(labels), labels);
   std::vector<std::string> names = numbered_classes(classes, archive.native());
-  std::vector<ArrayFile> files;
-  files.push_back(image_file(std::move(arrays.at(images)),
-                             fmt::format("{}#{}", archive.native(), images), channels));
   return make_array_dataset(std::move(files), std::move(classes), std::move(names), channels);
 }
 

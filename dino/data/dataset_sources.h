@@ -8,6 +8,7 @@
 #include "dino/data/bad_image.h"
 #include "dino/data/dataset.h"
 #include "dino/data/item_table.h"
+#include "dino/image/tiff_pages.h"
 
 namespace dino::data {
 
@@ -49,6 +50,13 @@ std::vector<std::filesystem::path> cifar_batches(const std::filesystem::path& fo
 /** True for the file names a folder or list may contribute, in any case: .jpg .jpeg .png .webp .tif
  * .tiff .gif .bmp .pbm .pgm .ppm .pnm. */
 bool has_image_extension(const std::filesystem::path& path);
+
+/** .tif or .tiff, in any case: only such files are opened to count their pages. */
+bool has_tiff_extension(const std::filesystem::path& path);
+
+/** Pages of a TIFF file; 1 of all others and of what cannot be read, which loading it will tell. */
+int count_pages(const std::filesystem::path& path);
+int count_pages(const image::TiffSource& file);
 
 /** The first folder of "b/c.png", or empty for an image that lies in none. */
 std::string_view first_level(std::string_view path);

@@ -1,5 +1,7 @@
 // Data sets whose images are encoded files, wherever the bytes lie; private to dino/data.
 #pragma once
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -13,32 +15,48 @@
 
 namespace dino::data {
 
-/** Decodes what read() gives; names and labels come from a table. */
+/** Decodes what read() gives; names and labels come from a table. Each page of an item is an image,
+ * as if it were a file of its own. */
 class EncodedDataset : public Dataset {
  public:
   EncodedDataset(ItemTable items, const FileDecoding& decoding)
       : items_(std::move(items)), decoding_(decoding) {}
 
-  std::int64_t size() const override { return items_.size(); }
+  std::int64_t size() const override { return items_.samples(); }
   image::Image load(std::int64_t index) const override {
-    return decode_image(read(index), decoding_, name(index));
+    return decode_image(bytes(index), decoding_, name(index));
   }
   image::Planes load_wide(std::int64_t index) const override {
-    return decode_image_wide(read(index), decoding_, name(index));
+    return decode_image_wide(bytes(index), decoding_, name(index));
   }
-  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
-    return read(index);
+  StoredImage stored(std::int64_t index) const override { return {bytes(index), std::nullopt}; }
+  std::string name(std::int64_t index) const override {
+    const auto [item, page] = items_.sample(index);
+    return page < 0 ? item_name(item) : fmt::format("{}#{}", item_name(item), page);
   }
-  std::int64_t label(std::int64_t index) const override { return items_.label(index); }
+  std::int64_t label(std::int64_t index) const override {
+    return items_.label(items_.sample(index).item);
+  }
   const std::vector<std::string>& class_names() const override { return items_.class_names(); }
 
  protected:
+  virtual std::string item_name(std::int64_t item) const = 0;
   /** The encoded bytes. Throws BadImage if there are none, Error{Data} if the whole source is gone.
    */
-  virtual std::vector<std::byte> read(std::int64_t index) const = 0;
+  virtual std::vector<std::byte> read(std::int64_t item) const = 0;
+  /** One of its pages; by way of all its bytes, unless a source knows better. Throws as read(). */
+  virtual std::vector<std::byte> read_page(std::int64_t item, int page) const {
+    const std::vector<std::byte> file = read(item);
+    return read_image_page(image::tiff_in_memory(file), page, item_name(item));
+  }
   const ItemTable& items() const { return items_; }
 
  private:
+  std::vector<std::byte> bytes(std::int64_t index) const {
+    const auto [item, page] = items_.sample(index);
+    return page < 0 ? read(item) : read_page(item, page);
+  }
+
   ItemTable items_;
   FileDecoding decoding_;
 };

@@ -79,15 +79,20 @@ class IndexFile {
     std::vector<std::int64_t> stamps;
     for (const Witness& w : index.witnesses)
       stamps.insert(stamps.end(), {w.device, w.inode, w.size, w.modified_ns, w.changed_ns});
-    const format::TensorRecord records[] = {record("begins", DType::U64, items.begins_),
-                                            record("where", DType::U64, index.where),
-                                            record("stamps", DType::I64, stamps),
-                                            record("labels", DType::I32, items.labels_),
-                                            record("sizes", DType::U32, index.sizes),
-                                            record("names", DType::U8, items.names_),
-                                            record("classes", DType::U8, classes),
-                                            record("paths", DType::U8, paths),
-                                            record("key", DType::U8, key)};
+    const std::vector<std::uint64_t> further = {items.further_pages_};
+    const format::TensorRecord records[] = {
+        record("begins", DType::U64, items.begins_),
+        record("further_pages", DType::U64, further),
+        record("paged_items", DType::U32, items.paged_items_),
+        record("paged_samples", DType::U32, items.paged_samples_),
+        record("where", DType::U64, index.where),
+        record("stamps", DType::I64, stamps),
+        record("labels", DType::I32, items.labels_),
+        record("sizes", DType::U32, index.sizes),
+        record("names", DType::U8, items.names_),
+        record("classes", DType::U8, classes),
+        record("paths", DType::U8, paths),
+        record("key", DType::U8, key)};
     format::write_safetensors(path, records);
   }
 
@@ -97,12 +102,17 @@ class IndexFile {
     ItemTable& items = index.items;
     std::string stored_key, classes, paths;
     std::vector<std::int64_t> stamps;
+    std::vector<std::uint64_t> further;
     if (!copy(file, "key", stored_key) || stored_key != key) return std::nullopt;
     if (!copy(file, "names", items.names_) || !copy(file, "begins", items.begins_) ||
         !copy(file, "labels", items.labels_) || !copy(file, "classes", classes) ||
         !copy(file, "where", index.where) || !copy(file, "sizes", index.sizes) ||
-        !copy(file, "paths", paths) || !copy(file, "stamps", stamps))
+        !copy(file, "paths", paths) || !copy(file, "stamps", stamps) ||
+        !copy(file, "paged_items", items.paged_items_) ||
+        !copy(file, "paged_samples", items.paged_samples_) ||
+        !copy(file, "further_pages", further) || further.size() != 1)
       return std::nullopt;
+    items.further_pages_ = further[0];
     items.class_names_ = split(classes);
     const std::vector<std::string> witnesses = split(paths);
     if (stamps.size() != witnesses.size() * kStamps) return std::nullopt;
@@ -124,6 +134,25 @@ class IndexFile {
     return true;
   }
 
+  /** Whether each item with pages has two of them or more. */
+  static bool pages_consistent(const ItemTable& items) {
+    const auto& paged = items.paged_items_;
+    const auto& samples = items.paged_samples_;
+    if (paged.size() != samples.size()) return false;
+    const auto grows = [](std::int64_t from, std::int64_t to) {
+      return to > from && to - from < 65'535;
+    };
+    std::int64_t item = -1, further = -1;  // of the one before
+    for (std::size_t i = 0; i < paged.size(); ++i) {
+      const std::int64_t before = std::int64_t{samples[i]} - paged[i];
+      if (paged[i] <= item || (i == 0 ? before != 0 : !grows(further, before))) return false;
+      item = paged[i];
+      further = before;
+    }
+    const auto all = static_cast<std::int64_t>(items.further_pages_);
+    return paged.empty() ? all == 0 : item < items.size() && grows(further, all);
+  }
+
   static bool consistent(const SourceIndex& index) {
     const ItemTable& items = index.items;
     const std::size_t count = items.begins_.size();
@@ -138,6 +167,7 @@ class IndexFile {
     if (std::any_of(items.labels_.begin(), items.labels_.end(),
                     [&](std::int32_t label) { return label < 0 || label >= classes; }))
       return false;
+    if (!pages_consistent(items)) return false;
     return index.where.size() == index.sizes.size() &&
            (index.where.empty() || index.where.size() == count);
   }

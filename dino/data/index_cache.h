@@ -20,7 +20,7 @@ struct Place {
 
 /** A folder or file whose change makes an index stale. Adding, removing or renaming an entry of a
  * folder changes the folder; writing into a file that is listed does not, and need not: an index
- * holds names only. */
+ * holds names only, but for TIFF files of several pages, which are witnesses themselves. */
 struct Witness {
   std::string path;
   std::int64_t device = 0, inode = 0, size = 0;  ///< size: 0 for folders

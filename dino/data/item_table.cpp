@@ -1,6 +1,7 @@
 #include "dino/data/item_table.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "dino/base/error.h"
 
@@ -14,7 +15,8 @@ bool is_number(const std::string& text) {
 
 }  // namespace
 
-void ItemTable::add(std::string_view name, std::string_view label) {
+void ItemTable::add(std::string_view name, std::string_view label, int pages) {
+  if (pages > 1) set_pages(begins_.size(), static_cast<std::uint64_t>(pages));
   begins_.push_back(names_.size());
   names_ += name;
   names_ += '\0';
@@ -29,10 +31,34 @@ void ItemTable::add(std::string_view name, std::string_view label) {
   labels_.push_back(found->second);
 }
 
+void ItemTable::set_pages(std::uint64_t item, std::uint64_t pages) {
+  const std::uint64_t first = item + further_pages_;
+  if (first + pages > std::numeric_limits<std::uint32_t>::max())
+    fail(ErrorKind::Data, "[open data set] more than 2^32 pages; split the data set");
+  paged_items_.push_back(static_cast<std::uint32_t>(item));
+  paged_samples_.push_back(static_cast<std::uint32_t>(first));
+  further_pages_ += pages - 1;
+}
+
+ItemTable::Sample ItemTable::sample(std::int64_t index) const {
+  const auto behind = std::upper_bound(paged_samples_.begin(), paged_samples_.end(), index);
+  if (behind == paged_samples_.begin()) return {index};
+  // Of the last item with pages that begins here or before.
+  const auto next = static_cast<std::size_t>(behind - paged_samples_.begin()), last = next - 1;
+  const std::int64_t further =  // pages there are up to its last one, beyond one per item
+      next < paged_items_.size() ? std::int64_t{paged_samples_[next]} - paged_items_[next]
+                                 : static_cast<std::int64_t>(further_pages_);
+  const std::int64_t item = paged_items_[last];
+  if (index > item + further) return {index - further};
+  return {item, static_cast<int>(index - paged_samples_[last])};
+}
+
 void ItemTable::seal() {
   names_.shrink_to_fit();
   begins_.shrink_to_fit();
   labels_.shrink_to_fit();
+  paged_items_.shrink_to_fit();
+  paged_samples_.shrink_to_fit();
   if (!unlabelled_) {
     for (const auto& [name, number] : found_) class_names_.push_back(name);
     if (std::all_of(class_names_.begin(), class_names_.end(), is_number))
@@ -47,15 +73,15 @@ void ItemTable::seal() {
   found_.clear();
 }
 
-std::string_view ItemTable::name(std::int64_t index) const {
-  const auto i = static_cast<std::size_t>(index);
+std::string_view ItemTable::name(std::int64_t item) const {
+  const auto i = static_cast<std::size_t>(item);
   const std::uint64_t begin = begins_.at(i);
   const std::uint64_t end = i + 1 < begins_.size() ? begins_[i + 1] : names_.size();
   return std::string_view(names_).substr(begin, end - begin - 1);
 }
 
-std::int64_t ItemTable::label(std::int64_t index) const {
-  return labels_.empty() ? -1 : labels_.at(static_cast<std::size_t>(index));
+std::int64_t ItemTable::label(std::int64_t item) const {
+  return labels_.empty() ? -1 : labels_.at(static_cast<std::size_t>(item));
 }
 
 void ItemTable::rename_classes(std::vector<std::string> names) {
@@ -65,7 +91,8 @@ void ItemTable::rename_classes(std::vector<std::string> names) {
 
 std::size_t ItemTable::bytes_beyond_names() const {
   return begins_.capacity() * sizeof(begins_[0]) + labels_.capacity() * sizeof(labels_[0]) +
-         begins_.size();  // the NULs
+         paged_items_.capacity() * sizeof(paged_items_[0]) +
+         paged_samples_.capacity() * sizeof(paged_samples_[0]) + begins_.size();  // the NULs
 }
 
 }  // namespace dino::data

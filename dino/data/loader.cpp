@@ -358,11 +358,4 @@ std::vector<BadFile> Loader::take_bad() {
   return impl_->take_bad();
 }
 
-std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts) {
-  std::string text;
-  for (const auto& [reason, count] : counts)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, bad_reason_name(reason));
-  return text;
-}
-
 }  // namespace dino::data

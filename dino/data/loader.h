@@ -67,9 +67,6 @@ struct LoaderStats {
   std::map<BadReason, std::int64_t> bad_by_reason;
 };
 
-/** "3 truncated, 1 empty"; for people to read. */
-std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts);
-
 /** Thread-compatible: one consumer. Joins its threads when destroyed. Borrows the data set or
  * stream. */
 class Loader {

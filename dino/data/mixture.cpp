@@ -19,9 +19,7 @@ class Subset : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   image::Image load(std::int64_t index) const override { return base_.load(at(index)); }
   image::Planes load_wide(std::int64_t index) const override { return base_.load_wide(at(index)); }
-  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
-    return base_.encoded(at(index));
-  }
+  StoredImage stored(std::int64_t index) const override { return base_.stored(at(index)); }
   std::string name(std::int64_t index) const override { return base_.name(at(index)); }
   std::int64_t label(std::int64_t index) const override { return base_.label(at(index)); }
   const std::vector<std::string>& class_names() const override { return base_.class_names(); }
@@ -53,9 +51,9 @@ class Mixture : public Dataset {
     const auto [part, inner] = find(index);
     return part.load_wide(inner);
   }
-  std::optional<std::vector<std::byte>> encoded(std::int64_t index) const override {
+  StoredImage stored(std::int64_t index) const override {
     const auto [part, inner] = find(index);
-    return part.encoded(inner);
+    return part.stored(inner);
   }
   std::string name(std::int64_t index) const override {
     const auto [part, inner] = find(index);

@@ -10,6 +10,7 @@
 #include "dino/base/text.h"
 #include "dino/data/bad_image.h"
 #include "dino/data/brace_range.h"
+#include "dino/data/dataset_sources.h"
 #include "dino/data/encoded_dataset.h"
 #include "dino/data/sample_name.h"
 #include "dino/format/gzip.h"
@@ -71,11 +72,13 @@ class HeldImages : public EncodedDataset {
   HeldImages(ItemTable items, std::vector<std::vector<std::byte>> images,
              const FileDecoding& decoding)
       : EncodedDataset(std::move(items), decoding), images_(std::move(images)) {}
-  std::string name(std::int64_t index) const override { return std::string(items().name(index)); }
 
  protected:
-  std::vector<std::byte> read(std::int64_t index) const override {
-    return images_.at(static_cast<std::size_t>(index));
+  std::string item_name(std::int64_t item) const override {
+    return std::string(items().name(item));
+  }
+  std::vector<std::byte> read(std::int64_t item) const override {
+    return images_.at(static_cast<std::size_t>(item));
   }
 
  private:
@@ -114,6 +117,7 @@ class ShardReader::Impl {
 
   std::optional<EncodedImage> next() {
     if (finished_) return std::nullopt;
+    if (auto page = next_page()) return page;
     try {
       if (!reader_) open();
       while (auto member = reader_->next()) {
@@ -129,7 +133,12 @@ class ShardReader::Impl {
         }
         image.bytes.resize(static_cast<std::size_t>(member->size));
         reader_->read(image.bytes);
-        return image;
+        pages_ =
+            has_tiff_extension(member->path) ? count_pages(image::tiff_in_memory(image.bytes)) : 1;
+        if (pages_ == 1) return image;
+        paged_ = std::move(image);
+        page_ = 0;
+        if (auto page = next_page()) return page;
       }
       if (!stop_.stop_requested()) read_tail();
     } catch (const Error& error) {
@@ -148,6 +157,22 @@ class ShardReader::Impl {
   }
 
  private:
+  /** Of the file with several pages that was read last; nothing behind its last one. */
+  std::optional<EncodedImage> next_page() {
+    while (page_ < pages_ && !paged_.bytes.empty()) {
+      const int page = page_++;
+      const std::string name = fmt::format("{}#{}", paged_.name, page);
+      try {
+        return EncodedImage{
+            name, read_image_page(image::tiff_in_memory(paged_.bytes), page, paged_.name)};
+      } catch (const BadImage& error) {
+        bad_(name, error);
+      }
+    }
+    paged_ = {};
+    return std::nullopt;
+  }
+
   void open() {
     if (name_.starts_with(kPipe)) {
       command_ = std::make_unique<Command>(name_.substr(kPipe.size()), stop_);
@@ -183,6 +208,8 @@ class ShardReader::Impl {
   std::stop_token stop_;
   const BadSink& bad_;
   bool finished_ = false;
+  EncodedImage paged_;  // a file with several pages, and the next of them
+  int page_ = 0, pages_ = 0;
   // In the order bytes pass through them.
   std::unique_ptr<Command> command_;
   std::unique_ptr<RandomAccessFile> file_;

@@ -39,8 +39,9 @@ class ImageStream {
   StreamOptions options_;
 };
 
+/** A file, or one page of a TIFF file of several. */
 struct EncodedImage {
-  std::string name;  ///< "shard#member"
+  std::string name;  ///< "shard#member", "shard#member#page"
   std::vector<std::byte> bytes;
 };
 
@@ -57,8 +58,8 @@ class ShardReader {
   ShardReader(const std::string& shard, const std::vector<std::string>& inputs,
               const std::stop_token& stop, const BadSink& bad);
   ~ShardReader();
-  /** The next image; nothing at the end, or where the rest is damaged, which `bad` is told. Throws
-   * Error{Data} if the command fails or the disk does. */
+  /** The next image; nothing at the end, or where the rest is damaged, which `bad` is told. Pages
+   * of a TIFF file follow each other. Throws Error{Data} if the command fails or the disk does. */
   std::optional<EncodedImage> next();
 
  private:

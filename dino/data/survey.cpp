@@ -56,36 +56,20 @@ std::vector<Moments> moments_of(const image::Planes& planes) {
   return moments;
 }
 
-void examine_file(const std::vector<std::byte>& bytes, const SurveyOptions& options,
-                  Finding& finding) {
-  finding.bytes = static_cast<std::int64_t>(bytes.size());
-  finding.hash = xxh3_64(bytes);
-  finding.info = image::peek(bytes);
-  if (options.statistics)
-    finding.moments = moments_of(image::decode_wide(bytes, options.channels));
-  else
-    image::decode(bytes, options.channels);
-}
-
-void examine_array(const Dataset& dataset, std::int64_t index, const SurveyOptions& options,
-                   Finding& finding) {
-  const image::Image image = dataset.load(index);
-  finding.is_array = true;
-  finding.bytes = static_cast<std::int64_t>(image.pixels.size());
-  finding.hash = xxh3_64(std::as_bytes(std::span(image.pixels)));
-  finding.info.width = image.width;
-  finding.info.height = image.height;
-  finding.info.channels = image.channels;
-  if (options.statistics) finding.moments = moments_of(dataset.load_wide(index));
-}
-
 Finding examine(const Dataset& dataset, std::int64_t index, const SurveyOptions& options) {
   Finding finding;
   try {
-    if (const auto bytes = dataset.encoded(index))
-      examine_file(*bytes, options, finding);
-    else
-      examine_array(dataset, index, options, finding);
+    const StoredImage stored = dataset.stored(index);
+    finding.is_array = stored.samples.has_value();
+    finding.bytes = static_cast<std::int64_t>(stored.bytes.size());
+    finding.hash = xxh3_64(stored.bytes);
+    finding.info = stored.samples ? *stored.samples : image::peek(stored.bytes);
+    if (options.statistics)
+      finding.moments =
+          moments_of(finding.is_array ? dataset.load_wide(index)
+                                      : image::decode_wide(stored.bytes, options.channels));
+    else if (!finding.is_array)
+      image::decode(stored.bytes, options.channels);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
     finding.reason = error.what();

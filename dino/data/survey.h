@@ -37,10 +37,11 @@ struct Survey {
   std::map<int, std::int64_t> channels;         ///< without alpha
   std::map<std::string, std::int64_t> depths;   ///< bits per sample: "8", "16", "32 float"
   std::int64_t with_alpha = 0;
-  std::int64_t with_pages = 0;                               ///< files of more than one page
+  std::int64_t with_pages = 0;  ///< TIFF files of several pages under another name: only their
+                                ///< first page is an image of the set
   std::map<std::string, std::int64_t> classes;               ///< of all images, examined or not
   std::vector<Bad> bad;                                      ///< in the order of the set
-  std::vector<std::vector<std::string>> duplicates;          ///< groups of equal contents, by name
+  std::vector<std::vector<std::string>> duplicates;          ///< groups of equal bytes, by name
   std::map<int, std::vector<ChannelStatistics>> statistics;  ///< by number of channels
 };
 

@@ -10,15 +10,16 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "dino/base/error.h"
 #include "dino/image/codec.h"
 #include "dino/image/color.h"
+#include "dino/image/tiff_pages.h"
 
 namespace dino::image {
 namespace {
 
-constexpr int kMaxPages = 65535;
 constexpr int kMaxSamples = 4096;
 constexpr std::int64_t kMaxFactor = 4;  ///< samples of a file, at most this often max_pixels
 
@@ -93,11 +94,13 @@ class TiffFile {
         options.get(), std::max<std::int64_t>(8 * kMaxFactor * max_pixels, 1 << 20));
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), Source::keep_first, &source_);
     TIFFOpenOptionsSetWarningHandlerExtR(options.get(), Source::ignore, &source_);
-    // "m": no mapping; libtiff then reads through Source, which knows the end.
-    file_.reset(TIFFClientOpenExt("TIFF", "rm", &source_, Source::read, Source::write, Source::seek,
-                                  Source::close, Source::size, nullptr, nullptr, options.get()));
+    // "m": no mapping; libtiff then reads through Source, which knows the end. "h": the first
+    // directory is not read, as another one is wanted.
+    file_.reset(TIFFClientOpenExt("TIFF", page == 0 ? "rm" : "rmh", &source_, Source::read,
+                                  Source::write, Source::seek, Source::close, Source::size, nullptr,
+                                  nullptr, options.get()));
     if (!file_) raise("no directory");
-    go_to(page);
+    if (page > 0) go_to(page);
   }
 
   TIFF* get() const { return file_.get(); }
@@ -106,32 +109,13 @@ class TiffFile {
     fail_damaged("TIFF", source_.message.empty() ? otherwise : source_.message);
   }
 
-  /** Counts pages from the current one on, which is then no longer current. */
-  int count_pages() {
-    int pages = 1;
-    while (pages < kMaxPages && next_page()) ++pages;
-    return pages;
-  }
-
  private:
-  bool is_page() const {
-    std::uint32_t kind = 0;
-    TIFFGetField(get(), TIFFTAG_SUBFILETYPE, &kind);
-    return (kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == 0;
-  }
-
-  bool next_page() {
-    while (TIFFReadDirectory(get()))
-      if (is_page()) return true;
-    return false;
-  }
-
   void go_to(int page) {
-    // A file that calls all its images reduced still has a first one.
-    for (int i = 0; i < page; ++i)
-      if (!next_page())
-        fail(ErrorKind::Format, "[decode] the TIFF file has {} pages; there is no page {}", i + 1,
-             page);
+    const std::vector<std::uint64_t> pages = tiff_pages(tiff_in_memory(source_.bytes));
+    if (static_cast<std::size_t>(page) >= pages.size())
+      fail(ErrorKind::Format, "[decode] the TIFF file has {} pages; there is no page {}",
+           pages.size(), page);
+    if (!TIFFSetSubDirectory(get(), pages[static_cast<std::size_t>(page)])) raise("no directory");
   }
 
   Source source_;
@@ -415,9 +399,10 @@ void check_room(const Layout& layout, const PixelBox& box, Bytes bytes,
 }  // namespace
 
 ImageInfo peek_tiff(Bytes bytes, const DecodeOptions& options) {
-  TiffFile tiff(bytes, options.page, options.max_pixels);
+  const TiffFile tiff(bytes, options.page, options.max_pixels);
   const Layout layout = read_layout(tiff);
   check_supported(layout);
+  const std::size_t pages = tiff_pages(tiff_in_memory(bytes)).size();
   const bool plain = !layout.is_palette() && !layout.is_cmyk();
   return {.kind = ImageKind::Tiff,
           .width = static_cast<int>(layout.width),
@@ -426,7 +411,7 @@ ImageInfo peek_tiff(Bytes bytes, const DecodeOptions& options) {
           .bits = plain ? layout.bits : 8,
           .is_float = layout.is_float(),
           .has_alpha = plain && layout.has_alpha,
-          .pages = options.page + tiff.count_pages()};
+          .pages = static_cast<int>(std::max<std::size_t>(1, pages))};
 }
 
 int orientation_of_tiff(Bytes bytes, const DecodeOptions& options) {

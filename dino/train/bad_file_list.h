@@ -17,7 +17,7 @@ namespace dino::train {
 class BadFileList {
  public:
   /** Goes on with the list of earlier sessions, if there is one; a last line that was cut off is
-   * dropped. */
+   * dropped, reasons that are not known count as corrupt. */
   explicit BadFileList(std::filesystem::path path);
 
   /** Appends {"name", "reason", "message"} of those not listed yet. */
@@ -30,7 +30,7 @@ class BadFileList {
   std::filesystem::path path_;
   std::optional<AppendFile> file_;  // made with the first line
   std::set<std::string> names_;
-  std::map<std::string, std::int64_t> reasons_;
+  std::map<data::BadReason, std::int64_t> reasons_;
 };
 
 }  // namespace dino::train

@@ -76,6 +76,74 @@ TEST(NpyDataset, BandsThatAreAskedForAreKept) {
   EXPECT_EQ(open_dataset(golden("grey_u1.npy"), 0)->load(0).channels, 1);
 }
 
+/** A file of zeros. */
+std::string write_npy(const SourceFolder& temp, const std::vector<std::int64_t>& shape,
+                      format::DType dtype = format::DType::U8) {
+  const std::vector<std::byte> bytes(static_cast<std::size_t>(format::byte_count(dtype, shape)));
+  format::write_npy(temp / "x.npy", {"", dtype, shape, bytes});
+  return temp / "x.npy";
+}
+
+TEST(NpyDataset, OnePictureNeedsNoAxisForItsNumber) {
+  const SourceFolder temp;
+  const auto opened = [&](const std::vector<std::int64_t>& shape, int channels) {
+    const auto data = open_dataset(write_npy(temp, shape), channels);
+    const image::Image image = data->load(0);
+    return std::vector<std::int64_t>{data->size(), image.height, image.width, image.channels};
+  };
+  using Sizes = std::vector<std::int64_t>;
+  EXPECT_EQ(opened({32, 20, 3}, 3), (Sizes{1, 32, 20, 3}));
+  EXPECT_EQ(opened({32, 20, 3}, 0), (Sizes{1, 32, 20, 3}));
+  EXPECT_EQ(opened({32, 20, 4}, 1), (Sizes{1, 32, 20, 1}));
+  EXPECT_EQ(opened({32, 20, 5}, 5), (Sizes{1, 32, 20, 5}));
+  EXPECT_EQ(opened({32, 20, 5}, 0), (Sizes{32, 20, 5, 1}));
+  EXPECT_EQ(opened({3, 32, 20}, 0), (Sizes{3, 32, 20, 1}));  // as is said
+  EXPECT_EQ(opened({1, 3, 32, 20}, 0), (Sizes{1, 32, 20, 3}));
+  EXPECT_EQ(opened({2, 20, 3}, 0), (Sizes{2, 20, 3, 1}));  // too low for a picture of colours
+  says(refusal_of(ErrorKind::Data,
+                  [&] {
+                    open_dataset(write_npy(temp, {32, 20}), 3);
+                  }),
+       "array[np.newaxis]");
+}
+
+TEST(NpyDataset, HugeClaimsNameTheFile) {
+  const SourceFolder temp;
+  for (const std::vector<std::int64_t>& shape : {std::vector<std::int64_t>{1LL << 40, 1LL << 40, 3},
+                                                 {1LL << 62, 2},
+                                                 {0, 1LL << 40, 1LL << 40},
+                                                 {1LL << 31, 1LL << 31, 1},
+                                                 {1000, 1000, 1000}}) {
+    const std::string path = temp.write("huge.npy", format::npy_header(format::DType::F32, shape));
+    const std::string message = refusal_of(ErrorKind::Format, [&] { open_dataset(path, 3); });
+    says(message, path);
+    says(message, fmt::format("F32 [{}", shape[0]));
+  }
+}
+
+TEST(NpyDataset, SaysWhatIsStored) {
+  const auto stored = [](const char* name, int channels) {
+    return open_dataset(golden(name), channels)->stored(1);
+  };
+  for (const int channels : {0, 1, 3}) {
+    const StoredImage wide = stored("chw_u2.npy", channels);
+    EXPECT_EQ(wide.samples->bits, 16);
+    EXPECT_EQ(wide.samples->channels, 3);
+    EXPECT_EQ(wide.bytes.size(), 4u * 6 * 3 * 2);
+    EXPECT_FALSE(wide.samples->has_alpha);
+    const StoredImage alpha = stored("rgba_u1.npy", channels);
+    EXPECT_EQ(alpha.samples->channels, 3);
+    EXPECT_TRUE(alpha.samples->has_alpha);
+    EXPECT_EQ(alpha.bytes.size(), 4u * 6 * 4);
+  }
+  EXPECT_EQ(stored("rgba_u1.npy", 4).samples->channels, 4);
+  const StoredImage floats = stored("hwc_f4_unit.npy", 3);
+  EXPECT_EQ(floats.samples->bits, 32);
+  EXPECT_TRUE(floats.samples->is_float);
+  EXPECT_EQ(floats.samples->width, 6);
+  EXPECT_EQ(floats.samples->height, 4);
+}
+
 TEST(NpyDataset, LabelsBesideWithinAndNamed) {
   const Labels expected = {2, 0, 1, 2, 0};
   for (const char* name : {"grey_u1.npy", "named.npz", "packed.npz"}) {
@@ -91,11 +159,10 @@ TEST(NpyDataset, LabelsBesideWithinAndNamed) {
 
 TEST(NpyDataset, WhatIsNoImageSaysSo) {
   const SourceFolder temp;
-  const auto refused = [&](std::vector<std::int64_t> shape, format::DType dtype,
+  const auto refused = [&](const std::vector<std::int64_t>& shape, format::DType dtype,
                            std::string_view reason) {
-    const std::vector<std::byte> bytes(static_cast<std::size_t>(format::byte_count(dtype, shape)));
-    format::write_npy(temp / "x.npy", {"", dtype, shape, bytes});
-    says(refusal_of(ErrorKind::Data, [&] { open_dataset(temp / "x.npy", 3); }), reason);
+    const std::string path = write_npy(temp, shape, dtype);
+    says(refusal_of(ErrorKind::Data, [&] { open_dataset(path, 3); }), reason);
   };
   refused({4, 4}, format::DType::U8, "2 dimensions");
   refused({2, 5, 4, 7}, format::DType::U8, "7 channels");

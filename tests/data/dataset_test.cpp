@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "dino/base/error.h"
+#include "dino/base/file.h"
 #include "dino/data/loader.h"
 #include "dino/image/encode.h"
 #include "tests/data/fake_data.h"
@@ -60,7 +61,7 @@ class DatasetFolder : public testing::Test {
 
 using Names = std::vector<std::string>;
 
-TEST_F(DatasetFolder, GivesWideSamplesAndEncodedBytes) {
+TEST_F(DatasetFolder, GivesWideSamplesAndWhatIsStored) {
   write_image("a.png", 51);
   const auto data = open_dataset(folder_.string(), 1);
   const image::Planes planes = data->load_wide(0);
@@ -68,12 +69,16 @@ TEST_F(DatasetFolder, GivesWideSamplesAndEncodedBytes) {
   EXPECT_FLOAT_EQ(planes.values.at(5), 0.2F);
   const auto chosen = subset(*data, {0});
   EXPECT_EQ(chosen->load_wide(0).values, planes.values);
-  const auto bytes = chosen->encoded(0);
-  ASSERT_TRUE(bytes.has_value());
-  EXPECT_EQ(bytes->size(), fs::file_size(folder_ / "a.png"));
-  const FakeData stored(3);
-  EXPECT_FALSE(stored.encoded(2).has_value());
-  EXPECT_FLOAT_EQ(stored.load_wide(2).values.at(0), 2.0F / 255);
+  const StoredImage file = chosen->stored(0);
+  EXPECT_FALSE(file.samples.has_value());
+  EXPECT_EQ(file.bytes, read_file(folder_ / "a.png"));
+  const FakeData fake(3);
+  const StoredImage array = fake.stored(2);
+  ASSERT_TRUE(array.samples.has_value());
+  EXPECT_EQ(array.samples->width, 8);
+  EXPECT_EQ(array.samples->bits, 8);
+  EXPECT_EQ(array.bytes, std::vector<std::byte>(64, std::byte{2}));
+  EXPECT_FLOAT_EQ(fake.load_wide(2).values.at(0), 2.0F / 255);
 }
 
 TEST_F(DatasetFolder, FindsImagesRecursivelySortedByBytes) {

@@ -13,6 +13,7 @@
 #include "dino/data/dataset.h"
 #include "dino/format/gzip.h"
 #include "dino/format/tar.h"
+#include "dino/format/zip.h"
 #include "dino/image/encode.h"
 #include "tests/temp_dir.h"
 
@@ -35,6 +36,16 @@ inline std::string tar(const Members& members) {
   std::string out;
   const format::TarWriter::Sink sink = [&](auto bytes) { out += text_of(bytes); };
   format::TarWriter writer(sink);
+  for (const auto& [name, data] : members)
+    writer.add(name, std::as_bytes(std::span<const char>(data)));
+  writer.finish();
+  return out;
+}
+
+inline std::string zip(const Members& members) {
+  std::string out;
+  const format::ZipWriter::Sink sink = [&](auto bytes) { out += text_of(bytes); };
+  format::ZipWriter writer(sink);
   for (const auto& [name, data] : members)
     writer.add(name, std::as_bytes(std::span<const char>(data)));
   writer.finish();

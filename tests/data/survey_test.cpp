@@ -10,6 +10,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/file.h"
+#include "dino/format/npy.h"
 #include "dino/image/encode.h"
 #include "tests/data/fake_data.h"
 #include "tests/temp_dir.h"
@@ -31,7 +32,7 @@ TEST(Survey, StatisticsEqualNumPy) {
   for (const auto& [channels, expected] : golden.items()) {
     SCOPED_TRACE(channels);
     const auto& statistics = found.statistics.at(std::stoi(channels));
-    EXPECT_EQ(found.channels.at(std::stoi(channels)), expected.at("files"));
+    EXPECT_EQ(found.channels.at(std::stoi(channels)), expected.at("images"));
     ASSERT_EQ(statistics.size(), expected.at("mean").size());
     for (std::size_t c = 0; c < statistics.size(); ++c) {
       EXPECT_NEAR(statistics[c].mean, expected.at("mean")[c], 2e-5);  // lossy files: a level here
@@ -40,7 +41,7 @@ TEST(Survey, StatisticsEqualNumPy) {
   }
   EXPECT_EQ(found.formats.at("webp"), 6);
   EXPECT_EQ(found.depths.at("32 float"), 2);
-  EXPECT_EQ(found.with_pages, 2);
+  EXPECT_EQ(found.with_pages, 0);  // each is an image
   EXPECT_GT(found.with_alpha, 8);
 }
 
@@ -84,6 +85,29 @@ TEST(Survey, DoesNotDependOnThreadsAndCountsArrays) {
   double sum = 0;
   for (int i = 0; i < 700; ++i) sum += i == 3 || i == 400 ? 0 : i % 251;
   EXPECT_NEAR(means[0], sum / 698 / 255, 1e-6);
+}
+
+TEST(Survey, SaysWhatArraysHoldAndComparesAllOfIt) {
+  const test::TempDir folder;
+  const std::vector<std::int64_t> shape = {3, 2, 2};
+  std::vector<std::uint16_t> values(3 * 4, 0x1200);
+  values[0] = 0x1201;  // the same in eight bits
+  format::write_npy(folder / "u2.npy",
+                    {"", format::DType::U16, shape, std::as_bytes(std::span(values))});
+  ThreadPool pool(0);
+  const auto grey = open_dataset((folder / "u2.npy").string(), 3);
+  const Survey found = survey(*grey, {}, pool);
+  EXPECT_EQ(found.depths.at("16"), 3);
+  EXPECT_EQ(found.channels.at(1), 3);
+  EXPECT_EQ(found.bytes, 3 * 4 * 2);
+  ASSERT_EQ(found.duplicates.size(), 1U);
+  EXPECT_EQ(found.duplicates[0].size(), 2U);
+  const fs::path arrays = kGolden.parent_path() / "data";
+  const auto alpha = open_dataset((arrays / "rgba_u1.npy").string(), 0);
+  EXPECT_EQ(survey(*alpha, {}, pool).with_alpha, 5);
+  EXPECT_EQ(survey(*alpha, {}, pool).channels.at(3), 5);
+  const auto floats = open_dataset((arrays / "hwc_f4_unit.npy").string(), 0);
+  EXPECT_EQ(survey(*floats, {}, pool).depths.at("32 float"), 5);
 }
 
 TEST(Survey, FilesOfBandsGiveWideSamples) {

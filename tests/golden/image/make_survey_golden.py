@@ -1,4 +1,5 @@
-"""Writes survey.json: mean and standard deviation per channel over the files of formats/, by their number of channels.
+"""Writes survey.json: mean and standard deviation per channel over the files of formats/ and the pages in
+them, by their number of channels.
 
 Run: python make_survey_golden.py   (after make_format_golden.py, from whose formats.json the pixels come)
 """
@@ -10,8 +11,6 @@ import numpy as np
 HERE = pathlib.Path(__file__).parent
 pixels = {}
 for name, entry in json.loads((HERE / "formats.json").read_text()).items():
-    if "page" in entry:
-        continue
     channels, count = entry["channels"], entry["size"][0] * entry["size"][1]
     if "wide" in entry:
         values = np.array(entry["wide"]).reshape(count, -1)[:, :channels]
@@ -21,6 +20,6 @@ for name, entry in json.loads((HERE / "formats.json").read_text()).items():
 result = {}
 for channels, parts in sorted(pixels.items()):
     values = np.concatenate(parts)
-    result[channels] = {"files": len(parts), "mean": values.mean(axis=0).tolist(), "std": values.std(axis=0).tolist()}
+    result[channels] = {"images": len(parts), "mean": values.mean(axis=0).tolist(), "std": values.std(axis=0).tolist()}
 (HERE / "survey.json").write_text(json.dumps(result) + "\n")
 print(result)

@@ -1,0 +1,37 @@
+// The pages of a TIFF file, and one of them as a file of its own: a file of many pages is an
+// archive of images. Reads directories only, as TIFF 6.0 and BigTIFF have them; pixels stay coded.
+// Leaves out: what points to further directories (overviews in SubIFDs, EXIF).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "dino/base/byte_source.h"
+
+namespace dino::image {
+
+/** The bytes of a file, wherever they lie. */
+struct TiffSource {
+  std::uint64_t size = 0;
+  /// Fills `out` with the bytes from `offset` on; returns fewer only at the end
+  std::function<std::size_t(std::uint64_t offset, std::span<std::byte> out)> read_at;
+};
+
+/** Borrows the bytes. */
+TiffSource tiff_in_memory(std::span<const std::byte> bytes);
+/** `size` bytes of a file from `offset` on. Borrows it; reading throws as it does. */
+TiffSource tiff_in_file(const RandomAccessFile& file, std::uint64_t offset, std::uint64_t size);
+
+/** Offsets of the directories of the file's pages: the first directory, and those behind it that
+ * are neither overviews nor masks. At most 65,535; ends where the chain of directories is damaged
+ * or goes round. Empty: no TIFF file, or damaged at its start. Thread-safe. */
+std::vector<std::uint64_t> tiff_pages(const TiffSource& source);
+
+/** Page `page` (from 0) as a TIFF file that decodes to the same pixels: its tags and its coded
+ * strips or tiles, and nothing else of the file is read. Throws Error{Format} if there is no such
+ * page or it is damaged or cut short. Thread-safe. */
+std::vector<std::byte> read_tiff_page(const TiffSource& source, int page);
+
+}  // namespace dino::image
