@@ -245,7 +245,8 @@ TEST(SourceOptions, DecodeFilesOnTheBackground) {
   for (const char* source : {"", "all.tar", "list.txt"}) {
     EXPECT_EQ(open_dataset(folder / source, 3)->load(0), plain) << source;
     EXPECT_EQ(open_dataset(folder / source, options)->load(0), laid) << source;
-    EXPECT_EQ(open_dataset(folder / source, options)->load_wide(0), image::to_planes(laid));
+    EXPECT_EQ(open_dataset(folder / source, options)->load_wide(0),
+              image::decode_wide(bytes, 3, options.decode));
   }
   const std::string stream = folder.write("all.tar.gz", gzipped(tar({{"a.png", text_of(bytes)}})));
   EXPECT_EQ(

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <ostream>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,13 @@
 #include "dino/base/hash.h"
 #include "dino/base/rng.h"
 #include "dino/weights/weights.h"
+
+namespace dino::arch {
+/** What gtest calls a network in the names of tests. */
+inline void PrintTo(const Network& network, std::ostream* out) {
+  *out << network.architecture.name;
+}
+}  // namespace dino::arch
 
 namespace dino::test {
 
