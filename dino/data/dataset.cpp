@@ -7,8 +7,8 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
-#include "dino/data/brace_range.h"
-#include "dino/data/dataset_sources.h"
+#include "dino/data/sources/brace_range.h"
+#include "dino/data/sources/sources.h"
 #include "dino/data/stream.h"
 
 namespace dino::data {

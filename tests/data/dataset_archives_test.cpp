@@ -4,8 +4,8 @@
 
 #include "dino/base/file.h"
 #include "dino/data/bad_image.h"
-#include "dino/data/dataset_sources.h"
-#include "dino/data/index_cache.h"
+#include "dino/data/sources/index_cache.h"
+#include "dino/data/sources/sources.h"
 #include "tests/data/source_folder.h"
 
 namespace dino::data {

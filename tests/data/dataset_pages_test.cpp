@@ -4,8 +4,8 @@
 
 #include "dino/base/rng.h"
 #include "dino/data/bad_image.h"
-#include "dino/data/index_cache.h"
 #include "dino/data/pack.h"
+#include "dino/data/sources/index_cache.h"
 #include "dino/data/stream.h"
 #include "dino/data/survey.h"
 #include "tests/data/source_folder.h"

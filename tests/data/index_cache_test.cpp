@@ -1,5 +1,5 @@
 // Folders whose index is kept, ImageNet's layout, disks that go away, and mixtures.
-#include "dino/data/index_cache.h"
+#include "dino/data/sources/index_cache.h"
 
 #include <gtest/gtest.h>
 

@@ -9,8 +9,8 @@
 #include <set>
 #include <thread>
 
-#include "dino/data/brace_range.h"
 #include "dino/data/loader.h"
+#include "dino/data/sources/brace_range.h"
 #include "tests/data/source_folder.h"
 
 namespace dino::data {

@@ -23,10 +23,14 @@ image::Image half(bool left, std::uint8_t value = 255) {
   return image;
 }
 
+std::vector<Square> halves() {
+  return load_squares(MemoryDataset({half(true), half(false)}), {0, 1}, kGrey);
+}
+
 TEST(AttentionSheet, ShowsEachHeadOfEachImage) {
   FakeBackbone backbone(4);
-  const auto sheet = attention_sheet(backbone, {half(true), half(false)},
-                                     {.preprocess = kGrey, .patch_size = 4, .stride = 4});
+  const auto sheet =
+      attention_sheet(backbone, halves(), {.preprocess = kGrey, .patch_size = 4, .stride = 4});
   EXPECT_EQ(sheet.columns, 4);  // image, mean, two heads
   ASSERT_EQ(sheet.tiles.size(), 8U);
   EXPECT_EQ(sheet.column_titles.size(), 4U);
@@ -37,8 +41,8 @@ TEST(AttentionSheet, ShowsEachHeadOfEachImage) {
 
 TEST(PcaSheet, OneColourForOneKindOfPatchInAllImages) {
   FakeBackbone backbone(4);
-  const auto sheet = pca_sheet(backbone, {half(true), half(false)},
-                               {.preprocess = kGrey, .patch_size = 4, .stride = 4});
+  const auto sheet =
+      pca_sheet(backbone, halves(), {.preprocess = kGrey, .patch_size = 4, .stride = 4});
   ASSERT_EQ(sheet.columns, 2);
   ASSERT_EQ(sheet.tiles.size(), 4U);
   const auto& first = sheet.tiles[2].image;
@@ -83,6 +87,16 @@ TEST(SampleIndices, VisitsClassesInTurn) {
 TEST(LoadSquares, LeavesOutWhatCannotBeRead) {
   const MemoryDataset dataset({half(true), image::Image{}, half(false)});
   EXPECT_EQ(load_squares(dataset, {0, 1, 2}, kGrey).size(), 2U);
+}
+
+TEST(AttentionSheet, RefusesNoImagesAndSizesThatDiffer) {
+  FakeBackbone backbone(4);
+  data::Preprocess native = kGrey;
+  native.fit = data::Fit::Native;
+  const MemoryDataset dataset({half(true), picture(12, 8, 1)});
+  const MapOptions options{.preprocess = native, .patch_size = 4, .stride = 4};
+  EXPECT_THROW(attention_sheet(backbone, {}, options), Error);
+  EXPECT_THROW(attention_sheet(backbone, load_squares(dataset, {0, 1}, native), options), Error);
 }
 
 }  // namespace

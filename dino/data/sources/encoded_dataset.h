@@ -11,7 +11,7 @@
 
 #include "dino/data/bad_image.h"
 #include "dino/data/dataset.h"
-#include "dino/data/item_table.h"
+#include "dino/data/sources/item_table.h"
 
 namespace dino::data {
 

@@ -1,11 +1,11 @@
-#include "dino/data/sample_name.h"
+#include "dino/data/sources/sample_name.h"
 
 #include <algorithm>
 
 #include "dino/base/error.h"
 #include "dino/base/json.h"
 #include "dino/base/text.h"
-#include "dino/data/dataset_sources.h"
+#include "dino/data/sources/sources.h"
 
 namespace dino::data {
 namespace {

@@ -10,9 +10,9 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/text.h"
-#include "dino/data/dataset_sources.h"
-#include "dino/data/encoded_dataset.h"
-#include "dino/data/index_cache.h"
+#include "dino/data/sources/encoded_dataset.h"
+#include "dino/data/sources/index_cache.h"
+#include "dino/data/sources/sources.h"
 
 namespace dino::data {
 namespace {

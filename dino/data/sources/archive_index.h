@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dino/data/index_cache.h"
+#include "dino/data/sources/index_cache.h"
 
 namespace dino::data {
 

@@ -1,4 +1,4 @@
-#include "dino/data/array_dataset.h"
+#include "dino/data/sources/array_dataset.h"
 
 #include <algorithm>
 #include <bit>

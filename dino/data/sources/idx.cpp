@@ -5,7 +5,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
-#include "dino/data/dataset_sources.h"
+#include "dino/data/sources/sources.h"
 #include "dino/format/idx.h"
 
 namespace dino::data {

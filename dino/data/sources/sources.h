@@ -7,7 +7,7 @@
 
 #include "dino/data/bad_image.h"
 #include "dino/data/dataset.h"
-#include "dino/data/item_table.h"
+#include "dino/data/sources/item_table.h"
 #include "dino/image/tiff_pages.h"
 
 namespace dino::data {

@@ -1,4 +1,4 @@
-#include "dino/data/archive_index.h"
+#include "dino/data/sources/archive_index.h"
 
 #include <algorithm>
 #include <numeric>
@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "dino/base/error.h"
-#include "dino/data/dataset_sources.h"
-#include "dino/data/sample_name.h"
+#include "dino/data/sources/sample_name.h"
+#include "dino/data/sources/sources.h"
 
 namespace dino::data {
 namespace {

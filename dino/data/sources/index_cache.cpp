@@ -1,6 +1,6 @@
 // One safetensors file per source: the reader checks its structure, so a damaged file is refused
 // there or by the checks here, never believed.
-#include "dino/data/index_cache.h"
+#include "dino/data/sources/index_cache.h"
 
 #include <sys/stat.h>
 

@@ -7,7 +7,7 @@
 #include "dino/base/file.h"
 #include "dino/base/json.h"
 #include "dino/base/text.h"
-#include "dino/data/dataset_sources.h"
+#include "dino/data/sources/sources.h"
 
 namespace dino::data {
 namespace {

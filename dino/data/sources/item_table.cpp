@@ -1,4 +1,4 @@
-#include "dino/data/item_table.h"
+#include "dino/data/sources/item_table.h"
 
 #include <algorithm>
 #include <limits>

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dino/data/item_table.h"
+#include "dino/data/sources/item_table.h"
 
 namespace dino::data {
 

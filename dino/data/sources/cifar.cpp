@@ -6,8 +6,8 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
-#include "dino/data/array_dataset.h"
-#include "dino/data/dataset_sources.h"
+#include "dino/data/sources/array_dataset.h"
+#include "dino/data/sources/sources.h"
 
 namespace dino::data {
 namespace {

@@ -1,4 +1,4 @@
-#include "dino/data/brace_range.h"
+#include "dino/data/sources/brace_range.h"
 
 #include <charconv>
 #include <string_view>
