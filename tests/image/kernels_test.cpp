@@ -84,6 +84,26 @@ std::vector<ColourStep> random_steps(Rng& rng) {
   return steps;
 }
 
+TEST(Kernels, ShrinkManyTimesAlike) {
+  Rng rng(2, 0, 0, 0);
+  for_each_other([&](const Kernels& table) {
+    for (const int channels : {1, 3})
+      for (const int width : {1, 3, 20, 33})
+        for (const Filter filter : {Filter::Bilinear, Filter::Bicubic, Filter::Lanczos}) {
+          const Image source = noise(700 + below(rng, 500), 100 + below(rng, 20), channels, rng);
+          const ImageView view(source, 5, 3, source.width - 5, source.height - 10);
+          const Box all{0, 0, static_cast<float>(view.width), static_cast<float>(view.height)};
+          Workspace plain(portable::kKernels), workspace(table);
+          for (const int height : {7, 64, view.height, 300}) {
+            Image expected, actual;
+            resize_into(view, all, width, height, filter, expected, plain);
+            resize_into(view, all, width, height, filter, actual, workspace);
+            ASSERT_EQ(actual, expected) << channels << ' ' << width << " x " << height;
+          }
+        }
+  });
+}
+
 TEST(Kernels, RecolourAlike) {
   Rng rng(2, 0, 0, 0);
   for_each_other([&](const Kernels& table) {

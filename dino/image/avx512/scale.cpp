@@ -68,6 +68,11 @@ __m512i add_up(const __m512i (&taps)[kSteps], const __m512i (&weights)[kDigits][
   return _mm512_srai_epi32(sum, kWeightBits);
 }
 
+__m512i join_digits(const __m512i (&sums)[kDigits]) {
+  return _mm512_add_epi32(
+      sums[0], _mm512_add_epi32(_mm512_slli_epi32(sums[1], 8), _mm512_slli_epi32(sums[2], 16)));
+}
+
 /** The same with a number of steps known only now; gives taps(step) and weight(digit, step). */
 template <typename TapsAt, typename WeightAt>
 __m512i add_up(int steps, const TapsAt& taps, const WeightAt& weight) {
@@ -79,9 +84,7 @@ __m512i add_up(int steps, const TapsAt& taps, const WeightAt& weight) {
     for (int digit = 0; digit < kDigits; ++digit)
       sums[digit] = _mm512_dpbusd_epi32(sums[digit], four, weight(digit, step));
   }
-  const __m512i upper =
-      _mm512_add_epi32(_mm512_slli_epi32(sums[1], 8), _mm512_slli_epi32(sums[2], 16));
-  return _mm512_srai_epi32(_mm512_add_epi32(sums[0], upper), kWeightBits);
+  return _mm512_srai_epi32(join_digits(sums), kWeightBits);
 }
 
 /** 64 bytes, or what the mask leaves of them, of four rows, interleaved. */
@@ -123,16 +126,24 @@ void weigh_rows(const Digits& digits, int y, const std::uint8_t* const* rows, st
   } else {
     for (std::ptrdiff_t at = 0; at < bytes; at += 64) {
       const __mmask64 mask = first_bytes(bytes - at);
+      __m512i sums[4][kDigits] = {};
+      for (int step = 0; step < digits.steps; ++step) {
+        __m512i taps[4];
+        load_taps(rows + 4 * step, at, mask, taps);
+#pragma GCC unroll 3
+        for (int digit = 0; digit < kDigits; ++digit) {
+          const __m512i w = weight(digit, step);
+#pragma GCC unroll 4
+          for (int q = 0; q < 4; ++q)
+            sums[q][digit] = _mm512_dpbusd_epi32(sums[q][digit], taps[q], w);
+        }
+      }
       __m512i values[4];
-      for (int q = 0; q < 4; ++q)
-        values[q] = add_up(
-            digits.steps,
-            [&](int step) {
-              __m512i four[4];
-              load_taps(rows + 4 * step, at, mask, four);
-              return four[q];
-            },
-            weight);
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q) {
+        const __m512i half = _mm512_set1_epi32(1 << (kWeightBits - 1));
+        values[q] = _mm512_srai_epi32(_mm512_add_epi32(join_digits(sums[q]), half), kWeightBits);
+      }
       _mm512_mask_storeu_epi8(out + at, mask, pack(values));
     }
   }
@@ -148,6 +159,13 @@ struct AcrossPlan {
   int widest = 0;                 // bytes of the source that one product reads
   std::int32_t* begin = nullptr;  // [groups] byte of the source row where a group's reading starts
   std::uint8_t* order = nullptr;  // [groups, 64] taps of each sample, from there
+
+  // Where groups would read more than 128 bytes at once (shrinking more than six times): pixel by
+  // pixel instead, the taps of each channel in lanes of their own.
+  const std::int32_t* first = nullptr;  // [width] first tap of each output pixel
+  int width = 0;
+  int pixel_steps = 0;                // products of a pixel; 0 = by groups
+  std::uint32_t* by_pixel = nullptr;  // [width, pixel_steps, kDigits, 16]
 };
 
 /** Pixel and channel of each sample of a group that starts `phase` samples into a pixel. */
@@ -200,6 +218,81 @@ AcrossPlan plan_across(const FixedTaps& taps, const ImageView& source, int width
                         _mm512_add_epi8(_mm512_mullo_epi32(start, spread), tap_offsets));
   }
   return plan;
+}
+
+/** Turns the plan into one by pixels. A product takes 16 taps of three channels, or 64 of one. */
+void plan_by_pixel(AcrossPlan& plan, const FixedTaps& taps, int width, Room& words) {
+  const int groups = plan.channels == 3 ? 4 : kLanes;  // of four taps, in a product
+  plan.first = taps.first.data();
+  plan.width = width;
+  plan.pixel_steps = (plan.digits.steps + groups - 1) / groups;
+  plan.by_pixel =
+      words.get<std::uint32_t>(static_cast<std::size_t>(width) *
+                               static_cast<std::size_t>(plan.pixel_steps) * kDigits * kLanes);
+  std::uint32_t* to = plan.by_pixel;
+  for (int x = 0; x < width; ++x)
+    for (int step = 0; step < plan.pixel_steps; ++step)
+      for (int digit = 0; digit < kDigits; ++digit)
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const int group = groups * step + lane % groups;
+          const bool used = lane < groups * plan.channels && group < plan.digits.steps;
+          *to++ = used ? plan.digits.at(digit, group)[x] : 0;
+        }
+}
+
+/** Sums each channel's lanes into its first. */
+template <int kChannels>
+__m512i sum_lanes(__m512i v) {
+  v = _mm512_add_epi32(v, _mm512_shuffle_epi32(v, _MM_PERM_BADC));
+  v = _mm512_add_epi32(v, _mm512_shuffle_epi32(v, _MM_PERM_CDAB));
+  if constexpr (kChannels == 3) return _mm512_maskz_compress_epi32(0x0111, v);
+  v = _mm512_add_epi32(v, _mm512_shuffle_i64x2(v, v, 0x4e));
+  return _mm512_add_epi32(v, _mm512_shuffle_i64x2(v, v, 0xb1));
+}
+
+/** Scales kRows rows across, pixel by pixel. */
+template <int kChannels>
+void scale_pixels(const AcrossPlan& plan, const std::uint8_t* const* rows,
+                  std::uint8_t* const* out) {
+  constexpr int kStepBytes = kChannels == 3 ? 48 : 64;
+  constexpr int kTogether = 4;         // rows that share a weight's load
+  alignas(64) std::uint8_t order[64];  // bytes to channels, as the lanes of a pixel's weights
+  for (int i = 0; i < 64; ++i)
+    order[i] = static_cast<std::uint8_t>(kChannels == 3 && i < 48 ? i % 16 * 3 + i / 16 : i);
+  const __m512i by_channel = _mm512_load_si512(order);
+  const __m512i half = _mm512_set1_epi32(1 << (kWeightBits - 1));
+  const std::uint32_t* weights = plan.by_pixel;
+  for (int x = 0; x < plan.width; ++x) {
+    const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(plan.first[x]) * kChannels;
+    for (int block = 0; block < kRows; block += kTogether) {
+      __m512i sums[kTogether][kDigits] = {};
+      for (int step = 0; step < plan.pixel_steps; ++step) {
+        const std::ptrdiff_t at = begin + step * kStepBytes;
+        const __mmask64 mask = first_bytes(plan.in_bytes - at);
+        __m512i taps[kTogether];
+#pragma GCC unroll 4
+        for (int r = 0; r < kTogether; ++r)
+          taps[r] = _mm512_permutexvar_epi8(by_channel,
+                                            _mm512_maskz_loadu_epi8(mask, rows[block + r] + at));
+#pragma GCC unroll 3
+        for (int digit = 0; digit < kDigits; ++digit) {
+          const __m512i weight = load64(weights + (step * kDigits + digit) * kLanes);
+#pragma GCC unroll 4
+          for (int r = 0; r < kTogether; ++r)
+            sums[r][digit] = _mm512_dpbusd_epi32(sums[r][digit], taps[r], weight);
+        }
+      }
+#pragma GCC unroll 4
+      for (int r = 0; r < kTogether; ++r) {
+        const __m512i sum = _mm512_add_epi32(sum_lanes<kChannels>(join_digits(sums[r])), half);
+        const __m512i value =
+            _mm512_max_epi32(_mm512_srai_epi32(sum, kWeightBits), _mm512_setzero_si512());
+        _mm_mask_storeu_epi8(out[block + r] + x * kChannels, (1 << kChannels) - 1,
+                             _mm512_cvtusepi32_epi8(value));
+      }
+    }
+    weights += plan.pixel_steps * kDigits * kLanes;
+  }
 }
 
 /** Scales kRows rows across. kSteps: the steps, or 0 for any number. kWide: a product reads up to
@@ -281,6 +374,8 @@ void scale_block(const AcrossPlan& plan, int begin, int end, const RowAt& row_at
     rows[r] = row_at(y);
     out[r] = out_at(y);
   }
+  if (plan.pixel_steps > 0)
+    return (plan.channels == 3 ? scale_pixels<3> : scale_pixels<1>)(plan, rows, out);
   const int steps = plan.digits.steps;
   (plan.widest <= 64 ? scale_rows_for<false>(steps) : scale_rows_for<true>(steps))(plan, rows, out);
 }
@@ -310,7 +405,7 @@ void scale(const Scaling& scaling, Workspace& workspace) {
   AcrossPlan plan;
   if (scaling.across != nullptr) {
     plan = plan_across(*scaling.across, source, width, workspace.first, workspace.second);
-    if (plan.widest > 128) return portable::scale(scaling, workspace);  // shrinks more than 6 times
+    if (plan.widest > 128) plan_by_pixel(plan, *scaling.across, width, workspace.second);
   }
   if (scaling.down == nullptr) {
     for (int y = 0; y < height; y += kRows) scale_block(plan, y, height, source_row, out_row);
