@@ -133,7 +133,13 @@ void Command::finish() {
   for (;;) {
     const pid_t ended = ::waitpid(process_, &status, WNOHANG);
     if (ended == process_) break;
-    if (ended < 0 && errno != EINTR) break;
+    if (ended < 0 && errno != EINTR) {
+      const std::string why = std::generic_category().message(errno);
+      process_ = -1;
+      fail(ErrorKind::Data,
+           "[run command] '{}': how it ended is not known ({}); is SIGCHLD ignored?",
+           printable(std::string_view(text_)), why);
+    }
     if (stop_.stop_requested()) return;
     if (errors_) drain_errors();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it closed its output: soon gone

@@ -131,9 +131,11 @@ std::vector<std::byte> read_image_page(const std::filesystem::path& path, int pa
 }
 
 std::vector<std::byte> read_image_page(const image::TiffSource& file, int page,
-                                       std::string_view name) {
+                                       std::string_view name,
+                                       std::optional<std::uint64_t> directory) {
   try {
-    return image::read_tiff_page(file, page);
+    return directory ? image::read_tiff_directory(file, *directory)
+                     : image::read_tiff_page(file, page);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::Format) throw;
     throw BadImage(error.kind(),

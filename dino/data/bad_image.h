@@ -67,7 +67,9 @@ image::Planes decode_image_wide(std::span<const std::byte> bytes, const FileDeco
 std::vector<std::byte> read_image_file(const std::filesystem::path& path);
 /** Page `page` of a TIFF file as a file of its own; BadImage where there is none. */
 std::vector<std::byte> read_image_page(const std::filesystem::path& path, int page);
+/** `directory`: where it is, if that is known. */
 std::vector<std::byte> read_image_page(const image::TiffSource& file, int page,
-                                       std::string_view name);
+                                       std::string_view name,
+                                       std::optional<std::uint64_t> directory = std::nullopt);
 
 }  // namespace dino::data

@@ -1,5 +1,6 @@
 #include "dino/data/stream.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <limits>
@@ -133,9 +134,10 @@ class ShardReader::Impl {
         }
         image.bytes.resize(static_cast<std::size_t>(member->size));
         reader_->read(image.bytes);
-        pages_ =
-            has_tiff_extension(member->path) ? count_pages(image::tiff_in_memory(image.bytes)) : 1;
-        if (pages_ == 1) return image;
+        pages_.clear();
+        if (has_tiff_extension(member->path))
+          pages_ = image::tiff_pages(image::tiff_in_memory(image.bytes));
+        if (pages_.size() <= 1) return image;
         paged_ = std::move(image);
         page_ = 0;
         if (auto page = next_page()) return page;
@@ -159,12 +161,13 @@ class ShardReader::Impl {
  private:
   /** Of the file with several pages that was read last; nothing behind its last one. */
   std::optional<EncodedImage> next_page() {
-    while (page_ < pages_ && !paged_.bytes.empty()) {
-      const int page = page_++;
+    while (page_ < pages_.size() && !paged_.bytes.empty()) {
+      const std::uint64_t directory = pages_[page_];
+      const auto page = static_cast<int>(page_++);
       const std::string name = fmt::format("{}#{}", paged_.name, page);
       try {
-        return EncodedImage{
-            name, read_image_page(image::tiff_in_memory(paged_.bytes), page, paged_.name)};
+        return EncodedImage{name, read_image_page(image::tiff_in_memory(paged_.bytes), page,
+                                                  paged_.name, directory)};
       } catch (const BadImage& error) {
         bad_(name, error);
       }
@@ -208,8 +211,9 @@ class ShardReader::Impl {
   std::stop_token stop_;
   const BadSink& bad_;
   bool finished_ = false;
-  EncodedImage paged_;  // a file with several pages, and the next of them
-  int page_ = 0, pages_ = 0;
+  EncodedImage paged_;                // a file with several pages, and the next of them
+  std::vector<std::uint64_t> pages_;  // their directories
+  std::size_t page_ = 0;
   // In the order bytes pass through them.
   std::unique_ptr<Command> command_;
   std::unique_ptr<RandomAccessFile> file_;
@@ -273,7 +277,8 @@ void StreamEpoch::begin_round() {
   order_.clear();
   for (auto at = static_cast<std::size_t>(position_.rank); at < all.size();
        at += static_cast<std::size_t>(position_.world_size))
-    order_.insert(order_.begin(), static_cast<std::size_t>(all[at]));
+    order_.push_back(static_cast<std::size_t>(all[at]));
+  std::ranges::reverse(order_);  // the next one is taken from its end
   round_images_ = 0;
   round_over_ = false;
 }

@@ -6,6 +6,7 @@
 
 #include "dino/base/byte_source.h"
 #include "dino/base/error.h"
+#include "dino/base/text.h"
 #include "dino/image/codec.h"
 #include "dino/image/orientation.h"
 
@@ -104,7 +105,7 @@ auto with_path(const std::filesystem::path& path, const Decoder& decoder) {
   try {
     return decoder(bytes);
   } catch (const Error& error) {
-    throw Error(error.kind(), fmt::format("{} ({})", error.what(), path.string()));
+    throw Error(error.kind(), fmt::format("{} ({})", error.what(), printable(path)));
   }
 }
 

@@ -24,9 +24,9 @@ struct DecodeOptions {
   /// 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up), much faster but not
   /// what resizing the whole image gives. Other formats ignore it
   int jpeg_shrink = 1;
-  /// Above 0: the strongest jpeg_shrink that leaves the image this many px wide and high (the
-  /// geometric mean of the two)
-  int jpeg_min_side = 0;
+  /// Above 0: the strongest jpeg_shrink that leaves the geometric mean of the sides, and the
+  /// shorter side, this many px
+  int jpeg_min_side = 0, jpeg_min_short_side = 0;
 };
 
 /** What a header says. */

@@ -177,7 +177,10 @@ int shrink_of(const jpeg_decompress_struct& header, const DecodeOptions& options
   if (options.jpeg_min_side <= 0) return options.jpeg_shrink;
   const double side = std::sqrt(static_cast<double>(header.image_width) * header.image_height);
   int shrink = 8;
-  while (shrink > 1 && side < static_cast<double>(shrink) * options.jpeg_min_side) shrink /= 2;
+  const auto shorter = std::int64_t{std::min(header.image_width, header.image_height)};
+  while (shrink > 1 && (side < static_cast<double>(shrink) * options.jpeg_min_side ||
+                        shorter < std::int64_t{shrink} * options.jpeg_min_short_side))
+    shrink /= 2;
   return shrink;
 }
 

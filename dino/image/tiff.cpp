@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,11 @@ namespace {
 
 constexpr int kMaxSamples = 4096;
 constexpr std::int64_t kMaxFactor = 4;  ///< samples of a file, at most this often max_pixels
+
+std::int64_t most_samples(std::int64_t max_pixels) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / (8 * kMaxFactor);
+  return kMaxFactor * std::min(max_pixels, kMost);
+}
 
 /** Bytes in memory as libtiff reads files. */
 struct Source {
@@ -91,7 +97,7 @@ class TiffFile {
                           decltype([](TIFFOpenOptions* o) { TIFFOpenOptionsFree(o); })>
         options(TIFFOpenOptionsAlloc());
     TIFFOpenOptionsSetMaxSingleMemAlloc(
-        options.get(), std::max<std::int64_t>(8 * kMaxFactor * max_pixels, 1 << 20));
+        options.get(), std::max<std::int64_t>(8 * most_samples(max_pixels), 1 << 20));
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), Source::keep_first, &source_);
     TIFFOpenOptionsSetWarningHandlerExtR(options.get(), Source::ignore, &source_);
     // "m": no mapping; libtiff then reads through Source, which knows the end. "h": the first
@@ -384,7 +390,7 @@ std::vector<Sample> read_values(const TiffFile& tiff, const Layout& layout, cons
 void check_room(const Layout& layout, const PixelBox& box, Bytes bytes,
                 const DecodeOptions& options) {
   check_size(box.width, box.height, bytes_needed(layout), bytes, options);
-  const std::int64_t most = kMaxFactor * options.max_pixels;
+  const std::int64_t most = most_samples(options.max_pixels);
   const auto block = std::int64_t{layout.block_width} * layout.block_height;
   const std::int64_t samples = layout.samples;
   // A tile may be larger than the image it belongs to, by some hundred pixels in honest files.

@@ -24,8 +24,11 @@ enum Tag : std::uint64_t {
 };
 constexpr std::uint64_t kReduced = 1, kMask = 4;  ///< bits of the subfile type
 
-/** Tags whose values are places in the file: further directories, and the tables of old JPEG. */
-constexpr std::uint64_t kPointers[] = {330, 400, 513, 514, 519, 520, 521, 34665, 34853, 40965};
+/** Tags that say how pixels are coded, laid out and turned, and what they mean; of these a page is
+ * made. */
+constexpr std::uint64_t kKept[] = {254, 256, 257, 258, 259, 262, 266, 273, 274,   277,   278,
+                                   279, 284, 292, 293, 317, 320, 322, 323, 324,   325,   332,
+                                   334, 338, 339, 347, 529, 530, 531, 532, 32995, 32996, 50674};
 
 constexpr std::uint64_t kLong = 4, kLong8 = 16;  ///< types
 
@@ -141,11 +144,14 @@ class TiffReader {
     return {entry.field.begin(), entry.field.begin() + static_cast<std::ptrdiff_t>(bytes)};
   }
 
+  /** Offsets or sizes. */
   std::vector<std::uint64_t> integers(const Entry& entry) const {
-    if (!is_integer(entry.type)) fail_damaged("TIFF", "a tag is of another type");
+    if (!is_integer(entry.type) || type_bytes(entry.type) < 2)
+      fail_damaged("TIFF", "offsets or sizes are of another type");
     const std::vector<std::byte> bytes = values(entry);
     const std::size_t item = type_bytes(entry.type);
     std::vector<std::uint64_t> integers;
+    integers.reserve(bytes.size() / item);
     for (std::size_t i = 0; i < bytes.size(); i += item)
       integers.push_back(form_.number(std::span(bytes).subspan(i, item)));
     return integers;
@@ -188,7 +194,7 @@ class PageWriter {
   std::vector<std::byte> write(const Directory& directory) {
     std::vector<const Entry*> kept;
     for (const Entry& entry : directory.entries)
-      if (type_bytes(entry.type) > 0 && !std::ranges::count(kPointers, entry.tag))
+      if (type_bytes(entry.type) > 0 && std::ranges::count(kKept, entry.tag) > 0)
         kept.push_back(&entry);
     begin(kept.size());
     for (const Entry* entry : kept) {
@@ -249,6 +255,7 @@ class PageWriter {
     const std::size_t item = form_.offset_bytes();
     std::vector<std::byte> places(from.size() * item);
     for (std::size_t i = 0; i < from.size(); ++i) {
+      if (bytes[i] == 0 && from[i] != 0) fail_damaged("TIFF", "strips without sizes");
       const std::uint64_t at = bytes[i] == 0 ? 0 : append(reader_.read(from[i], bytes[i]));
       form_.put(std::span(places).subspan(i * item, item), at);
     }
@@ -294,8 +301,15 @@ std::vector<std::byte> read_tiff_page(const TiffSource& source, int page) {
   if (wanted >= pages.size())
     fail(ErrorKind::Format, "[decode] the TIFF file has {} pages; there is no page {}",
          pages.size(), page);
+  return read_tiff_directory(source, pages[wanted]);
+}
+
+std::vector<std::byte> read_tiff_directory(const TiffSource& source, std::uint64_t offset) {
+  const TiffReader reader(source);
+  const std::optional<Directory> directory = reader.read_directory(offset);
+  if (!directory) fail(ErrorKind::Format, "[decode] truncated TIFF: no directory at {}", offset);
   // Lists of offsets may take twice the room, as 16-bit ones become longer.
-  return PageWriter(reader, 2 * source.size).write(*reader.read_directory(pages[wanted]));
+  return PageWriter(reader, 2 * source.size).write(*directory);
 }
 
 }  // namespace dino::image

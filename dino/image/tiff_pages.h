@@ -29,9 +29,12 @@ TiffSource tiff_in_file(const RandomAccessFile& file, std::uint64_t offset, std:
  * or goes round. Empty: no TIFF file, or damaged at its start. Thread-safe. */
 std::vector<std::uint64_t> tiff_pages(const TiffSource& source);
 
-/** Page `page` (from 0) as a TIFF file that decodes to the same pixels: its tags and its coded
- * strips or tiles, and nothing else of the file is read. Throws Error{Format} if there is no such
- * page or it is damaged or cut short. Thread-safe. */
+/** Page `page` (from 0) as a TIFF file that decodes to the same pixels: the tags that matter for
+ * them and its coded strips or tiles, and nothing else of the file is read but the directories
+ * before it. Throws Error{Format} if there is no such page, it is damaged or cut short, or its
+ * strips have no sizes. Thread-safe. */
 std::vector<std::byte> read_tiff_page(const TiffSource& source, int page);
+/** The page whose directory is at `offset`, one of tiff_pages(). */
+std::vector<std::byte> read_tiff_directory(const TiffSource& source, std::uint64_t offset);
 
 }  // namespace dino::image

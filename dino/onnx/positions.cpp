@@ -33,7 +33,7 @@ Value row_of_numbers(GraphBuilder& g, float from, std::int64_t count) {
 /** ((c[0] x + c[1]) x + c[2]) x + c[3] */
 Value cubic_polynomial(GraphBuilder& g, const Value& x, std::array<float, 4> c) {
   Value y = g.node("Mul", {x, g.number(c[0])});
-  for (const std::size_t i : {1, 2}) {
+  for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
     y = g.node("Add", {y, g.number(c[i])});
     y = g.node("Mul", {y, x});
   }

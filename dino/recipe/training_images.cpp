@@ -46,10 +46,14 @@ data::SourceOptions source_options(const Recipe& recipe) {
   options.decode = data::decode_options(recipe.data.background, recipe.data.upright);
   options.inputs = recipe.data.inputs;
   if (!recipe.data.shrink_jpeg) return options;
-  for (int mix = 0; mix < data::mix_count(recipe.mixes); ++mix)
-    options.decode.jpeg_min_side =
-        std::max(options.decode.jpeg_min_side,
-                 least_side(data::mixed_crops(recipe.crops, recipe.mixes, mix)));
+  for (int mix = 0; mix < data::mix_count(recipe.mixes); ++mix) {
+    const data::MultiCropOptions crops = data::mixed_crops(recipe.crops, recipe.mixes, mix);
+    const auto raise = [](int& least, int px) { least = std::max(least, px); };
+    raise(options.decode.jpeg_min_side, least_side(crops));
+    // Boxes of strips are as high as the strip.
+    raise(options.decode.jpeg_min_short_side,
+          std::max({crops.global_size, crops.gram_size, crops.local_size}));
+  }
   return options;
 }
 

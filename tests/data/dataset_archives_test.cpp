@@ -96,6 +96,15 @@ TEST(TarDataset, DamageCostsOnlyWhatIsBehindIt) {
   says(refusal_of(ErrorKind::Data, [&] { open_dataset(temp / "s-4.tar", 1); }), "holds no images");
 }
 
+TEST(TarDataset, OfNothingReadableOpensAllTheSame) {
+  const SourceFolder temp;
+  std::string bytes = tar({{"photographs/cats/1.jpg", "x"}, {"photographs/cats/1.cls", ""}});
+  bytes.resize(4 * 512);  // without the end mark
+  temp.write("a.tar", bytes + std::string(512, '\x55'));
+  const auto data = open_dataset(temp / "a.tar", 1);
+  for (std::int64_t i = 0; i < data->size(); ++i) EXPECT_THROW(data->load(i), Error);
+}
+
 TEST(TarDataset, EveryKindOfBadMemberHasItsReason) {
   const SourceFolder temp;
   std::string corrupt = png(5);

@@ -121,6 +121,27 @@ TEST(NpyDataset, HugeClaimsNameTheFile) {
   }
 }
 
+TEST(NpyDataset, WideSamplesMustBeNumbers) {
+  const SourceFolder temp;
+  std::vector<float> values(4 * 4, 0.5F);
+  values[3] = std::numeric_limits<float>::quiet_NaN();
+  const std::string path = temp.write(
+      "nan.npy", format::npy_header(format::DType::F32, std::vector<std::int64_t>{1, 4, 4}) +
+                     std::string(reinterpret_cast<const char*>(values.data()), 64));
+  const auto data = open_dataset(path, 1);
+  says(refusal_of(ErrorKind::Format, [&] { data->load_wide(0); }), "no number");
+}
+
+TEST(NpyDataset, AFileOfNoLabelsDoesNotFit) {
+  const SourceFolder temp;
+  const std::string images = temp.write(
+      "x.npy", format::npy_header(format::DType::U8, std::vector<std::int64_t>{2, 4, 4}) +
+                   std::string(32, '\1'));
+  const std::string labels =
+      temp.write("none.npy", format::npy_header(format::DType::I64, std::vector<std::int64_t>{0}));
+  says(refusal_of(ErrorKind::Data, [&] { open_dataset(images, 1, labels); }), "0 labels");
+}
+
 TEST(NpyDataset, SaysWhatIsStored) {
   const auto stored = [](const char* name, int channels) {
     return open_dataset(golden(name), channels)->stored(1);

@@ -120,6 +120,9 @@ TEST(Shrink, LeavesTheSideThatIsAskedFor) {
               peek(bytes, {.jpeg_shrink = shrink}).width);
   }
   EXPECT_EQ(decode(bytes, 3, {.jpeg_min_side = 100'000}), whole);
+  const int shorter = std::min(whole.width, whole.height);
+  EXPECT_EQ(decode(bytes, 3, {.jpeg_min_side = 1, .jpeg_min_short_side = shorter / 2}),
+            decode(bytes, 3, {.jpeg_shrink = 2}));
   const Image small = decode(bytes, 3, {.jpeg_min_side = 1});
   const Image part = decode_region(bytes, {1, 2, 3, 4}, 3, {.jpeg_min_side = 1});
   EXPECT_EQ(part.row(0)[0], small.row(2)[3]);

@@ -96,6 +96,12 @@ TEST(TiffPages, DamageIsNamed) {
   std::string unsized = good;
   unsized.replace(sizes, 2, test::little_endian(9999, 2));
   expect_refused(bytes_of(unsized), 0, "strips without sizes");
+  std::string zero = good;  // libtiff estimates it; the page would hold other pixels
+  zero.replace(sizes + 8, 4, test::little_endian(0, 4));
+  expect_refused(bytes_of(zero), 0, "strips without sizes");
+  std::string bytes = good;
+  bytes.replace(sizes + 2, 2, test::little_endian(1, 2));
+  expect_refused(bytes_of(bytes), 0, "another type");
   std::string text = good;
   text.replace(strip + 2, 2, test::little_endian(2, 2));
   expect_refused(bytes_of(text), 0, "another type");
@@ -111,6 +117,34 @@ TEST(TiffPages, DamageIsNamed) {
   bomb += lengths;
   expect_refused(bytes_of(bomb), 0, "larger than its file");
   EXPECT_EQ(decode(read_tiff_page(tiff_in_memory(bytes_of(far)), 1), 1).pixels.at(0), 2);
+}
+
+/** Tags that say nothing about pixels may be damaged. */
+TEST(TiffPages, LeaveOutWhatPixelsDoNotNeed) {
+  std::string file = test::tiff({1, 2});
+  const std::size_t rows =
+      10 + 12 * 6;  // 278, whose default is all of them: now a lost ICC profile
+  file.replace(rows, 12,
+               test::little_endian(34675, 2) + test::little_endian(7, 2) +
+                   test::little_endian(1 << 20, 4) + test::little_endian(1 << 28, 4));
+  EXPECT_EQ(decode(read_tiff_page(tiff_in_memory(bytes_of(file)), 0), 1).pixels.at(0), 1);
+}
+
+/** A file that is cut while it is read. */
+TEST(TiffPages, ThatVanishAreRefused) {
+  const auto bytes = bytes_of(test::tiff({1, 2, 3}));
+  for (int good = 0; good < 12; ++good) {
+    int reads = 0;
+    TiffSource source = tiff_in_memory(bytes);
+    source.read_at = [&, whole = source.read_at](std::uint64_t at, std::span<std::byte> out) {
+      return reads++ < good ? whole(at, out) : 0;
+    };
+    try {
+      read_tiff_page(source, 2);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::Format) << good;
+    }
+  }
 }
 
 TEST(TiffPages, SurviveDamagedBytes) {

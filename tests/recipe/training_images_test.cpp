@@ -31,6 +31,7 @@ TEST(SourceOptions, ShrunkJpegsAreNeverEnlarged) {
   Recipe recipe;
   recipe.data.shrink_jpeg = true;
   const auto side = [&] { return source_options(recipe).decode.jpeg_min_side; };
+  EXPECT_EQ(source_options(recipe).decode.jpeg_min_short_side, 224);
   EXPECT_EQ(side(), 496);  // 96 px of 5 % of the area, three quarters as wide as high
   recipe.crops.local_window_step = 16;
   EXPECT_EQ(side(), 409);  // windows are cut from global crops: 224 px of 40 %

@@ -52,7 +52,7 @@ SourceIndex ArchiveIndex::finish(std::vector<Witness> witnesses) {
   const std::size_t shared = labels_.size() > 1 ? 0 : shared_folders();
   const auto text = [&](std::uint32_t i) {
     return labels_.size() > 1 ? std::string_view(labels_[found_[i].label])
-                              : first_level(name(i).substr(shared));
+                              : first_level(name(i).substr(std::min(shared, name(i).size())));
   };
   const auto readable = [&](std::uint32_t i) {
     return found_[i].place.size != kDamaged && found_[i].place.size != kMislabelled;

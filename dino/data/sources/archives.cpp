@@ -236,13 +236,20 @@ ArchiveIndex index_zip(const fs::path& archive, const std::vector<std::string>& 
   return index;
 }
 
+/** Whether a kept index can be one of so many archives. */
+bool fits(const SourceIndex& index, std::size_t archives) {
+  return static_cast<std::int64_t>(index.where.size()) == index.items.size() &&
+         std::ranges::all_of(index.where,
+                             [&](std::uint64_t where) { return (where >> kBlockBits) < archives; });
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_tar(const std::vector<std::string>& shards,
                                   const SourceOptions& options) {
   const IndexCache kept(options.cache, cache_key("tar", shards, options.inputs));
   std::optional<SourceIndex> found = kept.load();
-  if (!found) {
+  if (!found || !fits(*found, shards.size())) {
     const std::int64_t start = IndexCache::now_ns();
     ArchiveIndex index(options.inputs);
     std::vector<Witness> witnesses;
@@ -261,7 +268,7 @@ std::unique_ptr<Dataset> open_tar(const std::vector<std::string>& shards,
 std::unique_ptr<Dataset> open_zip(const fs::path& archive, const SourceOptions& options) {
   const IndexCache kept(options.cache, cache_key("zip", {archive.native()}, options.inputs));
   std::optional<SourceIndex> found = kept.load();
-  if (!found) {
+  if (!found || !fits(*found, 1)) {
     const std::int64_t start = IndexCache::now_ns();
     const Witness seen = witness_of(archive.native());
     found = index_zip(archive, options.inputs).finish({seen});

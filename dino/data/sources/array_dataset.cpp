@@ -58,7 +58,7 @@ class ArrayDataset : public Dataset {
           planes = {static_cast<int>(layout.width), static_cast<int>(layout.height), stored};
         },
         [&](const std::byte* item, DType dtype, std::size_t pixel, std::size_t channel) {
-          planes.plane(static_cast<int>(channel))[pixel] = wide_sample(item, dtype);
+          planes.plane(static_cast<int>(channel))[pixel] = wide_sample(item, dtype, index);
         });
     return planes.channels == channels_ || channels_ == 0 ? planes : image::to_planes(load(index));
   }
@@ -152,7 +152,7 @@ class ArrayDataset : public Dataset {
   }
 
   /** In [0, 1]. */
-  float wide_sample(const std::byte* item, DType dtype) const {
+  float wide_sample(const std::byte* item, DType dtype, std::int64_t index) const {
     if (dtype == DType::U8) return static_cast<float>(std::to_integer<int>(*item)) / 255;
     if (dtype == DType::U16) {
       const auto bytes = std::span(item, 2);
@@ -160,6 +160,10 @@ class ArrayDataset : public Dataset {
     }
     float value = 0;
     std::memcpy(&value, item, sizeof value);
+    if (!std::isfinite(value))
+      throw BadImage(
+          ErrorKind::Format, BadReason::Corrupt,
+          fmt::format("[load image] the value {} is no number ({})", value, name(index)));
     return value * float_scale_ / 255;
   }
 

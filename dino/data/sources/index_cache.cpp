@@ -1,5 +1,5 @@
-// One safetensors file per source: the reader checks its structure, so a damaged file is refused
-// there or by the checks here, never believed.
+// One safetensors file per source: the reader checks its structure, so most damaged files are
+// refused there or by the checks here. Others may name or place images wrongly, nothing worse.
 #include "dino/data/sources/index_cache.h"
 
 #include <sys/stat.h>

@@ -183,7 +183,8 @@ class ListReader {
     if (!object.is_object()) refuse(line_, "expected an object with a path");
     Entry entry;
     for (const std::string_view key : kPathKeys)
-      if (const auto found = object.find(key); found != object.end() && found->is_string())
+      if (const auto found = object.find(key);
+          entry.path.empty() && found != object.end() && found->is_string())
         entry.path = found->get<std::string>();
     if (entry.path.empty()) refuse(line_, "the object has no \"path\"");
     for (const std::string_view key : kLabelKeys) {

@@ -190,6 +190,9 @@ std::unique_ptr<Dataset> open_npy(const fs::path& images, int channels, const fs
     classes = read_labels(
         open_header(std::make_unique<RandomAccessFile>(label_file), label_file.native()),
         label_file.native());
+  if (!label_file.empty() && static_cast<std::int64_t>(classes.size()) != array.layout.count)
+    fail(ErrorKind::Data, "[open data set] '{}' holds {} labels for the {} images of '{}'",
+         label_file.native(), classes.size(), array.layout.count, images.native());
   std::vector<std::string> names = numbered_classes(classes, label_file.native());
   std::vector<ArrayFile> files;
   files.push_back(std::move(array));

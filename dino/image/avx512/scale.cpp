@@ -160,8 +160,8 @@ struct AcrossPlan {
   std::int32_t* begin = nullptr;  // [groups] byte of the source row where a group's reading starts
   std::uint8_t* order = nullptr;  // [groups, 64] taps of each sample, from there
 
-  // Where groups would read more than 128 bytes at once (shrinking more than six times): pixel by
-  // pixel instead, the taps of each channel in lanes of their own.
+  // Where groups would read more than 128 bytes at once (shrinking about eight times and more):
+  // pixel by pixel instead, the taps of each channel in lanes of their own.
   const std::int32_t* first = nullptr;  // [width] first tap of each output pixel
   int width = 0;
   int pixel_steps = 0;                // products of a pixel; 0 = by groups
