@@ -3,7 +3,6 @@
 // the colours or after them.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "dino/base/bfloat16.h"
