@@ -14,8 +14,10 @@
 namespace dino::train {
 namespace {
 
-nlohmann::json golden() {
-  return read_json_file(DINO_SOURCE_DIR "/tests/golden/train/tensorboard_records.json");
+const nlohmann::json& golden() {
+  static const nlohmann::json all =
+      read_json_file(DINO_SOURCE_DIR "/tests/golden/train/tensorboard_records.json");
+  return all;
 }
 
 std::string hex(std::string_view bytes) {
