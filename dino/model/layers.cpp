@@ -48,4 +48,16 @@ torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm, double eps)
   return at::layer_norm(x.to(torch::kFloat32), {norm.weight.size(0)}, norm.weight, norm.bias, eps);
 }
 
+std::pair<torch::Tensor, torch::Tensor> sine_and_cosine(const torch::Tensor& x) {
+  [[maybe_unused]] static const bool settled = [] {  // on one thread: too few elements to share out
+    for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+      const torch::Tensor few = torch::zeros({16}, type);
+      at::sin(few);
+      at::cos(few);
+    }
+    return true;
+  }();
+  return {x.sin(), x.cos()};
+}
+
 }  // namespace dino::model

@@ -3,6 +3,8 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <utility>
+
 #include "dino/model/backbone.h"
 
 namespace dino::model {
@@ -34,6 +36,11 @@ torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const 
                      Precision precision);
 /** LayerNorm over the last axis in fp32; fp32 result. */
 torch::Tensor layer_norm(const torch::Tensor& x, const Affine& norm, double eps = kNormEps);
+
+/** {sin x, cos x}. To be used for every table of positions: MKL chooses the kernels of its vector
+ * functions at their first call, and of two threads that make it together one may get a kernel good
+ * to 11 bits only (pytorch/pytorch#188792). */
+std::pair<torch::Tensor, torch::Tensor> sine_and_cosine(const torch::Tensor& x);
 
 inline torch::Dtype dtype_of(Precision precision) {
   return precision == Precision::Bf16 ? torch::kBFloat16 : torch::kFloat32;

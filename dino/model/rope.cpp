@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "dino/model/layers.h"
+
 namespace dino::model {
 namespace {
 
@@ -55,7 +57,8 @@ torch::Tensor rope_table(const arch::Vit& vit, std::int64_t grid_height, std::in
   const torch::Tensor angles = (2.0 * std::numbers::pi * at.unsqueeze(2) / periods)  // [P, 2, d/4]
                                    .flatten(1)                                       // [P, d/2]
                                    .repeat({1, 2});                                  // [P, d]
-  return torch::stack({angles.cos(), angles.sin()}).to(type);                        // [2, P, d]
+  const auto [sines, cosines] = sine_and_cosine(angles);
+  return torch::stack({cosines, sines}).to(type);  // [2, P, d]
 }
 
 torch::Tensor apply_rope(const torch::Tensor& x, const torch::Tensor& table, std::int64_t prefix) {

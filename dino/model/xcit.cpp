@@ -32,7 +32,8 @@ torch::Tensor axis_features(std::int64_t n, const torch::TensorOptions& options)
   const torch::Tensor exponent =
       torch::arange(0, kPositionFeatures, 2, options.dtype(torch::kFloat64)) / kPositionFeatures;
   const torch::Tensor phase = angle.unsqueeze(1) / torch::pow(kPositionBase, exponent);  // [n, 16]
-  return torch::stack({phase.sin(), phase.cos()}, 2).flatten(1).to(torch::kFloat32);     // [n, 32]
+  const auto [sines, cosines] = sine_and_cosine(phase);
+  return torch::stack({sines, cosines}, 2).flatten(1).to(torch::kFloat32);  // [n, 32]
 }
 
 /** Rows, then columns: [gh * gw, 64]. */

@@ -150,15 +150,17 @@ TEST_P(PositionsTest, AreTransformersOwnUnlessThePapersAreAskedFor) {
 
 const auto kTransformers =
     testing::Values("hf_v1", "hf_v2", "hf_v2_reg", "hf_v3", "hf_v3_gated", "hf_v3_7b");
-INSTANTIATE_TEST_SUITE_P(Transformers, PublishedTest, kTransformers);
-INSTANTIATE_TEST_SUITE_P(Transformers, PublishedAttentionTest, kTransformers);
-INSTANTIATE_TEST_SUITE_P(Transformers, PositionsTest, testing::Values("hf_v2"));
+const auto kItself = [](const auto& golden) { return golden.param; };
+INSTANTIATE_TEST_SUITE_P(Transformers, PublishedTest, kTransformers, kItself);
+INSTANTIATE_TEST_SUITE_P(Transformers, PublishedAttentionTest, kTransformers, kItself);
+INSTANTIATE_TEST_SUITE_P(Transformers, PositionsTest, testing::Values("hf_v2"), kItself);
 INSTANTIATE_TEST_SUITE_P(Timm, PublishedTest,
                          testing::Values("timm_v1", "timm_v2_giant", "timm_v2_reg", "timm_v3",
-                                         "timm_v3_plus_qkvb"));
+                                         "timm_v3_plus_qkvb"),
+                         kItself);
 INSTANTIATE_TEST_SUITE_P(Official, PublishedTest,
-                         testing::Values("official_v2", "official_v2_native"));
-INSTANTIATE_TEST_SUITE_P(GiantSlow, PublishedTest, testing::Values("hf_v2_giant"));
+                         testing::Values("official_v2", "official_v2_native"), kItself);
+INSTANTIATE_TEST_SUITE_P(GiantSlow, PublishedTest, testing::Values("hf_v2_giant"), kItself);
 
 }  // namespace
 }  // namespace dino::model
