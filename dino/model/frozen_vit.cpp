@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <thread>
 
 #include "dino/base/error.h"
@@ -47,7 +48,8 @@ std::size_t item_bytes(cpu::Type type) {
 /** Threads that work on the same slab meet here. */
 class Barrier {
  public:
-  explicit Barrier(int members) : members_(members) {}
+  /** Before any of them waits. */
+  void gather(int members) { members_ = members; }
   void wait() {
     if (members_ == 1) return;
     const int round = round_.load(std::memory_order_relaxed);
@@ -62,7 +64,7 @@ class Barrier {
   }
 
  private:
-  const int members_;
+  int members_ = 1;
   std::atomic<int> arrived_ = 0, round_ = 0;
 };
 
@@ -134,11 +136,12 @@ FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision
   if (v.untie_cls_and_patch_norms) cls_norm_ = norm("cls_norm");
 }
 
-/** The memory of one slab and what a member of its team does with its rows. */
+/** The memory of one slab and what a member of its team does with its rows. Only the constructor
+ * allocates. */
 class FrozenVit::Lane {
  public:
-  Lane(const FrozenVit& net, const Call& call, std::int64_t slab_images, int members)
-      : net_(net), call_(call), members_(members), barrier_(members) {
+  Lane(const FrozenVit& net, const Call& call, std::int64_t slab_images, int most_members)
+      : net_(net), call_(call) {
     const arch::Vit& v = net.architecture_.vit;
     const auto rows = static_cast<std::size_t>(slab_images * call.tokens);
     const auto dim = static_cast<std::size_t>(v.dim), hidden = static_cast<std::size_t>(v.hidden);
@@ -158,7 +161,13 @@ class FrozenVit::Lane {
     }
     const auto scratch =
         static_cast<std::size_t>(cpu::attention_scratch_bytes(call.tokens, v.dim / v.heads));
-    for (int m = 0; m < members; ++m) scratch_.emplace_back(scratch);
+    for (int m = 0; m < most_members; ++m) scratch_.emplace_back(scratch);
+  }
+
+  /** Before the first run(): how many members the team has after all. */
+  void gather(int members) {
+    members_ = members;
+    barrier_.gather(members);
   }
 
   /** Takes images [first, first + count) through the network; every member of the team calls it. */
@@ -377,7 +386,7 @@ class FrozenVit::Lane {
 
   const FrozenVit& net_;
   const Call& call_;
-  int members_;
+  int members_ = 1;
   Barrier barrier_;
   cpu::AlignedBytes x_, normed_, qkv_[2], hidden_, columns_, bytes_, scales_;
   std::int64_t byte_stride_ = 0;            ///< each row's own place, whatever the layer's width
@@ -389,27 +398,28 @@ void FrozenVit::run(Call& call) const {
       std::min<std::int64_t>(at::get_num_threads(), call.batch * call.tokens / kLeastRows + 1));
   const std::int64_t slab = std::clamp<std::int64_t>(kSlabRows / call.tokens, 1, call.batch);
   const bool alone = threads == 1 || call.batch % threads == 0 || call.batch >= 4 * threads;
+  // No exception may leave a parallel region, so memory is found before it.
   if (alone) {  // each thread its own images
+    const std::int64_t step = std::clamp<std::int64_t>(call.batch / threads, 1, slab);
+    std::deque<Lane> lanes;
+    for (int t = 0; t < threads; ++t) lanes.emplace_back(*this, call, step, 1);
     std::atomic<std::int64_t> next = 0;
 #pragma omp parallel num_threads(threads)
     {
-      const std::int64_t members = omp_get_num_threads();
-      const std::int64_t step = std::clamp<std::int64_t>(call.batch / members, 1, slab);
-      Lane lane(*this, call, step, 1);
+      Lane& lane = lanes[static_cast<std::size_t>(omp_get_thread_num())];
       for (std::int64_t first = next.fetch_add(step); first < call.batch;
            first = next.fetch_add(step))
         lane.run(first, std::min(step, call.batch - first), 0);
     }
     return;
   }
-  std::unique_ptr<Lane> lane;
+  Lane lane(*this, call, slab, threads);
 #pragma omp parallel num_threads(threads)
   {
-    const int members = omp_get_num_threads();
 #pragma omp single
-    lane = std::make_unique<Lane>(*this, call, slab, members);
+    lane.gather(omp_get_num_threads());
     for (std::int64_t first = 0; first < call.batch; first += slab)
-      lane->run(first, std::min(slab, call.batch - first), omp_get_thread_num());
+      lane.run(first, std::min(slab, call.batch - first), omp_get_thread_num());
   }
 }
 
