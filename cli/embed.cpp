@@ -185,7 +185,7 @@ void add_embed(CLI::App& parent, Context& context) {
   *exporting = add_export(*command, context, export_flags);
   add_network_flags(*command, flags->network);
   add_fit_flags(*command, flags->network);
-  command->add_option("--images", flags->images, "Folder, list file or IDX file");
+  command->add_option("--images", flags->images, "Folder, list, archive or array file of images");
   command->add_option("--out", flags->out, "Directory of the store, made if missing");
   command
       ->add_option("--store", flags->store,

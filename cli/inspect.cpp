@@ -245,10 +245,9 @@ void add_inspect(CLI::App& parent, Context& context) {
       add_command(parent, context, "inspect",
                   "Say what a run, checkpoint, weights file, feature store or data set holds",
                   [=] { return flags->data_command->parsed() ? run_data() : run(); });
-  command->add_option(
-      "path", flags->path,
-      "Run, weights (.safetensors, .pth, Hugging Face folder), feature store, image "
-      "folder, list file or IDX file");
+  command->add_option("path", flags->path,
+                      "Run, weights (.safetensors, .pth, Hugging Face folder), feature store, or "
+                      "images (folder, list, archive or array file)");
   command
       ->add_option("--channels", flags->data.channels,
                    "Channels to decode images into (default: as stored)")
@@ -261,7 +260,8 @@ void add_inspect(CLI::App& parent, Context& context) {
                                     "Read every image of a data set: sizes, depths, broken files, "
                                     "duplicates, mean and standard deviation",
                                     run_data);
-  flags->data_command->add_option("source", *source, "Image folder, list file or IDX file")
+  flags->data_command
+      ->add_option("source", *source, "Folder, list, archive or array file of images")
       ->required();
   flags->data_command->add_flag("--stats", data_flags->statistics,
                                 "Mean and standard deviation per channel, for a recipe");

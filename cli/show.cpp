@@ -150,7 +150,8 @@ std::shared_ptr<ShowFlags> add_picture(CLI::App& group, Context& context, const 
   *command = add_command(group, context, name, help, [flags, &context, make = std::move(make)] {
     return run_show(*flags, context, make);
   });
-  (*command)->add_option("images,--images", flags->images, "Folder, list file or IDX file");
+  (*command)->add_option("images,--images", flags->images,
+                         "Folder, list, archive or array file of images");
   (*command)->add_option("-o,--out", flags->out, "PNG file to write");
   (*command)
       ->add_option("--count", flags->count, "Images to show, spread over the classes")
