@@ -35,8 +35,9 @@ MappedFile map_file(const std::filesystem::path& path) {
   return {{static_cast<const std::byte*>(data), size}, std::move(owner)};
 }
 
-void drop_pages(std::span<const std::byte> bytes) {
-  if (!bytes.empty()) ::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED);
+void drop_pages(const MappedFile& file) {
+  if (!file.bytes.empty())
+    ::madvise(const_cast<std::byte*>(file.bytes.data()), file.bytes.size(), MADV_DONTNEED);
 }
 
 }  // namespace dino

@@ -18,8 +18,9 @@ struct MappedFile {
 /** Throws Error{Io} naming the path; folders, devices and pipes cannot be mapped. */
 MappedFile map_file(const std::filesystem::path& path);
 
-/** Gives the memory of a mapped file back; what is read again comes from the file. `bytes` must be
- * all of a MappedFile's, no other memory. Thread-safe, also beside readers. */
-void drop_pages(std::span<const std::byte> bytes);
+/** Gives the memory of a mapped file back; what is read again comes from the file. Takes the
+ * mapping itself, so that it cannot hit memory that lies there after an unmapping. Thread-safe,
+ * also beside readers. */
+void drop_pages(const MappedFile& file);
 
 }  // namespace dino

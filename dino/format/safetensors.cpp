@@ -8,7 +8,6 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
-#include "dino/base/mapped_file.h"
 #include "dino/base/text.h"
 #include "dino/format/byte_order.h"
 
@@ -191,8 +190,8 @@ SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string_v
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) {
   const MappedFile file = map_file(path);
   *this = SafetensorsFile(file.bytes, path.native());
-  mapping_ = file.owner;
-  mapped_ = {file.bytes};
+  for (TensorRecord& tensor : tensors_) tensor.owner = file.owner;
+  mapped_ = {file};
 }
 
 const TensorRecord* SafetensorsFile::find(std::string_view name) const {

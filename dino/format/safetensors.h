@@ -10,11 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "dino/base/mapped_file.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::format {
 
-/** An open file. Records point into the mapping and live as long as any copy of this object. The
+/** An open file. Records point into the mapping and keep it alive. The
  * format does not align them: other programs' files may hold floats at odd addresses. Thread-safe
  * to read. */
 class SafetensorsFile {
@@ -30,14 +31,11 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /** The record of that name, or nullptr. */
   const TensorRecord* find(std::string_view name) const;
-  /** Keeps the mapping alive; for tensors that borrow the bytes. */
-  std::shared_ptr<const void> mapping() const { return mapping_; }
-  /** What of it is mapped files, whole: see drop_pages(). */
-  const std::vector<std::span<const std::byte>>& mapped() const { return mapped_; }
+  /** The file, unless it was given as memory: see drop_pages(). */
+  const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
-  std::shared_ptr<const void> mapping_;
-  std::vector<std::span<const std::byte>> mapped_;
+  std::vector<MappedFile> mapped_;
   std::vector<TensorRecord> tensors_;
   std::map<std::string, std::string> metadata_;
 };

@@ -6,7 +6,6 @@
 
 #include "dino/base/error.h"
 #include "dino/base/json.h"
-#include "dino/base/mapped_file.h"
 #include "dino/base/text.h"
 #include "dino/format/safetensors.h"
 
@@ -100,7 +99,6 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& path) {
   }
   std::set<std::string> files;
   for (const auto& [tensor, file] : index.weight_map) files.insert(file);
-  auto mappings = std::make_shared<std::vector<std::shared_ptr<const void>>>();
   for (const std::string& file : files) {
     const std::filesystem::path shard_path = path.parent_path() / file;
     std::error_code ignored;
@@ -110,11 +108,9 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& path) {
     const SafetensorsFile shard(shard_path);
     check_shard(name, file, shard, index);
     tensors_.insert(tensors_.end(), shard.tensors().begin(), shard.tensors().end());
-    mappings->push_back(shard.mapping());
     mapped_.insert(mapped_.end(), shard.mapped().begin(), shard.mapped().end());
   }
   metadata_ = std::move(index.metadata);
-  mappings_ = std::move(mappings);
 }
 
 const TensorRecord* ShardedSafetensors::find(std::string_view name) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dino/base/mapped_file.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::format {
@@ -36,14 +37,11 @@ class ShardedSafetensors {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /** The record of that name, or nullptr. */
   const TensorRecord* find(std::string_view name) const;
-  /** Keeps the mappings alive; for tensors that borrow the bytes. */
-  std::shared_ptr<const void> mapping() const { return mappings_; }
-  /** What of it is mapped files, whole: see drop_pages(). */
-  const std::vector<std::span<const std::byte>>& mapped() const { return mapped_; }
+  /** The files: see drop_pages(). */
+  const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
-  std::shared_ptr<const void> mappings_;
-  std::vector<std::span<const std::byte>> mapped_;
+  std::vector<MappedFile> mapped_;
   std::vector<TensorRecord> tensors_;
   std::map<std::string, std::string> metadata_;
 };

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "dino/base/error.h"
-#include "dino/base/mapped_file.h"
 #include "dino/base/text.h"
 #include "dino/format/byte_order.h"
 #include "dino/format/safetensors.h"
@@ -105,7 +104,6 @@ std::string_view container_name(TensorContainer container) {
 template <typename File>
 std::shared_ptr<TensorFile::Contents> TensorFile::contents_of(const File& file) {
   auto contents = std::make_shared<Contents>();
-  contents->mapping = file.mapping();
   contents->mapped = file.mapped();
   contents->tensors = file.tensors();
   if constexpr (std::is_same_v<File, TorchFile>) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dino/base/mapped_file.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::format {
@@ -20,8 +21,8 @@ enum class TensorContainer { Safetensors, ShardedSafetensors, TorchZip, TorchLeg
 /** For messages: "safetensors", "torch.save", ... */
 std::string_view container_name(TensorContainer container);
 
-/** An open file of named tensors. Copies are cheap and share it; records live as long as any copy,
- * or as mapping(). No alignment is promised. Thread-safe to read. */
+/** An open file of named tensors. Copies are cheap and share it; copies of records keep their bytes
+ * alive by themselves. No alignment is promised. Thread-safe to read. */
 class TensorFile {
  public:
   /** No tensors. */
@@ -37,18 +38,15 @@ class TensorFile {
   TensorContainer container() const { return contents_->container; }
   /** The file itself: of a folder, the one found in it. */
   const std::filesystem::path& path() const { return contents_->path; }
-  /** Keeps the records' bytes (not the records) alive; for tensors that borrow them. */
-  std::shared_ptr<const void> mapping() const { return contents_->mapping; }
-  /** What of it is mapped files, whole: see drop_pages(). */
-  const std::vector<std::span<const std::byte>>& mapped() const { return contents_->mapped; }
+  /** The files it lies in: see drop_pages(). */
+  const std::vector<MappedFile>& mapped() const { return contents_->mapped; }
 
  private:
   friend TensorFile open_tensors(const std::filesystem::path& path);
   struct Contents {
     TensorContainer container = TensorContainer::Safetensors;
     std::filesystem::path path;
-    std::shared_ptr<const void> mapping;
-    std::vector<std::span<const std::byte>> mapped;
+    std::vector<MappedFile> mapped;
     std::vector<TensorRecord> tensors;
     std::map<std::string, std::string> metadata;
     nlohmann::json scalars = nlohmann::json::object();

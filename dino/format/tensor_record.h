@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,12 +37,13 @@ std::string_view dtype_name(DType dtype);
 /** The DType of that safetensors name, if there is one. */
 std::optional<DType> dtype_from_name(std::string_view name);
 
-/** Borrowed bytes, row-major, little-endian; whoever made the record says how long they live. */
+/** Row-major, little-endian bytes and what keeps them alive. Copies share both. */
 struct TensorRecord {
   std::string name;
   DType dtype = DType::F32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner = {};  ///< of the bytes; null where the caller keeps them alive
 };
 
 /** Product of shape, 1 without dimensions; throws Error{Format} on a negative size or overflow. */

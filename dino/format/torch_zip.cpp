@@ -8,7 +8,6 @@
 #include <map>
 
 #include "dino/base/error.h"
-#include "dino/base/mapped_file.h"
 #include "dino/base/text.h"
 #include "dino/format/byte_order.h"
 #include "dino/format/pickle.h"
@@ -263,15 +262,17 @@ TorchFile::TorchFile(Bytes bytes, std::string_view name) {
   }
   tensors_ = std::move(reader.tensors);
   scalars_ = std::move(reader.scalars);
-  mapping_ = std::make_shared<Copies>(std::move(reader.copies));
+  const auto copies = std::make_shared<const Copies>(std::move(reader.copies));
+  for (TensorRecord& tensor : tensors_) tensor.owner = copies;
 }
 
 TorchFile::TorchFile(const std::filesystem::path& path) {
   const MappedFile file = map_file(path);
   *this = TorchFile(file.bytes, path.native());
-  mapping_ = std::make_shared<std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>>(
-      file.owner, mapping_);
-  mapped_ = {file.bytes};
+  for (TensorRecord& tensor : tensors_)
+    tensor.owner = std::make_shared<std::pair<MappedFile, std::shared_ptr<const void>>>(
+        file, std::move(tensor.owner));
+  mapped_ = {file};
 }
 
 const TensorRecord* TorchFile::find(std::string_view name) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dino/base/mapped_file.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::format {
@@ -19,7 +20,7 @@ bool looks_like_torch_zip(std::span<const std::byte> bytes);
 bool looks_like_torch_legacy(std::span<const std::byte> bytes);
 
 /** An open file. Records point into the mapping (tensors that are not contiguous: to copies) and
- * live as long as any copy of this object; tensors that share a storage share bytes. Files of the
+ * keep it alive; tensors that share a storage share bytes. Files of the
  * old form align nothing: floats may lie at odd addresses. Thread-safe to read. */
 class TorchFile {
  public:
@@ -40,14 +41,11 @@ class TorchFile {
   const nlohmann::json& scalars() const { return scalars_; }
   /** Written by PyTorch before 1.6, or as if. */
   bool legacy() const { return legacy_; }
-  /** Keeps the records' bytes alive; for tensors that borrow them. */
-  std::shared_ptr<const void> mapping() const { return mapping_; }
-  /** What of it is mapped files, whole: see drop_pages(). */
-  const std::vector<std::span<const std::byte>>& mapped() const { return mapped_; }
+  /** The file, unless it was given as memory: see drop_pages(). */
+  const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
-  std::shared_ptr<const void> mapping_;
-  std::vector<std::span<const std::byte>> mapped_;
+  std::vector<MappedFile> mapped_;
   std::vector<TensorRecord> tensors_;
   nlohmann::json scalars_;
   bool legacy_ = false;

@@ -3,7 +3,6 @@
 #include <ATen/core/Generator.h>
 
 #include "dino/base/error.h"
-#include "dino/base/mapped_file.h"
 #include "dino/model/convnext.h"
 #include "dino/model/resnet.h"
 #include "dino/model/vit.h"

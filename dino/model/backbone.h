@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dino/arch/architecture.h"
+#include "dino/base/mapped_file.h"
 #include "dino/model/rope.h"
 
 namespace dino::model {
@@ -85,15 +86,13 @@ class Backbone : public torch::nn::Module {
    * features for use may then run on weights repacked for this machine. */
   virtual void freeze();
   /** Files that the parameters lie in. Their memory is given back once repacked copies are made. */
-  void set_mapped_files(std::vector<std::span<const std::byte>> files) {
-    mapped_files_ = std::move(files);
-  }
+  void set_mapped_files(std::vector<MappedFile> files) { mapped_files_ = std::move(files); }
 
  protected:
   void drop_mapped_pages() const;
 
  private:
-  std::vector<std::span<const std::byte>> mapped_files_;
+  std::vector<MappedFile> mapped_files_;
 };
 
 /** The n last blocks of a network of `depth`, oldest first: what layers() takes. Throws

@@ -41,7 +41,7 @@ format::DType to_format(torch::Dtype dtype) {
   fail(ErrorKind::Usage, "[tensor] files hold no {} values", c10::toString(dtype));
 }
 
-torch::Tensor borrow(const format::TensorRecord& record, std::shared_ptr<const void> owner) {
+torch::Tensor borrow(const format::TensorRecord& record) {
   const auto type = torch::TensorOptions(to_torch(record.dtype));
   auto* data = const_cast<std::byte*>(record.bytes.data());  // from_blob takes no const
   if (reinterpret_cast<std::uintptr_t>(data) % format::item_bytes(record.dtype) != 0) {
@@ -50,7 +50,7 @@ torch::Tensor borrow(const format::TensorRecord& record, std::shared_ptr<const v
     return copy;
   }
   return torch::from_blob(
-      data, record.shape, [owner = std::move(owner)](void*) {}, type);
+      data, record.shape, [owner = record.owner](void*) {}, type);
 }
 
 format::TensorRecord to_record(std::string name, const torch::Tensor& tensor) {

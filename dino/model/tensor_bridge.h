@@ -2,7 +2,6 @@
 #pragma once
 #include <torch/types.h>
 
-#include <memory>
 #include <string>
 
 #include "dino/format/tensor_record.h"
@@ -13,9 +12,9 @@ torch::Dtype to_torch(format::DType dtype);
 /** Throws Error{Usage} for types that files do not hold. */
 format::DType to_format(torch::Dtype dtype);
 
-/** The record's bytes as a tensor that keeps `owner` alive; not to be written to. Copied if they
- * are not aligned for their type. */
-torch::Tensor borrow(const format::TensorRecord& record, std::shared_ptr<const void> owner);
+/** The record's bytes as a tensor that keeps their owner alive; not to be written to. Copied if
+ * they are not aligned for their type. */
+torch::Tensor borrow(const format::TensorRecord& record);
 
 /** Borrows a contiguous CPU tensor, which the caller keeps alive. */
 format::TensorRecord to_record(std::string name, const torch::Tensor& tensor);

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "dino/base/error.h"
-#include "dino/onnx/floats.h"
+#include "dino/format/floats.h"
 
 namespace dino::onnx {
 

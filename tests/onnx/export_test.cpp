@@ -8,7 +8,6 @@
 #include <set>
 
 #include "dino/onnx/file.h"
-#include "dino/onnx/floats.h"
 #include "tests/onnx/fake_weights.h"
 #include "tests/temp_dir.h"
 

@@ -57,9 +57,8 @@ inline weights::Weights fake_weights(const arch::Network& network) {
       bytes->resize(values.size() * sizeof(float));
       std::memcpy(bytes->data(), values.data(), bytes->size());
     }
-    weights.tensors.push_back(
-        {spec.name, spec.integer ? format::DType::I64 : format::DType::F32, spec.shape, *bytes});
-    weights.owners.push_back(bytes);
+    weights.tensors.push_back({spec.name, spec.integer ? format::DType::I64 : format::DType::F32,
+                               spec.shape, *bytes, bytes});
   }
   return weights;
 }
