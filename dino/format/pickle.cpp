@@ -14,6 +14,7 @@ namespace dino::format {
 namespace {
 
 constexpr std::size_t kMaxDimensions = 64;  // PyTorch's own limit
+constexpr std::size_t kMaxClosedNames = 10'000;
 
 bool is_size(const PickleValue* value) {
   return value->kind == PickleKind::Int && value->integer >= 0;
@@ -77,9 +78,17 @@ class PickleMachine {
   }
 
   void append(Kind kind, const std::vector<const Value*>& items) {
-    Value* const target = stack_.top();
-    if (target->kind != kind) refuse("appends to what is not a {}", kind_name(kind));
+    Value* target = stack_.top();
     if (kind == Kind::Dict && items.size() % 2 != 0) refuse("a dict has a key without a value");
+    if (target->kind == Kind::Record && kind == Kind::List) return;  // its class is a list too
+    if (target->kind == Kind::Record) {
+      if (target->entries == nullptr) {
+        target->entries = stack_.push_new(Kind::Dict);
+        stack_.pop();
+      }
+      target = target->entries;
+    }
+    if (target->kind != kind) refuse("appends to what is not a {}", kind_name(kind));
     target->items.insert(target->items.end(), items.begin(), items.end());
   }
 
@@ -194,14 +203,27 @@ class PickleMachine {
   // ---- Names and what is made of them -----------------------------------------------------------
 
   void push_global(std::string_view module, std::string_view name) {
-    const PickleGlobal* const global = find_pickle_global(module, name);
-    if (global == nullptr) {
-      refuse("mentions {}.{}, which is not plain data; it was not run. Save the state dict alone",
-             printable(module.substr(0, 80)), printable(name.substr(0, 80)));
-    }
+    const PickleGlobal* global = find_pickle_global(module, name);
+    if (global == nullptr) global = closed_name(module, name);
     Value* const value = stack_.push_new(Kind::Global);
     value->global = global;
     value->dtype = global->dtype;
+  }
+
+  const PickleGlobal* closed_name(std::string_view module, std::string_view name) {
+    if (const std::string_view why = refusal_of(module, name); !why.empty())
+      refuse("mentions {}.{}, {}", printable(module.substr(0, 80)), printable(name.substr(0, 80)),
+             why);
+    const auto [entry, is_new] = pickle_.closed_.try_emplace({module, name});
+    Pickle::ClosedName& closed = entry->second;
+    if (is_new) {
+      if (pickle_.closed_.size() > kMaxClosedNames)
+        refuse("mentions more than {} names of Python", kMaxClosedNames);
+      closed.full = fmt::format("{}.{}", module.substr(0, 200), name.substr(0, 200));
+      closed.global = {
+          .module = module, .name = name, .full = closed.full, .role = GlobalRole::Closed};
+    }
+    return &closed.global;
   }
 
   void push_stack_global() {
@@ -261,11 +283,26 @@ class PickleMachine {
     push_items(Kind::Dict, std::move(items));
   }
 
+  /** A parameter with attributes of its own is the tensor it wraps. */
+  void push_typed(const std::vector<const Value*>& arguments) {
+    const bool good = arguments.size() >= 3 && arguments[0]->kind == Kind::Global &&
+                      arguments[0]->global->role != GlobalRole::Typed &&
+                      arguments[2]->kind == Kind::Tuple;
+    if (!good) refuse("a typed tensor wants a function, a class and arguments");
+    apply(arguments[0], arguments[2]);
+  }
+
   void apply(const Value* callable, const Value* arguments) {
-    if (callable->kind != Kind::Global) refuse("applies what is not a name");
+    const bool closed = callable->kind == Kind::Record;  // the result of calling what is closed
+    if (callable->kind != Kind::Global && !closed) refuse("applies what is not a name");
     if (arguments->kind != Kind::Tuple) refuse("applies a name to what is not a tuple");
     const PickleGlobal& global = *callable->global;
     const auto& items = arguments->items;
+    if (closed) {
+      push_items(Kind::Record, items);
+      stack_.top()->global = &global;
+      return;
+    }
     switch (global.role) {
       case GlobalRole::OrderedDict:
         return push_ordered_dict(items);
@@ -282,7 +319,10 @@ class PickleMachine {
         return push_items(Kind::Tuple, items[0]->items);
       case GlobalRole::Storage:
         refuse("{} within the pickle", global.full);
+      case GlobalRole::Typed:
+        return push_typed(items);
       case GlobalRole::Record:
+      case GlobalRole::Closed:
         break;
     }
     push_items(Kind::Record, items);
@@ -316,7 +356,9 @@ class PickleMachine {
       }
       case 0x92: {
         const auto operands = stack_.pop_last(3);
-        if (operands[2]->kind != Kind::Dict || !operands[2]->items.empty()) {
+        const bool closed =
+            operands[0]->kind == Kind::Global && operands[0]->global->role == GlobalRole::Closed;
+        if (operands[2]->kind != Kind::Dict || !(closed || operands[2]->items.empty())) {
           refuse("keyword arguments are not supported");
         }
         apply(operands[0], operands[1]);

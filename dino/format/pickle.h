@@ -1,11 +1,14 @@
 // What a Python pickle of torch.save describes, as plain values. A pickle is a program that may
-// call anything; this reader runs nothing, and refuses every name outside a short list.
+// call anything; this reader runs nothing. Objects of classes it does not know stay closed.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dino/format/pickle_globals.h"
@@ -24,8 +27,8 @@ enum class PickleKind : std::uint8_t {
   Tuple,
   List,  ///< sets too
   Dict,
-  Global,   ///< an allowed name by itself
-  Record,   ///< an allowed name applied to arguments; stays inert
+  Global,   ///< a name by itself
+  Record,   ///< a name applied to arguments; stays inert
   Storage,  ///< bytes of tensors, held outside the pickle
   Tensor,
 };
@@ -43,6 +46,7 @@ struct PickleValue {
   /** Tuple, List; Dict: key, value, key, value, ...; Record: its arguments; Tensor: see tensor_of.
    */
   std::vector<const PickleValue*> items;
+  PickleValue* entries = nullptr;      ///< Record of a class that is a dict too: that Dict
   const PickleValue* state = nullptr;  ///< Dict, Record: the attributes given to it, or nullptr
 };
 
@@ -60,9 +64,9 @@ PickleTensor tensor_of(const PickleValue& value);
 class Pickle {
  public:
   /** Reads the one pickle that `bytes` begins with, protocols 1 to 5; the caller keeps `bytes`
-   * alive. Throws Error{Format} that names `name` and the place: for a name that is not allowed, an
-   * unknown instruction, values that do not fit their use, or a pickle beyond 64 MiB or four
-   * million values. */
+   * alive. Throws Error{Format} that names `name` and the place: for a name that runs programs (see
+   * refusal_of), an unknown instruction, values that do not fit their use, or a pickle beyond 64
+   * MiB, four million values or 10,000 unknown names. */
   Pickle(std::span<const std::byte> bytes, std::string_view name);
   Pickle(Pickle&&) = default;
   Pickle& operator=(Pickle&&) = default;
@@ -74,7 +78,14 @@ class Pickle {
 
  private:
   friend class PickleMachine;
+  /** A name that no list knows. */
+  struct ClosedName {
+    std::string full;
+    PickleGlobal global;
+  };
+
   std::deque<PickleValue> values_;  // whose addresses never change
+  std::map<std::pair<std::string_view, std::string_view>, ClosedName> closed_;
   std::vector<const PickleValue*> storages_;
   const PickleValue* root_ = nullptr;
   std::size_t size_bytes_ = 0;

@@ -160,7 +160,8 @@ class Walker {
     tensors_.push_back({path_, &value});
   }
 
-  std::string key_text(const PickleValue& key) const {
+  /** `index`: the key's place among its neighbours, for keys that have no words. */
+  std::string key_text(const PickleValue& key, std::size_t index) const {
     switch (key.kind) {
       case Kind::Text:
         return std::string(key.text.substr(0, kMaxNameBytes + 1));
@@ -173,7 +174,7 @@ class Walker {
       case Kind::None:
         return "None";
       default:
-        refuse("a key is neither text nor a number");
+        return fmt::format("<key {}>", index);
     }
   }
 
@@ -190,7 +191,7 @@ class Walker {
   std::optional<Json> visit_dict(const PickleValue& dict, int depth) {
     Json object = Json::object();
     for (std::size_t i = 0; i + 1 < dict.items.size(); i += 2) {
-      const std::string key = key_text(*dict.items[i]);
+      const std::string key = key_text(*dict.items[i], i / 2);
       auto child = visit_child(*dict.items[i + 1], key, depth);
       if (!child) continue;
       count_text(key.size());
@@ -213,12 +214,40 @@ class Walker {
     return any ? std::optional(std::move(array)) : std::nullopt;
   }
 
+  /** The attribute of that name, or nullptr. */
+  static const PickleValue* attribute(const PickleValue& state, std::string_view name) {
+    if (state.kind != Kind::Dict) return nullptr;
+    for (std::size_t i = 0; i + 1 < state.items.size(); i += 2) {
+      const PickleValue& key = *state.items[i];
+      if (key.kind == Kind::Text && key.text == name) return state.items[i + 1];
+    }
+    return nullptr;
+  }
+
+  /** A whole torch.nn.Module, pickled with its class: its tensors are among its attributes, under
+   * the names that its state_dict() would give them. */
+  std::optional<Json> visit_module(const PickleValue& state, int depth) {
+    for (const char* kind : {"_parameters", "_buffers", "_modules"}) {
+      const PickleValue* members = attribute(state, kind);
+      if (members == nullptr) continue;
+      if (members->kind == Kind::Record) members = members->entries;
+      if (members == nullptr || members->kind != Kind::Dict) continue;
+      for (std::size_t i = 0; i + 1 < members->items.size(); i += 2)
+        if (members->items[i + 1]->kind != Kind::None)
+          visit_child(*members->items[i + 1], key_text(*members->items[i], i / 2), depth);
+    }
+    return std::nullopt;
+  }
+
   std::optional<Json> visit_record(const PickleValue& record, int depth) {
     if (auto number = numpy_scalar(record)) return number;
     const bool is_namespace = record.global->full == "argparse.Namespace";
     if (is_namespace && record.state != nullptr && record.state->kind == Kind::Dict) {
       return visit(*record.state, depth + 1);
     }
+    if (record.state != nullptr && attribute(*record.state, "_modules") != nullptr)
+      return visit_module(*record.state, depth);
+    if (record.entries != nullptr) return visit_dict(*record.entries, depth);
     return Json(fmt::format("<{}>", record.global->full));
   }
 

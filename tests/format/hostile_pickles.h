@@ -24,20 +24,16 @@ inline std::vector<HostilePickle> programs() {
       {call("nt", "system", argument), "nt.system"},
       {call("builtins", "eval", argument), "builtins.eval"},
       {call("builtins", "exec", argument), "builtins.exec"},
-      {call("builtins", "getattr", argument), "builtins.getattr"},
       {call("__builtin__", "eval", argument), "__builtin__.eval"},
       {call("subprocess", "Popen", argument), "subprocess.Popen"},
       {call("torch", "load", argument), "torch.load"},
       {call("torch.serialization", "load", argument), "torch.serialization.load"},
-      {call("torch.nn.modules.linear", "Linear", ")"), "torch.nn.modules.linear.Linear"},
       {call("torch._utils", "_rebuild_qtensor", argument), "torch._utils._rebuild_qtensor"},
-      {call("copy_reg", "_reconstructor", ")"), "copy_reg._reconstructor"},
       {call("numpy.testing._private.utils", "runstring", argument), "runstring"},
-      {call("_codecs", "decode", argument), "_codecs.decode"},
-      {call("argparse", "Namespace.__init__", ")"), "argparse.Namespace.__init__"},
-      {call("collections.OrderedDict", "fromkeys", ")"), "collections.OrderedDict.fromkeys"},
       {call("", "", ")"), "mentions ."},
-      {call("os\x1b[2J", "system", ")"), "os\\x1B[2J.system"},
+      {call("os", "sys\x1b[2Jtem", ")"), "os.sys\\x1B[2Jtem"},
+      {call("os.path", "join", argument), "os.path.join"},
+      {call("builtins", "open.__call__", argument), "builtins.open"},
       // Hidden where nothing seems to use it, or spelt in protocol 4.
       {global("os", "system") + "0}", "os.system"},
       {entry(call("posix", "system", argument)), "posix.system"},
@@ -54,6 +50,31 @@ inline std::vector<HostilePickle> programs() {
       {"\xff", "0xff"},
   };
   return result;
+}
+
+/** Objects that Python would have to build, and that nobody needs: they stay closed. */
+inline std::vector<std::string> closed_objects() {
+  const std::string argument = tuple({text("x")});
+  return {global("torch", "float32"),
+          global("pathlib", "PosixPath"),
+          call("pathlib", "PosixPath", argument),
+          call("torch", "device", argument),
+          call("builtins", "getattr", tuple({global("enum", "Enum"), text("x")})),
+          call("copy_reg", "_reconstructor", ")"),
+          call("_codecs", "decode", argument),
+          call("collections.OrderedDict", "fromkeys", ")"),
+          call("datetime", "datetime", argument) + dict({text("x") + "K\x01"}) + "b",
+          global("my.own", "Class") + ")\x81" + dict({text("x") + "K\x01"}) + "b",
+          global("my.own", "Class") + ")" + dict({text("x") + "K\x01"}) + "\x92",
+          call("my.own", "factory", argument) + argument + "R",
+          call("builtins", "set",
+               tuple({"](K\x01K\x02"
+                      "e"})),
+          "\x8f(K\x01K\x02\x90",
+          call("my.own", "List", ")") +
+              "(K\x01K\x02"
+              "e",
+          global("my\x1b.own", "Class")};
 }
 
 inline std::vector<HostilePickle> broken_machines() {
@@ -212,8 +233,6 @@ inline std::vector<HostilePickle> hostile_trees(bool legacy = false) {
       {dict({text("x") + "K\1", text("x") + "K\2"}), "the key 'x' twice"},
       {dict({text("caf\xE9") + t}), "not UTF-8"},
       {dict({text(std::string(5000, 'x')) + t}), "longer than 4096"},
-      {dict({tuple({text("x")}) + t}), "neither text nor a number"},
-      {dict({t + "K\1"}), "neither text nor a number"},
   };
 }
 

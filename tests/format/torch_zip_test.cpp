@@ -5,6 +5,7 @@
 
 #include "dino/base/file.h"
 #include "tests/format/hostile.h"
+#include "tests/format/hostile_pickles.h"
 #include "tests/format/tensor_checks.h"
 #include "tests/format/torch_builder.h"
 #include "tests/temp_dir.h"
@@ -85,12 +86,10 @@ TEST_P(BothForms, ViewsAndSharedStorages) {
   EXPECT_EQ(values<std::int16_t>(file.find("flipped_channels")), ramp);
 }
 
-TEST_P(BothForms, BytesOutliveTheObject) {
-  std::shared_ptr<const void> mapping;
+TEST_P(BothForms, RecordsOutliveTheObject) {
   TensorRecord mapped, copied;
   {
     const TorchFile file = open("torch_strided");
-    mapping = file.mapping();
     mapped = *file.find("row");
     copied = *file.find("expanded");
   }
@@ -150,9 +149,55 @@ TEST(TorchFile, RefusesWhatPythonWouldHaveToBuild) {
       EXPECT_NE(std::string_view(error.what()).find(reason), std::string::npos) << error.what();
     }
   };
-  expect("refused_module.pth", "mentions torch.nn.modules.linear.Linear");
   expect("refused_float8.pth", "mentions torch._utils._rebuild_tensor_v3");
   expect("refused_script.pth", "TorchScript");
+}
+
+TEST(TorchFile, ObjectsNobodyNeedsStayClosed) {
+  for (const std::string& object : build::closed_objects()) {
+    SCOPED_TRACE(object);
+    const std::string bytes = build::torch_zip(
+        build::dict({build::text("t") + build::tensor({}), build::text("args") + object,
+                     build::tuple({build::text("key")}) + object}));
+    const TorchFile file(bytes_of(bytes), "x");
+    ASSERT_EQ(file.tensors().size(), 1u);
+    EXPECT_EQ(file.tensors()[0].name, "t");
+    EXPECT_EQ(file.scalars().size(), 2u) << file.scalars();
+  }
+}
+
+TEST(TorchFile, DictionariesOfOtherClassesAreDictionaries) {
+  const std::string items =
+      build::dict({build::text("t") + build::tensor({}), build::text("lr") + std::string("K\x07")});
+  for (const std::string& made :
+       {build::call("collections", "defaultdict",
+                    build::tuple({build::global("builtins", "dict")})),
+        build::global("lightning.fabric.utilities.data", "AttributeDict") + ")\x81"}) {
+    // The same items as in a plain dict, set on the object.
+    const std::string bytes = build::torch_zip(
+        build::dict({build::text("hyper_parameters") + made + items.substr(items.find('('))}));
+    const TorchFile file(bytes_of(bytes), "x");
+    ASSERT_NE(file.find("hyper_parameters.t"), nullptr);
+    EXPECT_EQ(file.scalars()["hyper_parameters"]["lr"], 7);
+  }
+}
+
+TEST(TorchFile, ReadsWholeModulesWithoutTheirClass) {
+  const TorchFile file(golden("torch_module.pth"));
+  ASSERT_EQ(file.tensors().size(), 2u);
+  EXPECT_EQ(file.find("weight")->shape, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(file.find("bias")->shape, (std::vector<std::int64_t>{1}));
+}
+
+TEST(TorchFile, TypedTensorsAreTheirTensors) {
+  const std::string plain = build::tensor({});
+  const std::string bytes = build::torch_zip(build::dict(
+      {build::text("t") +
+       build::call("torch._tensor", "_rebuild_from_type_v2",
+                   build::tuple({build::global("torch._utils", "_rebuild_parameter"),
+                                 build::global("my.own", "Parameter"),
+                                 build::tuple({plain, "\x88", build::ordered_dict()}), "}"}))}));
+  EXPECT_EQ(TorchFile(bytes_of(bytes), "x").find("t")->bytes.size(), 16u);
 }
 
 // ---- What we write ------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ tagged.is_frozen = True  # becomes _rebuild_parameter_with_state
 torch.save(OrderedDict(weight=parameter, tagged=tagged), "torch_parameters.pth")
 
 # ---- What is refused --------------------------------------------------------------------------------
-torch.save(torch.nn.Linear(2, 1), "refused_module.pth")
+torch.save(torch.nn.Linear(2, 1), "torch_module.pth")
 torch.save({"a": torch.zeros(2).to(torch.float8_e4m3fn)}, "refused_float8.pth")
 torch.jit.save(torch.jit.script(torch.nn.Linear(2, 1)), "refused_script.pth")
 
