@@ -80,7 +80,8 @@ std::vector<std::string> changed_tensors(const weights::Weights& a, const weight
  * compared by note_positions(). */
 weights::ReadOptions read_back_options(const weights::Weights& source, const std::string& network) {
   const arch::Architecture& a = source.network.architecture;
-  weights::ReadOptions options{.network = network, .arch = "", .positions = {}};
+  weights::ReadOptions options;
+  options.network = network;
   if (a.family == arch::Family::Vit && a.vit.positions != arch::Positions::Rope)
     options.positions = a.vit.positions;
   return options;
@@ -94,8 +95,12 @@ void report_losses(const std::vector<std::string>& lost, Report& report) {
 /** Says what a reader of the file would prepare images with, where that is not the source's. */
 void note_preprocess(const weights::Weights& source, const weights::Weights& back, Report& report) {
   const auto text = [](const data::Preprocess& p) {
-    return fmt::format("{} px, mean {:.4g}, std {:.4g}", p.image_size, fmt::join(p.mean, " "),
-                       fmt::join(p.std, " "));
+    std::string_view fit;
+    for (const auto& [value, word] : data::kFitWords)
+      if (value == p.fit) fit = word;
+    return fmt::format("{} px, {}, mean {:.4g}, std {:.4g}{}", p.image_size, fit,
+                       fmt::join(p.mean, " "), fmt::join(p.std, " "),
+                       p.full_range ? ", full range" : "");
   };
   const std::string ours = text(source.network.preprocess), theirs = text(back.network.preprocess);
   if (ours != theirs)
@@ -109,7 +114,9 @@ void note_preprocess(const weights::Weights& source, const weights::Weights& bac
  * form has no place for. */
 void compare(const ConvertFlags& flags, const weights::Weights& source, const std::string& network,
              bool lossless, Report& report) {
-  const weights::Weights back = weights::read(flags.out, read_back_options(source, network));
+  weights::Weights back = weights::read(flags.out, read_back_options(source, network));
+  arch::Vit& v = back.network.architecture.vit;
+  if (v.rope_periods.empty()) v.rope_periods = source.network.architecture.vit.rope_periods;
   const auto changed = changed_tensors(source, back);
   const double difference = feature_difference(source, back);
   report.result["out"] = printable(flags.out);
@@ -129,13 +136,24 @@ void compare(const ConvertFlags& flags, const weights::Weights& source, const st
          printable(flags.out), changed.size(), difference);
 }
 
-/** Says so where the form's own library resamples the position table in another way. */
+/** Says so where the form's own library computes positions in another way: resamples the table
+ * differently, or makes RoPE's periods itself instead of reading them. */
 void note_positions(const weights::Weights& source, weights::Layout layout, Report& report) {
   const arch::Architecture& a = source.network.architecture;
   if (a.family != arch::Family::Vit || layout == weights::Layout::Dino) return;
+  weights::Weights other = source;
+  if (!a.vit.rope_periods.empty() && layout != weights::Layout::Official) {
+    other.network.architecture.vit.rope_periods.clear();
+    const double difference = feature_difference(source, other);
+    report.result["position_difference"] = difference;
+    report.add(fmt::format(
+        "note: the periods of RoPE, as the source holds them, have no place in this form; its "
+        "library computes exact ones, and features of a probe image differ by {:.2g} of their norm",
+        difference));
+    return;
+  }
   const arch::Positions theirs = weights::usual_positions(layout, a.vit);
   if (theirs == a.vit.positions) return;
-  weights::Weights other = source;
   other.network.architecture.vit.positions = theirs;
   const double difference = feature_difference(source, other);
   report.result["position_difference"] = difference;
@@ -227,6 +245,7 @@ int run_convert(const ConvertFlags& flags, Context& context) {
   } else {
     checkpoint.networks.emplace("teacher", weights::read(flags.weights, flags.read));
   }
+  for (const auto& [name, network] : checkpoint.networks) weights::require_finite(network);
   weights::Weights& source = spoken_of(checkpoint);
   if (!flags.heads.empty())
     weights::add_heads(source, weights::read_heads(flags.heads, flags.read));

@@ -83,7 +83,7 @@ int run_embed(const EmbedFlags& flags, Context& context) {
   if (flags.images.empty())
     fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
   if (flags.out.empty()) fail(ErrorKind::Usage, "--out is missing: name a directory");
-  const Network network = load_network(flags.network);
+  const Network network = load_network(flags.network, context);
   const auto dataset = data::open_dataset(flags.images, data::source_options(network.preprocess));
   embed::FeatureStoreWriter store(flags.out, header_of(flags, network),
                                   {.source = flags.images,

@@ -36,7 +36,7 @@ class FeatureSource {
       preprocess_.std.assign(static_cast<std::size_t>(preprocess_.channels), 1.0);
       data::validate(preprocess_);
     } else {
-      network_ = load_network(flags.network, flags.features == "untrained");
+      network_ = load_network(flags.network, context, flags.features == "untrained");
       preprocess_ = network_.preprocess;
     }
   }

@@ -88,7 +88,8 @@ bool may_hold_weights(const fs::path& path) {
     return fs::exists(path / "model.safetensors") || fs::exists(path / "pytorch_model.bin") ||
            fs::exists(path / "model.safetensors.index.json");
   return name.ends_with(".safetensors") || name.ends_with(".pth") || name.ends_with(".pt") ||
-         name.ends_with(".bin") || name.ends_with(".index.json");
+         name.ends_with(".bin") || name.ends_with(".ckpt") || name.ends_with(".pth.tar") ||
+         name.ends_with(".index.json");
 }
 
 Finding inspect_tensors(const fs::path& path) {
@@ -106,13 +107,20 @@ Finding inspect_tensors(const fs::path& path) {
         fmt::format("  a training checkpoint, of a {}\n", fmt::join(networks, " and a "));
   }
   try {
-    const nlohmann::json summary = weights_summary(weights::read(path));
+    const weights::Weights weights = weights::read(path);
+    const nlohmann::json summary = weights_summary(weights);
     finding.document["kind"] = "weights";
     finding.document["weights"] = summary;
     finding.text += "backbone weights of " + weights_text(summary);
     for (const char* part : {"architecture", "preprocess"})
       for (const auto& [key, value] : summary["network"][part].items())
         finding.text += fmt::format("    {:<24} {}\n", key, value.dump());
+    try {
+      weights::require_finite(weights);
+    } catch (const Error& error) {
+      finding.document["not_finite"] = error.what();
+      finding.text += fmt::format("  cannot be used: {}\n", error.what());
+    }
   } catch (const Error& error) {
     finding.document["no_backbone"] = error.what();
     try {

@@ -42,6 +42,15 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags) {
                   "Short side before the centre crop, px (default: image size * 256 / 224, "
                   "or none for images that fit)")
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--mean", flags.mean,
+                  "Mean per channel, of samples in [0, 1] (default: as the "
+                  "weights say)")
+      ->expected(1, -1);
+  command
+      .add_option("--std", flags.std,
+                  "Standard deviation per channel (default: as the weights say)")
+      ->expected(1, -1);
   command.add_option("--precision", flags.precision, "fp32, bf16 or int8 (ViT)")
       ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
       ->capture_default_str();
@@ -51,9 +60,12 @@ void add_read_flags(CLI::App& command, weights::ReadOptions& options) {
   command.add_option(
       "--arch", options.arch,
       "Which published backbone it is (dinov2_vitl14_reg, ...), if the file does not tell");
-  command.add_option("--network", options.network, "Which network of a training checkpoint")
-      ->check(CLI::IsMember({"teacher", "student"}))
-      ->capture_default_str();
+  command
+      .add_option("--network", options.network,
+                  "Which network of a training checkpoint (default: the teacher, if it has one)")
+      ->check(CLI::IsMember({"teacher", "student"}));
+  command.add_option("--prefix", options.prefix,
+                     "What the network's tensors begin with, in a file of several");
   constexpr std::array kModes = {arch::Positions::LearnedOffset, arch::Positions::LearnedSize,
                                  arch::Positions::LearnedAntialias};
   std::vector<std::string> words;
@@ -89,11 +101,14 @@ void add_fit_flags(CLI::App& command, NetworkFlags& flags) {
       ->check(CLI::IsMember(known_words(data::kRemainderWords)));
 }
 
-Network load_network(const NetworkFlags& flags, bool untrained) {
+Network load_network(const NetworkFlags& flags, Context& context, bool untrained) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file or the directory of a run");
   Network network;
   auto loaded = model::load_backbone(flags.weights, flags.read);
+  for (const std::string& note : loaded.notes)
+    context.console.message(LogLevel::Warning,
+                            fmt::format("{}: {}", printable(flags.weights), note));
   network.backbone = std::move(loaded.backbone);
   network.architecture = std::move(loaded.network.architecture);
   if (untrained)
@@ -106,6 +121,9 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
     network.preprocess.image_size = flags.image_size;
     network.preprocess.resize = 0;  // in proportion
   }
+  if (!flags.mean.empty()) network.preprocess.mean = flags.mean;
+  if (!flags.std.empty()) network.preprocess.std = flags.std;
+  if (!flags.fit.empty() && flags.fit != "center_crop") network.preprocess.resize = 0;
   if (flags.resize > 0) network.preprocess.resize = flags.resize;
   set_by_word(data::kFitWords, flags.fit, network.preprocess.fit);
   set_by_word(data::kRemainderWords, flags.remainder, network.preprocess.remainder);

@@ -19,15 +19,16 @@ struct NetworkFlags {
   int resize = 0;                  ///< px, short side; 0 = see data::Preprocess
   std::string fit;                 ///< of data::kFitWords; empty = as the weights say
   std::string remainder;           ///< of data::kRemainderWords; empty = as the weights say
+  std::vector<double> mean, std;   ///< per channel; empty = as the weights say
 };
 
-/** --arch, --network, --positions. */
+/** --arch, --network, --prefix, --positions. */
 void add_read_flags(CLI::App& command, weights::ReadOptions& options);
 
 /** "fp32", "bf16" or "int8". */
 model::Precision precision_of(const std::string& name);
 
-/** --weights, --image-size, --resize, --precision. */
+/** --weights, --image-size, --resize, --mean, --std, --precision. */
 void add_network_flags(CLI::App& command, NetworkFlags& flags);
 
 /** --fit, --remainder: for commands that take images of any shape. */
@@ -39,9 +40,9 @@ struct Network {
   data::Preprocess preprocess;
 };
 
-/** Reads the weights. With `untrained`, the same architecture with fresh weights drawn from seed 0.
- */
-Network load_network(const NetworkFlags& flags, bool untrained = false);
+/** Reads the weights, and says what had to be assumed of them. With `untrained`, the same
+ * architecture with fresh weights drawn from seed 0. */
+Network load_network(const NetworkFlags& flags, Context& context, bool untrained = false);
 
 /** Threads that decode images beside the network. */
 int decoding_threads();

@@ -48,8 +48,8 @@ std::unique_ptr<data::Dataset> open_images(const std::string& source,
 
 /** Attention and PCA: network and images in, maps out. */
 template <typename F>
-image::Sheet map_sheet(const ShowFlags& flags, F make) {
-  const Network network = load_network(flags.network);
+image::Sheet map_sheet(const ShowFlags& flags, Context& context, F make) {
+  const Network network = load_network(flags.network, context);
   const auto dataset = open_images(flags.images, data::source_options(network.preprocess));
   const auto squares = embed::load_squares(*dataset, chosen(flags, *dataset), network.preprocess);
   if (squares.empty()) fail(ErrorKind::Data, "[show] none of the chosen images can be read");
@@ -60,7 +60,7 @@ image::Sheet map_sheet(const ShowFlags& flags, F make) {
 }
 
 image::Sheet neighbors(const ShowFlags& flags, Context& context) {
-  const Network network = load_network(flags.network);
+  const Network network = load_network(flags.network, context);
   const auto queries = open_images(flags.images, data::source_options(network.preprocess));
   const bool same = flags.gallery.empty() || flags.gallery == flags.images;
   const auto other =
@@ -171,10 +171,10 @@ std::shared_ptr<ShowFlags> add_picture(CLI::App& group, Context& context, const 
 void add_show(CLI::App& parent, Context& context) {
   CLI::App* group = add_group(parent, "show", "Pictures of what a network sees");
   CLI::App* command = nullptr;
-  const auto attention = [](const ShowFlags& f, Context&) {
-    return map_sheet(f, embed::attention_sheet);
+  const auto attention = [](const ShowFlags& f, Context& c) {
+    return map_sheet(f, c, embed::attention_sheet);
   };
-  const auto pca = [](const ShowFlags& f, Context&) { return map_sheet(f, embed::pca_sheet); };
+  const auto pca = [](const ShowFlags& f, Context& c) { return map_sheet(f, c, embed::pca_sheet); };
   for (const auto& [name, help, make] :
        {std::tuple{"attention", "Where each head of the last block looks", MakeSheet(attention)},
         {"pca", "Patch features as colours", MakeSheet(pca)}}) {

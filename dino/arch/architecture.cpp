@@ -1,6 +1,7 @@
 #include "dino/arch/architecture.h"
 
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "dino/base/error.h"
@@ -236,6 +237,16 @@ std::vector<TensorSpec> tensors(const Architecture& architecture) {
       break;
   }
   return list.take();
+}
+
+std::vector<float> rope_periods(const Vit& v) {
+  if (!v.rope_periods.empty()) return {v.rope_periods.begin(), v.rope_periods.end()};
+  const std::int64_t quarter = v.dim / v.heads / 4;
+  std::vector<float> periods;
+  for (std::int64_t k = 0; k < quarter; ++k)
+    periods.push_back(static_cast<float>(
+        std::pow(v.rope_base, static_cast<double>(k) / static_cast<double>(quarter))));
+  return periods;
 }
 
 }  // namespace dino::arch

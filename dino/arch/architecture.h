@@ -47,6 +47,9 @@ struct Vit {
   Positions positions = Positions::LearnedOffset;
   double norm_eps = 1e-6;  ///< of every LayerNorm
   double rope_base = 100;  ///< periods are base^(2 k / (d / 2)), k < d / 4, d = D / h
+  /** The periods themselves, [d / 4], where a file holds others than exact powers of one base: the
+   * released DINOv3 files were rounded to bf16 in training. Empty = from rope_base. */
+  std::vector<double> rope_periods = {};
   RopeCoordinates rope_coordinates = RopeCoordinates::Separate;
   bool untie_cls_and_patch_norms = false;  ///< CLS and registers have a final norm of their own
   bool local_cls_norm = false;  ///< a third final norm, of local crops' CLS in training only
@@ -95,6 +98,10 @@ struct Network {
   data::Preprocess preprocess;
   bool operator==(const Network&) const = default;
 };
+
+/** Periods of the rotation's angles, [d / 4], d = D / h; 2 pi / period a unit of the coordinates,
+ * which span [-1, 1]. */
+std::vector<float> rope_periods(const Vit& vit);
 
 /** Throws Error{Config} naming the field if sizes are out of range or contradict each other. */
 void validate(const Architecture& architecture);

@@ -94,6 +94,7 @@ void visit_fields(T& o, Field&& field) {
   field("positions", o.positions, Anything{});
   field("norm_eps", o.norm_eps, above(0, 1));
   field("rope_base", o.rope_base, above(0, 1e9));
+  field("rope_periods", o.rope_periods, above(0, 1e12));
   field("rope_coordinates", o.rope_coordinates, Anything{});
   field("untie_cls_and_patch_norms", o.untie_cls_and_patch_norms, Anything{});
   field("local_cls_norm", o.local_cls_norm, Anything{});
@@ -138,6 +139,7 @@ void visit_fields(T& o, Field&& field) {
   field("background", o.background, between(0, 255));
   field("upright", o.upright, Anything{});
   field("remainder", o.remainder, Anything{});
+  field("crop_rounds_down", o.crop_rounds_down, Anything{});
 }
 
 // ---- JSON ----
@@ -218,9 +220,12 @@ Network from_version2(const nlohmann::json& json) {
   const auto& architecture = json.at("architecture");
   fields_from_json(architecture, a, {"vit", "convnext", "xcit"});
   switch (a.family) {
-    case Family::Vit:
-      fields_from_json(architecture.at("vit"), a.vit);
+    case Family::Vit: {
+      nlohmann::json vit = architecture.at("vit");
+      vit.emplace("rope_periods", nlohmann::json::array());  // early files do not say
+      fields_from_json(vit, a.vit);
       break;
+    }
     case Family::ConvNext:
       fields_from_json(architecture.at("convnext"), a.convnext);
       break;
@@ -232,7 +237,7 @@ Network from_version2(const nlohmann::json& json) {
   }
   nlohmann::json preprocess = json.at("preprocess");
   const nlohmann::json defaults = fields_to_json(data::Preprocess{});
-  for (const char* key : {"full_range", "background", "upright"})
+  for (const char* key : {"full_range", "background", "upright", "crop_rounds_down"})
     preprocess.emplace(key, defaults.at(key));  // early files do not say
   fields_from_json(preprocess, network.preprocess);
   return network;
@@ -264,6 +269,10 @@ void validate(const Architecture& a) {
       fail(ErrorKind::Config,
            "[architecture] RoPE needs a head width that is a multiple of 4, it is {}",
            v.dim / v.heads);
+    if (const auto quarter = static_cast<std::size_t>(v.dim / v.heads / 4);
+        !v.rope_periods.empty() && v.rope_periods.size() != quarter)
+      fail(ErrorKind::Config, "[architecture] {} rope_periods, expected {}: a quarter of a head",
+           v.rope_periods.size(), quarter);
     if (v.positions != Positions::Rope && a.image_size < v.patch_size)
       fail(ErrorKind::Config, "[architecture] image_size ({} px) must hold a patch ({} px)",
            a.image_size, v.patch_size);

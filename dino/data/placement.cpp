@@ -1,5 +1,6 @@
 // Geometry follows the references to the pixel: torchvision's Resize and CenterCrop (floor for the
-// long side, round-half-to-even for the crop's offset), Pillow's thumbnail() for LongSide.
+// long side, round-half-to-even for the crop's offset), transformers' where crop_rounds_down says
+// so, Pillow's thumbnail() for LongSide.
 #include "dino/data/placement.h"
 
 #include <algorithm>
@@ -19,10 +20,10 @@ struct Size {
   std::int64_t width = 0, height = 0;  // px
 };
 
-/** excess / 2, halves to the even neighbour, as Python's round() does. */
-int centre_offset(int excess) {
-  const int half = excess / 2;
-  return excess % 2 == 1 && half % 2 == 1 ? half + 1 : half;
+/** excess / 2, halves down or to the even neighbour, as Python's round() does. */
+int centre_offset(std::int64_t excess, bool rounds_down) {
+  const int half = static_cast<int>(excess / 2);
+  return !rounds_down && excess % 2 == 1 && half % 2 == 1 ? half + 1 : half;
 }
 
 /** The short side becomes `target`, the long one follows, rounded down. */
@@ -152,8 +153,8 @@ Placement place(int width, int height, const Preprocess& p, int patch_size) {
     fail(ErrorKind::Format, "[preprocess] image too elongated to resize: {} x {} px", width,
          height);
   if (p.fit == Fit::CenterCrop) {
-    x.first = centre_offset(static_cast<int>(x.resized - x.length));
-    y.first = centre_offset(static_cast<int>(y.resized - y.length));
+    x.first = centre_offset(x.resized - x.length, p.crop_rounds_down);
+    y.first = centre_offset(y.resized - y.length, p.crop_rounds_down);
   } else if (p.fit == Fit::Pad) {
     x.first = -((x.length - x.resized) / 2);
     y.first = -((y.length - y.resized) / 2);

@@ -68,6 +68,8 @@ struct Preprocess {
   std::vector<int> background = {};  ///< RGB behind transparent pixels, 0 to 255; empty = drop the
                                      ///< alpha
   bool upright = true;               ///< turn images as their EXIF orientation says
+  bool crop_rounds_down = false;  ///< an odd excess around the centre crop: half of it rounded down
+                                  ///< (transformers), not to the even number (torchvision, timm)
   bool operator==(const Preprocess&) const = default;
 };
 

@@ -39,7 +39,6 @@ torch::Tensor rope_table(const arch::Vit& vit, std::int64_t grid_height, std::in
                          const RopeAugment& augment, torch::Generator generator,
                          torch::Dtype type) {
   const torch::NoGradGuard no_grad;
-  const std::int64_t quarter = vit.dim / vit.heads / 4;
   torch::Tensor at =
       torch::stack(torch::meshgrid({centres(grid_height, extent(vit, grid_height, grid_width)),
                                     centres(grid_width, extent(vit, grid_width, grid_height))},
@@ -51,9 +50,7 @@ torch::Tensor rope_table(const arch::Vit& vit, std::int64_t grid_height, std::in
   if (augment.jitter > 0) at = at * log_uniform(augment.jitter, 2, generator);
   if (augment.rescale > 0) at = at * log_uniform(augment.rescale, 1, generator);
 
-  const torch::Tensor exponents =
-      torch::arange(quarter, torch::kFloat32) * 2.0 / static_cast<double>(2 * quarter);
-  const torch::Tensor periods = torch::pow(vit.rope_base, exponents);                // [d/4]
+  const torch::Tensor periods = torch::tensor(arch::rope_periods(vit));              // [d/4]
   const torch::Tensor angles = (2.0 * std::numbers::pi * at.unsqueeze(2) / periods)  // [P, 2, d/4]
                                    .flatten(1)                                       // [P, d/2]
                                    .repeat({1, 2});                                  // [P, d]

@@ -33,15 +33,15 @@ void save_backbone(const std::filesystem::path& path, const Backbone& backbone,
 }
 
 std::shared_ptr<Backbone> make_backbone(const weights::Weights& weights) {
+  weights::require_finite(weights);
   auto backbone = make_backbone(weights.network.architecture, {}, {});
   std::map<std::string, const format::TensorRecord*> by_name;
   for (const auto& record : weights.tensors) by_name.emplace(record.name, &record);
-  const auto owners = std::make_shared<std::vector<std::shared_ptr<const void>>>(weights.owners);
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : named_tensors(*backbone)) {
     const auto found = by_name.find(name);
     DINO_ASSERT(found != by_name.end() && found->second->shape == tensor.sizes().vec());
-    tensor.set_data(borrow(*found->second, owners).to(tensor.scalar_type()));
+    tensor.set_data(borrow(*found->second).to(tensor.scalar_type()));
   }
   backbone->set_mapped_files(weights.mapped);
   backbone->freeze();
@@ -51,7 +51,7 @@ std::shared_ptr<Backbone> make_backbone(const weights::Weights& weights) {
 LoadedBackbone load_backbone(const std::filesystem::path& path,
                              const weights::ReadOptions& options) {
   const weights::Weights weights = weights::read(path, options);
-  return {make_backbone(weights), weights.network};
+  return {make_backbone(weights), weights.network, weights.notes};
 }
 
 }  // namespace dino::model

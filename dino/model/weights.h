@@ -13,6 +13,7 @@ namespace dino::model {
 struct LoadedBackbone {
   std::shared_ptr<Backbone> backbone;  ///< frozen
   arch::Network network;
+  std::vector<std::string> notes;  ///< what was assumed; see weights::Weights
 };
 
 /** Writes a backbone as our safetensors, with its network in the metadata. Atomic. */
@@ -26,7 +27,8 @@ void save_backbone(const std::filesystem::path& path, const Backbone& backbone,
 LoadedBackbone load_backbone(const std::filesystem::path& path,
                              const weights::ReadOptions& options = {});
 
-/** A backbone whose tensors are those of `weights`, which it keeps alive. */
+/** A backbone whose tensors are those of `weights`, which it keeps alive. Throws Error{Format} if
+ * one is not finite. */
 std::shared_ptr<Backbone> make_backbone(const weights::Weights& weights);
 
 }  // namespace dino::model

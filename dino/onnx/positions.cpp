@@ -111,11 +111,7 @@ Value learned_positions(GraphBuilder& g, const Grid& grid) {
 RopeTable rope_table(GraphBuilder& g, const Grid& grid) {
   const arch::Vit& v = g.architecture().vit;
   const std::int64_t quarter = v.dim / v.heads / 4, prefix = 1 + v.registers;
-  std::vector<float> periods;
-  for (std::int64_t k = 0; k < quarter; ++k)
-    periods.push_back(std::pow(static_cast<float>(v.rope_base),
-                               static_cast<float>(k) / static_cast<float>(quarter)));
-  const Value period = g.floats(periods, {quarter});
+  const Value period = g.floats(arch::rope_periods(v), {quarter});
 
   const auto extent = [&](const Value& own, const Value& other) {
     switch (v.rope_coordinates) {

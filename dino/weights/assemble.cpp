@@ -5,6 +5,7 @@
 #include <set>
 
 #include "dino/base/error.h"
+#include "dino/format/floats.h"
 #include "dino/weights/misfit.h"
 
 namespace dino::weights {
@@ -56,6 +57,13 @@ class Assembly {
       return nullptr;
     }
     used_.insert(part.name);
+    const format::DType dtype = found->second->dtype;
+    if (rule.target.integer ? dtype != format::DType::I64 : !format::is_float(dtype)) {
+      misfit_.misshapen.push_back(
+          fmt::format("{} is stored as {}, expected {}", part.name, format::dtype_name(dtype),
+                      rule.target.integer ? "I64" : "floats (quantised weights are not read)"));
+      return nullptr;
+    }
     const auto expected = part_shape(rule, part);
     if (squeezed(found->second->shape) == squeezed(expected)) return found->second;
     misfit_.misshapen.push_back(fmt::format("{} is [{}], expected [{}]", part.name,
@@ -70,7 +78,8 @@ class Assembly {
       join(rule);
       return;
     }
-    out_.tensors.push_back({rule.target.name, record.dtype, rule.target.shape, record.bytes});
+    out_.tensors.push_back(
+        {rule.target.name, record.dtype, rule.target.shape, record.bytes, record.owner});
   }
 
   bool key_part_is_zero(const format::TensorRecord& record) const {
@@ -107,8 +116,7 @@ class Assembly {
     if (rule.target.name.ends_with("attn.qkv.bias") && architecture_.vit.mask_key_bias)
       std::fill_n(bytes->begin() + static_cast<std::ptrdiff_t>(bytes->size() / 3),
                   bytes->size() / 3, std::byte{0});
-    out_.tensors.push_back({rule.target.name, dtype, rule.target.shape, *bytes});
-    out_.owners.push_back(std::move(bytes));
+    out_.tensors.push_back({rule.target.name, dtype, rule.target.shape, *bytes, bytes});
   }
 
   const NamedTensors& tensors_;

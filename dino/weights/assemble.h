@@ -7,7 +7,7 @@
 
 namespace dino::weights {
 
-/** Fills out.tensors (and out.owners with the memory of joined ones, out.ignored with what a
+/** Fills out.tensors (joined ones own their memory; out.ignored with what a
  * network computes for itself) for out.network.architecture. Throws Error{Format} that names
  * `origin`, lists missing, misshapen and unexpected tensors, and ends with `cause`. */
 void assemble(const NamedTensors& tensors, const std::vector<Rule>& rules, std::string_view origin,

@@ -67,7 +67,8 @@ std::vector<format::TorchEntry> dino_entries(const Checkpoint& checkpoint,
   for (const auto& center : checkpoint.centers)
     if (center.name == kDinoCenter)
       entries.push_back(
-          {"dino_loss", {{"center", center.dtype, center_shape(center), center.bytes}}});
+          {"dino_loss",
+           {{"center", center.dtype, center_shape(center), center.bytes, center.owner}}});
   return entries;
 }
 
@@ -113,7 +114,6 @@ Checkpoint read_checkpoint(const std::filesystem::path& path, const ReadOptions&
       left_out.insert(part);
     }
   }
-  checkpoint.owners.push_back(file.mapping());
   checkpoint.left_out.assign(left_out.begin(), left_out.end());
   return checkpoint;
 }

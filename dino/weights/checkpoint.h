@@ -12,9 +12,8 @@
 namespace dino::weights {
 
 struct Checkpoint {
-  std::map<std::string, Weights> networks;          ///< "teacher", "student": at least one of them
-  std::vector<format::TensorRecord> centers;        ///< "dino_loss.center" [K], ...
-  std::vector<std::shared_ptr<const void>> owners;  ///< keep the bytes of `centers` alive
+  std::map<std::string, Weights> networks;    ///< "teacher", "student": at least one of them
+  std::vector<format::TensorRecord> centers;  ///< "dino_loss.center" [K], ...
   /** First parts of the names of tensors that are neither ("optimizer"), sorted. */
   std::vector<std::string> left_out;
 };

@@ -101,6 +101,19 @@ std::int64_t square_side(const Probe& probe, std::int64_t cells) {
   return side;
 }
 
+/** Whether what else there is says that this generation, DINOv3, has no table of positions. */
+bool has_no_table(const Probe& probe, Layout layout) {
+  switch (layout) {
+    case Layout::HuggingFace:
+      return probe.has("embeddings.patch_embeddings.weight");
+    case Layout::Timm:
+      return probe.has("blocks.0.gamma_1");
+    default:
+      return probe.has("storage_tokens") || probe.any("rope_embed.") ||
+             probe.has("blocks.0.attn.qkv.bias_mask");
+  }
+}
+
 arch::Architecture probe_vit(const Probe& probe, const VitNames& names, Layout layout) {
   arch::Architecture a;
   arch::Vit& v = a.vit;
@@ -130,6 +143,7 @@ arch::Architecture probe_vit(const Probe& probe, const VitNames& names, Layout l
   v.untie_cls_and_patch_norms = probe.has("cls_norm.weight");
   v.local_cls_norm = probe.has("local_cls_norm.weight");
   if (!probe.has(names.positions)) {
+    if (!has_no_table(probe, layout)) probe.refuse(fmt::format("{} is missing", names.positions));
     v.positions = arch::Positions::Rope;
     v.norm_eps = 1e-5;
     a.image_size = 256;
@@ -241,19 +255,28 @@ void complete_from_zoo(Detected& d, std::string_view file_name) {
       d.doubt = fmt::format(
           "these tensors may be {} or {}: mean and std of the first taken; --arch says which it is",
           found[0]->name, found[1]->name);
+    d.heads_guessed = false;
     return;
   }
-  if (a.family == arch::Family::Vit)
-    d.notes.push_back(fmt::format("not a published size: {} heads of {} assumed", a.vit.heads,
-                                  a.vit.dim / a.vit.heads));
   if (a.family == arch::Family::Vit && a.vit.positions == arch::Positions::Rope)
     d.network.preprocess = arch::zoo_entry("dinov3_vits16").network.preprocess;
   d.network.preprocess.channels = a.channels;
-  if (a.channels != 3) {
-    d.network.preprocess.mean.assign(static_cast<std::size_t>(a.channels), 0.5);
-    d.network.preprocess.std.assign(static_cast<std::size_t>(a.channels), 0.5);
-    d.notes.push_back("no published statistics for this number of channels: mean and std 0.5");
-  }
+  if (a.channels == 3) return;
+  d.network.preprocess.mean.assign(static_cast<std::size_t>(a.channels), 0.5);
+  d.network.preprocess.std.assign(static_cast<std::size_t>(a.channels), 0.5);
+  d.network.preprocess.full_range = a.channels != 1;  // bands are more than a picture's colours
+  d.notes.push_back(
+      fmt::format("no published statistics for {} channels: mean and std 0.5", a.channels));
+}
+
+/** DINOv3's file holds a period for each quarter of a head. */
+bool heads_from_periods(const NamedTensors& tensors, arch::Vit& v) {
+  const auto periods = tensors.find("rope_embed.periods");
+  if (periods == tensors.end() || periods->second->shape.size() != 1) return false;
+  const std::int64_t width = 4 * periods->second->shape[0];
+  if (width < 4 || v.dim % width != 0) return false;
+  v.heads = v.dim / width;
+  return true;
 }
 
 }  // namespace
@@ -297,6 +320,7 @@ Detected detect(const NamedTensors& tensors, std::string_view origin, std::strin
   } else {
     probe.refuse("none of the known naming schemes fits");
   }
+  d.heads_guessed = a.family == arch::Family::Vit && !heads_from_periods(tensors, a.vit);
   complete_from_zoo(d, file_name);
   return d;
 }

@@ -12,6 +12,7 @@ struct Detected {
   Layout layout = Layout::Official;
   bool newer_hf = false;
   arch::Network network;
+  bool heads_guessed = false;      ///< of 64 each; neither tensors nor a published size tell
   std::vector<std::string> notes;  ///< what had to be assumed
   std::string doubt;  ///< a note unless the file's own statistics say which backbone it is
 };

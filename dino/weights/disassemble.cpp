@@ -1,7 +1,6 @@
 #include "dino/weights/disassemble.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -18,12 +17,9 @@ void add_official_buffers(const arch::Architecture& a, const Weights& weights,
                           const std::string& prefix, Output& out) {
   const arch::Vit& v = a.vit;
   if (a.family == arch::Family::Vit && v.positions == arch::Positions::Rope) {
-    const std::int64_t quarter = v.dim / v.heads / 4;
-    std::vector<float> periods;
-    for (std::int64_t k = 0; k < quarter; ++k)
-      periods.push_back(static_cast<float>(
-          std::pow(v.rope_base, static_cast<double>(k) / static_cast<double>(quarter))));
-    out.add_floats(prefix + "rope_embed.periods", {quarter}, periods);
+    const std::vector<float> periods = arch::rope_periods(v);
+    out.add_floats(prefix + "rope_embed.periods", {static_cast<std::int64_t>(periods.size())},
+                   periods);
     if (v.mask_key_bias) {
       std::vector<float> mask(static_cast<std::size_t>(3 * v.dim), 1.0F);
       std::fill_n(mask.begin() + v.dim, v.dim, 0.0F);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dino/base/error.h"
+#include "dino/format/floats.h"
 #include "dino/weights/generation.h"
 #include "dino/weights/misfit.h"
 
@@ -115,7 +116,7 @@ Head make_head(std::string_view name, const NamedTensors& tensors, std::string_v
          "[weights] {}: {} is no head of DINO: it has neither mlp and last_layer nor a weight; its "
          "{} tensors begin with {}",
          origin, name, named.size(), named.empty() ? "none" : named.begin()->first);
-  Head head{.name = std::string(name), .shape = *shape, .tensors = {}, .owner = {}};
+  Head head{.name = std::string(name), .shape = *shape, .tensors = {}};
   Misfit misfit;
   for (const arch::TensorSpec& spec : head_tensors(*shape)) {
     const auto found = named.find(spec.name);
@@ -124,12 +125,13 @@ Head make_head(std::string_view name, const NamedTensors& tensors, std::string_v
       continue;
     }
     const format::TensorRecord& record = *found->second;
-    const bool integer = record.dtype == format::DType::I64;
-    if (record.shape != spec.shape || integer != spec.integer)
+    const bool right_type =
+        spec.integer ? record.dtype == format::DType::I64 : format::is_float(record.dtype);
+    if (record.shape != spec.shape || !right_type)
       misfit.misshapen.push_back(
           fmt::format("{} is {} [{}], expected [{}]", spec.name, format::dtype_name(record.dtype),
                       fmt::join(record.shape, ", "), fmt::join(spec.shape, ", ")));
-    head.tensors.push_back({spec.name, record.dtype, spec.shape, record.bytes});
+    head.tensors.push_back({spec.name, record.dtype, spec.shape, record.bytes, record.owner});
     named.erase(found);
   }
   for (const auto& [extra, record] : named) misfit.extra.push_back(extra);

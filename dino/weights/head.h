@@ -44,7 +44,6 @@ struct Head {
   std::string name;  ///< kDinoHead, kIbotHead or kClassifier
   HeadShape shape;
   std::vector<format::TensorRecord> tensors;
-  std::shared_ptr<const void> owner;  ///< keeps the bytes of `tensors` alive
 };
 
 /** All tensors, under the names of DINO's and DINOv2's code: mlp.0.weight, ...,

@@ -4,52 +4,123 @@
 #include "dino/base/file.h"
 #include "dino/base/json.h"
 #include "dino/base/text.h"
+#include "dino/weights/config_keys.h"
 
 namespace dino::weights {
 namespace {
 
 namespace fs = std::filesystem;
 
-/** PIL's numbers of resampling filters. */
-constexpr int kPilLanczos = 1, kPilBilinear = 2, kPilBicubic = 3;
-
-template <typename T>
-void take(const nlohmann::json& json, const char* key, T& value) {
-  if (const auto found = json.find(key); found != json.end() && !found->is_null())
-    found->get_to(value);
+/** What a config says of a number that the tensors tell too. */
+void agree(ConfigKeys& keys, const char* key, std::int64_t of_tensors) {
+  std::int64_t said = of_tensors;
+  if (keys.take(key, said) && said != of_tensors)
+    keys.refuse(key, fmt::format("contradicts the tensors, which have {}: is it the config of "
+                                 "other weights?",
+                                 of_tensors));
 }
 
-void take_vit(const nlohmann::json& json, arch::Vit& v) {
-  take(json, "num_attention_heads", v.heads);
-  take(json, "layer_norm_eps", v.norm_eps);
-  if (v.positions == arch::Positions::Rope) {
-    take(json, "rope_theta", v.rope_base);
-    if (const auto found = json.find("rope_parameters"); found != json.end() && found->is_object())
-      take(*found, "rope_theta", v.rope_base);
-  }
+/** Activations by transformers' names; ours are the exact GELU, and SiLU in the gate of SwiGLU. */
+void check_activation(ConfigKeys& keys, bool gated) {
+  std::string name;
+  if (!keys.take("hidden_act", name)) return;
+  const bool good =
+      gated ? name == "silu" || name == "swish" : name == "gelu" || name == "gelu_python";
+  if (!good)
+    keys.refuse("hidden_act",
+                gated ? "cannot be computed: gates are silu" : "cannot be computed: only gelu can");
 }
 
-void take_preprocessor(const nlohmann::json& json, data::Preprocess& p) {
-  take(json, "image_mean", p.mean);
-  take(json, "image_std", p.std);
-  int filter = 0;
-  take(json, "resample", filter);
-  if (filter == kPilBilinear) p.filter = image::Filter::Bilinear;
-  if (filter == kPilBicubic) p.filter = image::Filter::Bicubic;
-  if (filter == kPilLanczos) p.filter = image::Filter::Lanczos;
-  const auto size = json.find("size");
-  if (size == json.end() || !size->is_object()) return;
-  if (size->contains("shortest_edge")) {
-    p.fit = data::Fit::CenterCrop;
-    size->at("shortest_edge").get_to(p.resize);
-    p.image_size = p.resize;
-    if (const auto crop = json.find("crop_size"); crop != json.end() && crop->is_object())
-      take(*crop, "height", p.image_size);
-  } else if (size->contains("height")) {
-    p.fit = data::Fit::Stretch;
-    p.resize = 0;
-    size->at("height").get_to(p.image_size);
+void take_rope(ConfigKeys& keys, arch::Vit& v) {
+  keys.take("rope_theta", v.rope_base);
+  if (const auto* parameters = keys.find("rope_parameters")) {
+    ConfigKeys rope(*parameters, keys.origin() + ", rope_parameters");
+    rope.take("rope_theta", v.rope_base);
+    std::string type = "default";
+    if (rope.take("rope_type", type) && type != "default")
+      rope.refuse("rope_type", "cannot be computed: only default can");
+    if (const auto unknown = rope.unknown(); !unknown.empty())
+      rope.refuse(unknown.front(), "is not known");
   }
+  if (keys.find("rope_scaling") != nullptr) keys.refuse("rope_scaling", "cannot be computed");
+}
+
+void take_vit(ConfigKeys& keys, const arch::Architecture& a, arch::Vit& v) {
+  const bool rope = v.positions == arch::Positions::Rope;
+  agree(keys, "hidden_size", v.dim);
+  agree(keys, "num_hidden_layers", v.depth);
+  agree(keys, "num_channels", a.channels);
+  agree(keys, "num_register_tokens", v.registers);
+  if (rope || !v.layer_scale) agree(keys, "intermediate_size", v.hidden);
+  if (const auto* patch = keys.find("patch_size"); patch != nullptr && patch->is_number())
+    agree(keys, "patch_size", v.patch_size);
+  keys.take("num_attention_heads", v.heads);
+  keys.take("layer_norm_eps", v.norm_eps);
+  // Dinov2's SwiGLU is gated by SiLU whatever hidden_act says.
+  if (rope || v.ffn != arch::Ffn::SwiGlu) {
+    check_activation(keys, v.ffn == arch::Ffn::SwiGlu);
+  } else {
+    keys.neutral({"hidden_act"});
+  }
+  if (rope) take_rope(keys, v);
+  keys.neutral({"intermediate_size", "mlp_ratio", "qkv_bias", "query_bias", "key_bias",
+                "value_bias", "proj_bias", "mlp_bias", "use_swiglu_ffn", "use_gated_mlp",
+                "use_mask_token", "image_size"});  // told by the tensors
+}
+
+/** Of training, of outputs that are not ours, and of the library's own bookkeeping. */
+void know_neutral(ConfigKeys& keys) {
+  keys.neutral({"attention_probs_dropout_prob",
+                "hidden_dropout_prob",
+                "attention_dropout",
+                "drop_path_rate",
+                "initializer_range",
+                "layerscale_value",
+                "layer_scale_init_value",
+                "pos_embed_shift",
+                "pos_embed_jitter",
+                "pos_embed_rescale",
+                "encoder_stride",
+                "pooler_act",
+                "pooler_output_size",
+                "apply_layernorm",
+                "reshape_hidden_states",
+                "out_features",
+                "out_indices",
+                "_out_features",
+                "_out_indices",
+                "stage_names",
+                "return_class_token",
+                "output_attentions",
+                "output_hidden_states",
+                "return_dict"});
+  keys.neutral({"architectures",
+                "model_type",
+                "transformers_version",
+                "torch_dtype",
+                "dtype",
+                "_name_or_path",
+                "_commit_hash",
+                "id2label",
+                "label2id",
+                "num_labels",
+                "problem_type",
+                "torchscript",
+                "use_bfloat16",
+                "tf_legacy_loss",
+                "pruned_heads",
+                "tie_word_embeddings",
+                "chunk_size_feed_forward",
+                "is_encoder_decoder",
+                "is_decoder",
+                "add_cross_attention",
+                "tie_encoder_decoder",
+                "finetuning_task",
+                "use_cache",
+                "gradient_checkpointing",
+                "auto_map",
+                "attn_implementation",
+                "_attn_implementation_autoset"});
 }
 
 bool rope(const arch::Architecture& a) {
@@ -116,28 +187,24 @@ void refuse_unknown_to_hf(const arch::Architecture& a) {
 
 }  // namespace
 
-HfFiles apply_hf_config(const fs::path& folder, arch::Network& network) {
-  arch::Architecture& a = network.architecture;
-  const auto read = [&](const char* name, const auto& use) {
-    const fs::path path = folder / name;
-    if (!fs::exists(path)) return false;
-    const nlohmann::json json = read_json_file(path);
-    try {
-      use(json);
-    } catch (const nlohmann::json::exception& error) {
-      fail(ErrorKind::Format, "[weights] {}: {}", printable(path), error.what());
-    }
-    return true;
-  };
-  HfFiles found;
-  found.config = read("config.json", [&](const nlohmann::json& json) {
-    if (a.family == arch::Family::Vit) take_vit(json, a.vit);
-    if (a.family == arch::Family::ConvNext) take(json, "layer_norm_eps", a.convnext.norm_eps);
-  });
-  found.preprocessor = read("preprocessor_config.json", [&](const nlohmann::json& json) {
-    take_preprocessor(json, network.preprocess);
-  });
-  return found;
+bool apply_hf_config(const fs::path& folder, arch::Architecture& a,
+                     std::vector<std::string>& notes) {
+  const fs::path path = folder / "config.json";
+  if (!fs::exists(path)) return false;
+  const nlohmann::json json = read_json_file(path);
+  ConfigKeys keys(json, printable(path));
+  if (a.family == arch::Family::Vit) take_vit(keys, a, a.vit);
+  if (a.family == arch::Family::ConvNext) {
+    keys.take("layer_norm_eps", a.convnext.norm_eps);
+    check_activation(keys, false);
+    agree(keys, "num_channels", a.channels);
+    keys.neutral({"hidden_sizes", "depths", "image_size", "patch_size", "num_stages"});
+  }
+  know_neutral(keys);
+  if (const auto unknown = keys.unknown(); !unknown.empty())
+    notes.push_back(
+        fmt::format("{}: not known and not used: {}", keys.origin(), fmt::join(unknown, ", ")));
+  return true;
 }
 
 nlohmann::json hf_config(const arch::Architecture& a) {
@@ -169,29 +236,6 @@ void add_hf_classes(std::int64_t classes, nlohmann::json& config) {
     config["id2label"][std::to_string(i)] = label;
     config["label2id"][label] = i;
   }
-}
-
-nlohmann::json hf_preprocessor(const arch::Network& network) {
-  const data::Preprocess& p = network.preprocess;
-  const int filter = p.filter == image::Filter::Bilinear  ? kPilBilinear
-                     : p.filter == image::Filter::Lanczos ? kPilLanczos
-                                                          : kPilBicubic;
-  nlohmann::json json = {{"do_resize", true},           {"do_rescale", true},
-                         {"rescale_factor", 1.0 / 255}, {"do_normalize", true},
-                         {"image_mean", p.mean},        {"image_std", p.std},
-                         {"resample", filter}};
-  if (p.fit == data::Fit::CenterCrop) {
-    json["image_processor_type"] = "BitImageProcessor";
-    json["do_convert_rgb"] = true;
-    json["size"] = {{"shortest_edge", p.resize > 0 ? p.resize : p.image_size * 256 / 224}};
-    json["do_center_crop"] = true;
-    json["crop_size"] = {{"height", p.image_size}, {"width", p.image_size}};
-  } else {
-    json["image_processor_type"] = "DINOv3ViTImageProcessorFast";
-    json["size"] = {{"height", p.image_size}, {"width", p.image_size}};
-    json["do_center_crop"] = false;
-  }
-  return json;
 }
 
 }  // namespace dino::weights

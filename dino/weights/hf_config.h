@@ -1,4 +1,4 @@
-// config.json and preprocessor_config.json, as transformers writes them beside its weights.
+// config.json, as transformers writes it beside its weights.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -9,20 +9,16 @@
 
 namespace dino::weights {
 
-/** Which of them there were. */
-struct HfFiles {
-  bool config = false, preprocessor = false;
-};
-
-/** Takes what shapes cannot tell (heads, epsilon, RoPE base, ...) from config.json, and the
- * preprocessing from preprocessor_config.json, where they stand in `folder`. Throws Error{Format}
- * naming the file if a field has the wrong type. */
-HfFiles apply_hf_config(const std::filesystem::path& folder, arch::Network& network);
+/** Takes what tensors cannot tell (heads, epsilon, RoPE base) from config.json, if there is one in
+ * `folder`: true if so. Throws Error{Format} naming the file and the key if a value has the wrong
+ * type, contradicts the tensors or asks for what cannot be computed (another activation). Keys
+ * without a known meaning are added to `notes`. */
+bool apply_hf_config(const std::filesystem::path& folder, arch::Architecture& architecture,
+                     std::vector<std::string>& notes);
 
 /** What transformers needs to load the network. Throws Error{Usage} if it has no such model. */
 nlohmann::json hf_config(const arch::Architecture& architecture);
 /** Makes it the config of the model with a classifier. */
 void add_hf_classes(std::int64_t classes, nlohmann::json& config);
-nlohmann::json hf_preprocessor(const arch::Network& network);
 
 }  // namespace dino::weights

@@ -24,7 +24,7 @@ void add(std::vector<std::string>& parts, const char* what, const std::vector<st
 std::string Misfit::text() const {
   std::vector<std::string> parts;
   add(parts, "missing", missing);
-  add(parts, "of another shape", misshapen);
+  add(parts, "of another shape or type", misshapen);
   add(parts, "not expected", extra);
   return fmt::format("{}", fmt::join(parts, "; "));
 }

@@ -10,11 +10,14 @@
 #include "dino/base/error.h"
 #include "dino/base/json.h"
 #include "dino/base/text.h"
+#include "dino/format/floats.h"
 #include "dino/format/tensor_file.h"
 #include "dino/weights/assemble.h"
 #include "dino/weights/detect.h"
 #include "dino/weights/hf_config.h"
+#include "dino/weights/preprocessor_config.h"
 #include "dino/weights/select.h"
+#include "dino/weights/timm_config.h"
 
 namespace dino::weights {
 namespace {
@@ -24,49 +27,34 @@ namespace fs = std::filesystem;
 constexpr const char* kDescription = "dino";  // our entry in a safetensors file's metadata
 constexpr std::string_view kCheckpoint = "dino_checkpoint";  // that of our training checkpoints
 
-float to_float(const format::TensorRecord& record, std::int64_t i) {
-  const std::byte* at =
-      record.bytes.data() + static_cast<std::size_t>(i) * format::item_bytes(record.dtype);
-  if (record.dtype == format::DType::F32) {
-    float value = 0;
-    std::memcpy(&value, at, sizeof value);
-    return value;
-  }
-  if (record.dtype == format::DType::BF16) {
-    std::uint32_t bits = 0;
-    std::memcpy(reinterpret_cast<std::byte*>(&bits) + 2, at, 2);
-    float value = 0;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  }
-  return std::nanf("");
-}
-
-/** DINOv3 stores the periods of its rotations; the base they are powers of is what we keep. */
-void take_rope_base(const NamedTensors& tensors, arch::Vit& v, std::string_view origin) {
+/** DINOv3 stores the periods of its rotations, and computes with what is stored: the releases' are
+ * rounded to bf16. Exact powers of one base are kept as that base alone. */
+void take_rope_periods(const NamedTensors& tensors, arch::Vit& v, std::string_view origin) {
   const auto found = tensors.find("rope_embed.periods");
   if (found == tensors.end() || v.positions != arch::Positions::Rope) return;
-  const format::TensorRecord& periods = *found->second;
+  const format::TensorRecord& record = *found->second;
   const std::int64_t quarter = v.dim / v.heads / 4;
-  if (periods.shape != std::vector<std::int64_t>{quarter})
+  if (record.shape != std::vector<std::int64_t>{quarter})
     fail(ErrorKind::Format,
          "[weights] {}: rope_embed.periods is [{}], expected [{}]: has the network {} heads?",
-         origin, fmt::join(periods.shape, ", "), quarter, v.heads);
+         origin, fmt::join(record.shape, ", "), quarter, v.heads);
+  const std::vector<float> stored = format::to_floats(record);
+  const std::vector<double> periods(stored.begin(), stored.end());
+  for (const double period : periods)
+    if (!(period > 0 && std::isfinite(period)))
+      fail(ErrorKind::Format, "[weights] {}: rope_embed.periods holds {}; periods are above 0",
+           origin, period);
   if (quarter > 1) {
-    const double base = std::pow(static_cast<double>(to_float(periods, quarter - 1)),
-                                 static_cast<double>(quarter) / static_cast<double>(quarter - 1));
+    const double base =
+        std::pow(periods.back(), static_cast<double>(quarter) / static_cast<double>(quarter - 1));
     if (std::isfinite(base) && std::abs(base - v.rope_base) > 0.02 * v.rope_base)
       v.rope_base = base;
   }
-  for (std::int64_t k = 0; k < quarter; ++k) {
-    const double expected =
-        std::pow(v.rope_base, static_cast<double>(k) / static_cast<double>(quarter));
-    if (!(std::abs(static_cast<double>(to_float(periods, k)) - expected) < 0.01 * expected))
-      fail(ErrorKind::Format,
-           "[weights] {}: rope_embed.periods are no powers of one base; such a network cannot be "
-           "computed",
-           origin);
-  }
+  const std::vector<float> exact = arch::rope_periods(v);
+  const bool same = std::ranges::equal(periods, exact, [](double a, float b) {
+    return std::abs(a - static_cast<double>(b)) <= 1e-6 * a;
+  });
+  if (!same) v.rope_periods = periods;
 }
 
 /** A head that is not what it should be does not keep anyone from using the backbone. */
@@ -124,9 +112,38 @@ std::string told_by(const fs::path& path) {
   return path.parent_path().filename().string() + "/" + path.filename().string();
 }
 
+/** Obeys the settings beside the weights. True if they say how images are prepared. */
+bool take_configs(const fs::path& folder, Detected& detected) {
+  arch::Network& network = detected.network;
+  if (detected.layout != Layout::HuggingFace) return apply_timm_config(folder, detected);
+  if (apply_hf_config(folder, network.architecture, detected.notes)) {
+    detected.heads_guessed = false;
+  } else {
+    detected.notes.push_back(
+        "no config.json beside the weights: heads and epsilon are the published ones");
+  }
+  const fs::path preprocessor = folder / "preprocessor_config.json";
+  if (!fs::exists(preprocessor)) return false;
+  apply_preprocessor_config(read_json_file(preprocessor), printable(preprocessor),
+                            network.preprocess, detected.notes);
+  if (!network.architecture.name.empty()) name_by_statistics(network);
+  return true;
+}
+
+/** Names the file where a description beside or within it cannot be computed. */
+void check_network(const arch::Network& network, const std::string& origin) {
+  try {
+    arch::validate(network.architecture);
+    data::validate(network.preprocess);
+  } catch (const Error& error) {
+    fail(ErrorKind::Format, "[weights] {}: its network cannot be used: {}", origin, error.what());
+  }
+}
+
 Weights read_foreign(const format::TensorFile& file, const std::string& origin,
                      const ReadOptions& options) {
-  const Selection selected = select_network(file.tensors(), options.network, origin);
+  const Selection selected = select_network(
+      file.tensors(), {.network = options.network, .prefix = options.prefix}, origin);
   const NamedTensors& named = selected.backbone;
   Weights out;
   take_heads(selected, origin, out);
@@ -143,15 +160,7 @@ Weights read_foreign(const format::TensorFile& file, const std::string& origin,
          origin, out.heads[0].name, describe(out.heads[0].shape));
   Detected detected = detect(named, origin, told_by(file.path()));
   arch::Network& network = detected.network;
-  bool statistics = false;
-  if (detected.layout == Layout::HuggingFace) {
-    const HfFiles found = apply_hf_config(file.path().parent_path(), network);
-    if (!found.config)
-      detected.notes.push_back(
-          "no config.json beside the weights: heads and epsilon are the published ones");
-    statistics = found.preprocessor;
-    if (statistics && !network.architecture.name.empty()) name_by_statistics(network);
-  }
+  const bool statistics = take_configs(file.path().parent_path(), detected);
   if (!detected.doubt.empty() && !statistics) detected.notes.push_back(detected.doubt);
   std::string cause = fmt::format(
       "they were taken for {} names of {}", name_of(detected.layout),
@@ -161,10 +170,14 @@ Weights read_foreign(const format::TensorFile& file, const std::string& origin,
     detected.notes.clear();
     cause = fmt::format("is this really a {}?", options.arch);
   }
-  take_rope_base(named, network.architecture.vit, origin);
+  if (const arch::Vit& v = network.architecture.vit; detected.heads_guessed && options.arch.empty())
+    detected.notes.push_back(
+        fmt::format("not a published size: {} heads of {} assumed", v.heads, v.dim / v.heads));
+  take_rope_periods(named, network.architecture.vit, origin);
   out.network = std::move(network);
   out.layout = detected.layout;
-  out.notes = std::move(detected.notes);
+  out.notes = selected.notes;
+  out.notes.insert(out.notes.end(), detected.notes.begin(), detected.notes.end());
   assemble(named, rules(detected.layout, out.network.architecture, detected.newer_hf), origin,
            cause, out);
   return out;
@@ -179,10 +192,6 @@ void set_positions(arch::Positions positions, const std::string& origin, arch::A
                    "learned_antialias says"
                  : "this network has no learned table of positions");
   a.vit.positions = positions;
-}
-
-void own(const format::TensorFile& file, std::vector<Head>& heads) {
-  for (Head& head : heads) head.owner = file.mapping();
 }
 
 }  // namespace
@@ -206,9 +215,8 @@ Weights read(const fs::path& path, const ReadOptions& options) {
   Weights out = file.metadata().contains(kDescription) ? read_own(file, origin)
                                                        : read_foreign(file, origin, options);
   if (options.positions) set_positions(*options.positions, origin, out.network.architecture);
-  arch::validate(out.network.architecture);
-  own(file, out.heads);
-  out.owners.push_back(file.mapping());
+  check_network(out.network, origin);
+  out.origin = origin;
   out.mapped = file.mapped();
   out.source =
       fmt::format("{}, {} names", format::container_name(file.container()), name_of(out.layout));
@@ -218,11 +226,25 @@ Weights read(const fs::path& path, const ReadOptions& options) {
 std::vector<Head> read_heads(const fs::path& path, const ReadOptions& options) {
   const format::TensorFile file = format::open_tensors(path);
   const std::string origin = printable(file.path());
+  const Selection selected = select_network(
+      file.tensors(), {.network = options.network, .prefix = options.prefix}, origin);
   std::vector<Head> heads;
-  for (const auto& [name, tensors] : select_network(file.tensors(), options.network, origin).heads)
+  for (const auto& [name, tensors] : selected.heads)
     heads.push_back(make_head(name, tensors, origin));
-  own(file, heads);
   return heads;
+}
+
+void require_finite(const Weights& weights) {
+  const auto check = [&](const format::TensorRecord& tensor, std::string_view where) {
+    if (const auto at = format::first_not_finite(tensor))
+      fail(ErrorKind::Format,
+           "[weights] {}: {}{} holds a number that is not finite in fp32 (element {}): the weights "
+           "are damaged, or overflowed where they were saved",
+           weights.origin, where, tensor.name, *at);
+  };
+  for (const auto& tensor : weights.tensors) check(tensor, "");
+  for (const Head& head : weights.heads)
+    for (const auto& tensor : head.tensors) check(tensor, head.name + ".");
 }
 
 void add_heads(Weights& weights, std::vector<Head> heads) {

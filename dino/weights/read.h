@@ -10,8 +10,10 @@
 namespace dino::weights {
 
 struct ReadOptions {
-  std::string network = "teacher";  ///< which of a training checkpoint: teacher or student
-  std::string arch;  ///< name of the zoo, where the file does not tell ("" = find out)
+  std::string network = {};  ///< which of a training checkpoint: teacher or student; "" = the
+                             ///< teacher, or the one there is
+  std::string prefix = {};  ///< that the network's names begin with ("" = find out)
+  std::string arch = {};    ///< name of the zoo, where the file does not tell ("" = find out)
   /** How a learned position table is resampled, in place of what the weights say: as the papers
    * (LearnedOffset; LearnedAntialias with registers) or transformers (LearnedSize) do. */
   std::optional<arch::Positions> positions = {};
@@ -33,6 +35,10 @@ Weights read(const std::filesystem::path& path, const ReadOptions& options = {})
  * release them, checkpoints, our own weights. Empty if there are none. Throws Error{Io};
  * Error{Format} listing the tensors that do not fit. */
 std::vector<Head> read_heads(const std::filesystem::path& path, const ReadOptions& options = {});
+
+/** Throws Error{Format} naming the file and the first tensor, of backbone or heads, that holds NaN,
+ * infinity or a number beyond fp32's range. Reads every byte, at the speed of memory. */
+void require_finite(const Weights& weights);
 
 /** Puts heads on a backbone. Throws Error{Usage} if it has one of that name, or if their width is
  * not what this backbone gives. */

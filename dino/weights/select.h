@@ -10,20 +10,30 @@
 
 namespace dino::weights {
 
+/** Which network of a file is wanted. */
+struct Choice {
+  std::string network;  ///< "teacher" or "student"; "" = the teacher, or what there is
+  std::string prefix;   ///< that its names begin with; "" = find out
+};
+
 struct Selection {
   NamedTensors backbone;
   std::map<std::string, NamedTensors> heads;  ///< by the heads' names; see head.h
-  std::vector<std::string> ignored;           ///< other heads: decoders, poolers
+  std::vector<std::string> ignored;           ///< other heads (decoders, poolers), optimisers, ...
+  std::vector<std::string> outside;  ///< those of `ignored` that are not below the network's prefix
+  std::vector<std::string> notes;    ///< what had to be guessed
 };
 
-/** The networks of a training checkpoint: of "teacher" and "student" those it has tensors of,
- * perhaps within "model" or "state_dict". Empty if it is no checkpoint. */
+/** The networks of a training checkpoint, of "teacher" and "student" those that are there. A moving
+ * average beside the weights it follows is the teacher, they are the student. Empty if the file
+ * holds one network alone, without a word on which. */
 std::vector<std::string> networks_in(const std::vector<format::TensorRecord>& tensors);
 
-/** The network's own tensors: of a training checkpoint the one called `network`, without leading
- * module., backbone., model. and the like, with DINOv2's block chunks undone. Throws Error{Format}
- * naming `origin` if there is no such network or two tensors get one name. */
-Selection select_network(const std::vector<format::TensorRecord>& tensors, std::string_view network,
+/** The chosen network's own tensors. Its prefix is what stands before the tensors that only a
+ * backbone has ("model_state_dict.", "_method.teacher.", ...); DINOv2's block chunks are undone.
+ * Throws Error{Format} naming `origin` if there is no such network, if several could be meant, or
+ * if two tensors get one name. */
+Selection select_network(const std::vector<format::TensorRecord>& tensors, const Choice& choice,
                          std::string_view origin);
 
 /** Head and the tensor's name within it, of a plain name: "dino_head.mlp.0.weight" is

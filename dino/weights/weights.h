@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dino/arch/architecture.h"
+#include "dino/base/mapped_file.h"
 #include "dino/format/tensor_record.h"
 #include "dino/weights/head.h"
 
@@ -26,11 +27,11 @@ enum class Layout {
 struct Weights {
   arch::Network network;
   std::vector<format::TensorRecord> tensors;
-  std::vector<std::shared_ptr<const void>> owners;  ///< keep the bytes of `tensors` alive
-  std::vector<std::span<const std::byte>> mapped;   ///< files among them: see drop_pages()
+  std::vector<MappedFile> mapped;  ///< the files that tensors lie in: see drop_pages()
 
   std::vector<Head> heads;  ///< of the same network, each name once
 
+  std::string origin;                       ///< the file, for messages
   Layout layout = Layout::Dino;             ///< where they came from
   std::string source;                       ///< container and scheme, in words
   std::vector<std::string> ignored;         ///< tensors of the file that a backbone does not need

@@ -9,6 +9,7 @@
 #include "dino/weights/disassemble.h"
 #include "dino/weights/generation.h"
 #include "dino/weights/hf_config.h"
+#include "dino/weights/preprocessor_config.h"
 
 namespace dino::weights {
 namespace {
@@ -60,7 +61,8 @@ void write_hf(const fs::path& path, const Weights& weights) {
     fail(ErrorKind::Io, "[convert] cannot make folder {}: {}", printable(path), error.message());
   write_container(path / "model.safetensors", out.records());
   write_json_file(path / "config.json", config);
-  write_json_file(path / "preprocessor_config.json", hf_preprocessor(weights.network));
+  write_json_file(path / "preprocessor_config.json",
+                  preprocessor_config(weights.network.preprocess));
 }
 
 }  // namespace

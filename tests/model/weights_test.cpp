@@ -6,11 +6,13 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
 #include "dino/base/error.h"
 #include "dino/format/safetensors.h"
+#include "dino/model/tensor_bridge.h"
 
 namespace dino::model {
 namespace {
@@ -43,7 +45,7 @@ TEST_F(WeightsTest, ComesBackAsSaved) {
   std::filesystem::create_directories(folder_ / "weights");
   std::ofstream(folder_ / "recipe.toml") << "";
   save_backbone(path("weights/backbone_teacher.safetensors"), *saved, network_);
-  const auto [loaded, network] = load_backbone(folder_);  // as a run directory
+  const auto [loaded, network, notes] = load_backbone(folder_);  // as a run directory
   EXPECT_EQ(network, network_);
   const torch::Tensor image = torch::arange(64, torch::kFloat32).view({1, 1, 8, 8}) / 64;
   const auto want = saved->forward_features(image).patches;
@@ -51,6 +53,53 @@ TEST_F(WeightsTest, ComesBackAsSaved) {
   for (const auto& parameter : loaded->named_parameters())
     EXPECT_TRUE(torch::equal(parameter.value(), saved->named_parameters()[parameter.key()]))
         << parameter.key();
+}
+
+// Nothing of the file is borrowed then: it must not be touched once it is unmapped.
+TEST_F(WeightsTest, FilesWithoutFloatsOfFourBytesCanBeUsed) {
+  const auto saved = backbone();
+  save_backbone(path("fp32.safetensors"), *saved, network_);
+  const torch::Tensor image = torch::arange(64, torch::kFloat32).view({1, 1, 8, 8}) / 64;
+  for (const auto type : {torch::kFloat64, torch::kFloat16, torch::kBFloat16}) {
+    std::vector<torch::Tensor> tensors;
+    std::vector<format::TensorRecord> records;
+    const auto expected = backbone();
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : expected->named_parameters()) {
+      tensors.push_back(parameter.value().to(type));
+      records.push_back(to_record(parameter.key(), tensors.back()));
+      parameter.value().copy_(tensors.back());
+    }
+    const std::string file = path("other.safetensors");
+    format::write_safetensors(file, records,
+                              format::SafetensorsFile(path("fp32.safetensors")).metadata());
+    const auto loaded = load_backbone(file).backbone;
+    std::filesystem::remove(file);
+    // What the allocator maps next may lie where the file lay.
+    const torch::Tensor neighbour = torch::ones({1 << 22});
+    const auto features = loaded->forward_features(image);
+    EXPECT_LT(
+        (features.patches - expected->forward_features(image).patches).abs().max().item<double>(),
+        1e-5);
+    EXPECT_EQ(neighbour.min().item<float>(), 1);
+  }
+}
+
+TEST_F(WeightsTest, NumbersThatAreNoneAreRefusedAtLoading) {
+  const auto saved = backbone();
+  {
+    const torch::NoGradGuard no_grad;
+    saved->named_parameters()["blocks.1.attn.proj.bias"][3] = std::nanf("");
+  }
+  save_backbone(path("nan.safetensors"), *saved, network_);
+  try {
+    load_backbone(path("nan.safetensors"));
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("nan.safetensors: blocks.1.attn.proj.bias"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 TEST_F(WeightsTest, ReadsTheFilesOfVersion01) {

@@ -86,7 +86,7 @@ TEST_F(TrainTest, LeavesAllFilesOfARun) {
   EXPECT_FALSE(session["libtorch_version"].get<std::string>().empty());
   EXPECT_EQ(recipe::load_recipe(result.layout.recipe()), request_.recipe);
 
-  const auto [backbone, network] = model::load_backbone(result.layout.teacher_weights());
+  const auto [backbone, network, notes] = model::load_backbone(result.layout.teacher_weights());
   EXPECT_EQ(network.preprocess.image_size, 16);
   EXPECT_EQ(backbone->dim(), 32);
 }

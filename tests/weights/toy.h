@@ -57,23 +57,20 @@ inline Weights random_weights(const arch::Network& network, std::uint64_t seed =
       const std::size_t third = bytes->size() / 3;
       std::fill_n(bytes->begin() + static_cast<std::ptrdiff_t>(third), third, std::byte{0});
     }
-    w.tensors.push_back(
-        {spec.name, spec.integer ? format::DType::I64 : format::DType::F32, spec.shape, *bytes});
-    w.owners.push_back(std::move(bytes));
+    w.tensors.push_back({spec.name, spec.integer ? format::DType::I64 : format::DType::F32,
+                         spec.shape, *bytes, bytes});
   }
   return w;
 }
 
 inline Head random_head(std::string name, const HeadShape& shape, std::uint64_t seed = 2) {
-  Head head{.name = std::move(name), .shape = shape, .tensors = {}, .owner = {}};
-  auto owners = std::make_shared<std::vector<std::shared_ptr<std::vector<std::byte>>>>();
+  Head head{.name = std::move(name), .shape = shape, .tensors = {}};
   Rng rng(seed);
   for (const auto& spec : head_tensors(shape)) {
-    owners->push_back(random_bytes(spec, rng));
+    const auto bytes = random_bytes(spec, rng);
     head.tensors.push_back({spec.name, spec.integer ? format::DType::I64 : format::DType::F32,
-                            spec.shape, *owners->back()});
+                            spec.shape, *bytes, bytes});
   }
-  head.owner = owners;
   return head;
 }
 

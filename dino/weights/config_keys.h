@@ -1,0 +1,63 @@
+// A JSON object of settings that another program wrote, read key by key: each key is obeyed,
+// refused, or reported as unknown.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dino/base/error.h"
+
+namespace dino::weights {
+
+class ConfigKeys {
+ public:
+  /** `origin` names the file in messages. Throws Error{Format} if `json` is no object. */
+  ConfigKeys(const nlohmann::json& json, std::string origin)
+      : json_(json), origin_(std::move(origin)) {
+    if (!json.is_object()) fail(ErrorKind::Format, "[weights] {}: is not a JSON object", origin_);
+  }
+
+  /** The key's value, or nullptr where it is missing or null. The key counts as known. */
+  const nlohmann::json* find(const std::string& key) {
+    known_.insert(key);
+    const auto found = json_.find(key);
+    return found == json_.end() || found->is_null() ? nullptr : &*found;
+  }
+  /** Sets `value` and gives true where the key is there. Throws Error{Format} on another type. */
+  template <typename T>
+  bool take(const std::string& key, T& value) {
+    const nlohmann::json* const found = find(key);
+    if (found == nullptr) return false;
+    if (found->is_boolean() != std::is_same_v<T, bool>) refuse(key, "has the wrong type");
+    try {
+      found->get_to(value);
+    } catch (const nlohmann::json::exception&) {
+      refuse(key, "has the wrong type");
+    }
+    return true;
+  }
+  /** Keys that say nothing of what a network computes. */
+  void neutral(std::initializer_list<const char*> keys) { known_.insert(keys.begin(), keys.end()); }
+  /** Throws Error{Format}: "origin: key = value why". */
+  [[noreturn]] void refuse(const std::string& key, std::string_view why) const {
+    fail(ErrorKind::Format, "[weights] {}: {} = {} {}", origin_, key,
+         json_.contains(key) ? json_.at(key).dump() : "(none)", why);
+  }
+  /** Of the keys that nobody asked for. */
+  std::vector<std::string> unknown() const {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : json_.items())
+      if (!known_.contains(key) && !value.is_null()) keys.push_back(key);
+    return keys;
+  }
+  const std::string& origin() const { return origin_; }
+
+ private:
+  const nlohmann::json& json_;
+  std::string origin_;
+  std::set<std::string, std::less<>> known_;
+};
+
+}  // namespace dino::weights
