@@ -15,12 +15,14 @@ namespace {
 
 [[noreturn]] void fail_unknown(Bytes bytes) {
   fail(ErrorKind::Format,
-       "[decode] not a JPEG, PNG, WebP, TIFF, GIF, BMP or PNM image: the bytes look like {}",
+       "[decode] not a JPEG, PNG, WebP, TIFF, GIF, BMP, PNM, HEIC, AVIF, JPEG XL, JPEG 2000 or "
+       "DICOM image: the bytes look like {}",
        describe(bytes));
 }
 
 ImageInfo peek_stored(Bytes bytes, const DecodeOptions& options) {
-  switch (kind_of(bytes)) {
+  const ImageKind kind = kind_of(bytes);
+  switch (kind) {
     case ImageKind::Jpeg:
       return peek_jpeg(bytes, options);
     case ImageKind::Png:
@@ -35,13 +37,23 @@ ImageInfo peek_stored(Bytes bytes, const DecodeOptions& options) {
       return peek_bmp(bytes, options);
     case ImageKind::Pnm:
       return peek_pnm(bytes, options);
+    case ImageKind::Heic:
+    case ImageKind::Avif:
+      return peek_heif(bytes, kind, options);
+    case ImageKind::JpegXl:
+      return peek_jpeg_xl(bytes, options);
+    case ImageKind::Jpeg2000:
+      return peek_jpeg_2000(bytes, options);
+    case ImageKind::Dicom:
+      return peek_dicom(bytes, options);
     case ImageKind::Unknown:
       break;
   }
   fail_unknown(bytes);
 }
 
-Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
+/** `wide`: for a result of floats, which has room for every value. */
+Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options, bool wide) {
   switch (kind) {
     case ImageKind::Png:
       return read_png(bytes, options);
@@ -55,6 +67,15 @@ Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
       return read_bmp(bytes, options);
     case ImageKind::Pnm:
       return read_pnm(bytes, options);
+    case ImageKind::Heic:
+    case ImageKind::Avif:
+      return read_heif(bytes, kind, options);
+    case ImageKind::JpegXl:
+      return read_jpeg_xl(bytes, options);
+    case ImageKind::Jpeg2000:
+      return read_jpeg_2000(bytes, options);
+    case ImageKind::Dicom:
+      return read_dicom(bytes, options, !wide);
     default:
       fail_unknown(bytes);
   }
@@ -88,7 +109,7 @@ Image decode_stored(Bytes bytes, ImageKind kind, int channels, const DecodeOptio
   if (kind == ImageKind::Jpeg) return decode_jpeg(bytes, jpeg_channels(bytes, channels), options);
   if (kind == ImageKind::Png && (channels == 1 || channels == 3) && !options.background)
     return decode_png(bytes, channels, options);
-  return to_image(read(bytes, kind, options), channels, options.background);
+  return to_image(read(bytes, kind, options, false), channels, options.background);
 }
 
 Image cut(const Image& image, const PixelBox& box) {
@@ -144,7 +165,7 @@ Planes decode_wide(Bytes bytes, int channels, const DecodeOptions& options) {
   const ImageKind kind = kind_of(bytes);
   Planes planes = kind == ImageKind::Jpeg
                       ? to_planes(decode_jpeg(bytes, jpeg_channels(bytes, channels), options))
-                      : to_planes(read(bytes, kind, options), channels, options.background);
+                      : to_planes(read(bytes, kind, options, true), channels, options.background);
   return upright(std::move(planes), orientation(bytes, kind, options));
 }
 
