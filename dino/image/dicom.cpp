@@ -56,7 +56,7 @@ std::optional<DicomWindow> window_of(const DicomFile& file) {
     const int read = file.is_signed ? static_cast<std::int16_t>(stored) : stored;
     return file.slope * read + file.intercept;
   };
-  const auto [low, high] = std::minmax(value(*file.smallest), value(*file.largest));
+  const auto [low, high] = std::minmax({value(*file.smallest), value(*file.largest)});
   if (!(low < high)) return std::nullopt;
   return DicomWindow{.center = (low + high) / 2, .width = high - low, .function = "LINEAR_EXACT"};
 }
