@@ -1,4 +1,5 @@
-// Chooses the decoder and guards it: nothing is allocated for pixels that the file cannot hold.
+// Chooses the decoder and guards it: nothing is allocated for pixels that the file cannot hold, and
+// where a format has no such bound, not much.
 #include "dino/image/decode.h"
 
 #include <algorithm>
@@ -134,9 +135,17 @@ auto with_path(const std::filesystem::path& path, const Decoder& decoder) {
 
 void check_size(std::int64_t width, std::int64_t height, std::size_t bytes_needed, Bytes bytes,
                 const DecodeOptions& options) {
+  // Runs, canvases and flat blocks can stand for any number of pixels. Pictures of 16 megapixels
+  // are believed in any case; larger ones of fewer bytes than this hold nothing.
+  constexpr std::int64_t kBelievedPixels = std::int64_t{1} << 24, kMostPixelsPerByte = 4096;
   if (width < 1 || height < 1 || height > options.max_pixels / width)
     fail(ErrorKind::Format, "[decode] image of {} x {} px is empty or above the limit of {} px",
          width, height, options.max_pixels);
+  if (width * height > kBelievedPixels &&
+      static_cast<std::size_t>(width * height / kMostPixelsPerByte) > bytes.size())
+    fail(ErrorKind::Format,
+         "[decode] image of {} x {} px in {} bytes is above the limit of {} px per byte", width,
+         height, bytes.size(), kMostPixelsPerByte);
   if (bytes.size() < bytes_needed)
     fail(ErrorKind::Format, "[decode] truncated: {} bytes cannot hold {} x {} px", bytes.size(),
          width, height);
