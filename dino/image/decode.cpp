@@ -141,14 +141,14 @@ void check_size(std::int64_t width, std::int64_t height, std::size_t bytes_neede
   if (width < 1 || height < 1 || height > options.max_pixels / width)
     fail(ErrorKind::Format, "[decode] image of {} x {} px is empty or above the limit of {} px",
          width, height, options.max_pixels);
+  if (bytes.size() < bytes_needed)
+    fail(ErrorKind::Format, "[decode] truncated: {} bytes cannot hold {} x {} px", bytes.size(),
+         width, height);
   if (width * height > kBelievedPixels &&
       static_cast<std::size_t>(width * height / kMostPixelsPerByte) > bytes.size())
     fail(ErrorKind::Format,
          "[decode] image of {} x {} px in {} bytes is above the limit of {} px per byte", width,
          height, bytes.size(), kMostPixelsPerByte);
-  if (bytes.size() < bytes_needed)
-    fail(ErrorKind::Format, "[decode] truncated: {} bytes cannot hold {} x {} px", bytes.size(),
-         width, height);
 }
 
 void fail_damaged(std::string_view format, std::string_view what) {
