@@ -49,9 +49,9 @@ Image decode_jpeg(Bytes bytes, int channels, const DecodeOptions& options,
                   const PixelBox* part = nullptr, bool holds_rgb = false);
 Image decode_png(Bytes bytes, int channels, const DecodeOptions& options);
 
-/** Throws Error{Format} unless the size is within options, `bytes_needed` (the least a whole file of
- * this size takes) are there and, above 2^24 px, a byte for each 4,096 px: called before anything is
- * allocated for the pixels. */
+/** Throws Error{Format} unless the size is within options, `bytes_needed` (the least a whole file
+ * of this size takes) are there and, above 2^24 px, a byte for each 4,096 px: called before
+ * anything is allocated for the pixels. */
 void check_size(std::int64_t width, std::int64_t height, std::size_t bytes_needed, Bytes bytes,
                 const DecodeOptions& options);
 

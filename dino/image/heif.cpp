@@ -7,6 +7,7 @@
 
 #include "dino/base/error.h"
 #include "dino/image/codec.h"
+#include "dino/image/heif_size.h"
 #include "dino/image/stored_samples.h"
 
 namespace dino::image {
@@ -99,6 +100,8 @@ ImageInfo peek_heif(Bytes bytes, ImageKind kind, const DecodeOptions&) {
 Raster read_heif(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
   const Primary primary = open(bytes, kind);
   check_size(primary.width(), primary.height(), 0, bytes, options);
+  const CodedSize coded = largest_coded_size(bytes);
+  if (coded.width > 0) check_size(coded.width, coded.height, 0, bytes, options);
   const bool alpha = primary.has_alpha(), wide = primary.bits() > 8;
   const heif_chroma chroma =
       wide    ? alpha ? heif_chroma_interleaved_RRGGBBAA_LE : heif_chroma_interleaved_RRGGBB_LE

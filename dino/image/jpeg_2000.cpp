@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "dino/base/error.h"
+#include "dino/image/boxes.h"
 #include "dino/image/codec.h"
 #include "dino/image/stored_samples.h"
 
@@ -29,33 +30,17 @@ struct Boxes {
   int alpha_channel = -1;                     ///< its number
 };
 
-/** Calls see(type, content) for each box of `bytes`. */
-template <typename See>
-void for_each_box(Bytes bytes, const See& see) {
-  const ByteReader reader(bytes, Endian::Big);
-  std::size_t at = 0;
-  while (const auto length = reader.u32(at)) {
-    const auto type = reader.u32(at + 4);
-    const std::size_t size = *length == 0 ? bytes.size() - at : *length;
-    if (!type || size < 8) return;  // 1: a box above 4 GB, which only pixels take
-    see(*type, reader.part(at + 8, size - 8));
-    if (size > bytes.size() - at) return;
-    at += size;
-  }
-}
-
 Boxes boxes_of(Bytes bytes) {
-  constexpr std::uint32_t kHeader = 0x6A703268, kPalette = 0x70636C72, kChannels = 0x63646566;
   Boxes boxes;
   for_each_box(bytes, [&](std::uint32_t outer, Bytes header) {
-    if (outer != kHeader) return;
+    if (outer != box_type("jp2h")) return;
     for_each_box(header, [&](std::uint32_t type, Bytes content) {
       const ByteReader reader(content, Endian::Big);
-      if (type == kPalette) {
+      if (type == box_type("pclr")) {
         boxes.palette_columns = reader.u8(2).value_or(0);
         boxes.palette_bits = (reader.u8(3).value_or(7) & 127) + 1;
       }
-      if (type != kChannels) return;
+      if (type != box_type("cdef")) return;
       for (std::size_t i = 0; i < reader.u16(0).value_or(0); ++i) {
         const int kind = reader.u16(2 + 6 * i + 2).value_or(0);
         if (kind == 1 || kind == 2) boxes.alpha_channel = reader.u16(2 + 6 * i).value_or(0);

@@ -50,12 +50,15 @@ code = bytearray(imagecodecs.jpeg2k_encode(flat[:16, :16], level=0, reversible=T
 at = code.index(b"\xff\x51") + 6
 code[at:at + 8] = code[at + 16:at + 24] = struct.pack(">II", SIDE, SIDE)
 write("flat.j2k", bytes(code))
-# A container that tells another size than the coded picture has.
+# The size that the container tells against the size of the coded picture, either way.
 small = Image.fromarray(flat[:64, :64]).convert("RGB")
-for kind, options in (("avif", {"speed": 10}), ("heic", {"quality": 1})):
-    buffer = io.BytesIO()
-    small.save(buffer, "AVIF" if kind == "avif" else "HEIF", **options)
-    data = bytearray(buffer.getvalue())
-    at = data.index(b"ispe")
-    data[at + 8:at + 16] = struct.pack(">II", SIDE, SIDE)
-    write(f"flat.{kind}", bytes(data))
+large = Image.fromarray(flat[:8192, :8192]).convert("RGB")
+for kind, options in (("avif", {"speed": 10, "quality": 10}), ("heic", {"quality": 1})):
+    for name, image, side in (("flat", small, SIDE), ("hidden", large, 64)):
+        buffer = io.BytesIO()
+        image.save(buffer, "AVIF" if kind == "avif" else "HEIF", **options)
+        data = bytearray(buffer.getvalue())
+        at = 0
+        while (at := data.find(b"ispe", at + 1)) > 0:
+            data[at + 8:at + 16] = struct.pack(">II", side, side)
+        write(f"{name}.{kind}", bytes(data))
