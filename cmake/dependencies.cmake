@@ -9,6 +9,10 @@ find_package(ZLIB REQUIRED)            # gzip streams (IDX.gz)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)  # PNG decoding and encoding
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)  # WebP decoding
+pkg_check_modules(HEIF REQUIRED IMPORTED_TARGET libheif)      # HEIC and AVIF decoding
+pkg_check_modules(JXL REQUIRED IMPORTED_TARGET libjxl)        # JPEG XL decoding
+pkg_check_modules(OPENJPEG REQUIRED IMPORTED_TARGET libopenjp2)  # JPEG 2000 decoding, also in DICOM files
+pkg_check_modules(CHARLS REQUIRED IMPORTED_TARGET charls)     # JPEG-LS decoding, in DICOM files
 
 include(libonnx)                       # ONNX files: their schema and checker
 

@@ -24,6 +24,7 @@ bool ends_early(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(tail.data()), tail.size());
   switch (image::kind_of(bytes)) {
     case image::ImageKind::Jpeg:
+    case image::ImageKind::Jpeg2000:
       return text.find("\xFF\xD9") == text.npos;
     case image::ImageKind::Png:
       return text.find("IEND") == text.npos;
@@ -37,7 +38,8 @@ bool ends_early(std::span<const std::byte> bytes) {
 }
 
 bool says_truncated(std::string_view message) {
-  return message.find("[decode] truncated") != message.npos;
+  return message.find("[decode] truncated") != message.npos ||
+         message.find("the file ends early") != message.npos;
 }
 
 BadReason reason_of_bytes(std::span<const std::byte> bytes, std::string_view message) {

@@ -1,4 +1,5 @@
-// Chooses the decoder and guards it: nothing is allocated for pixels that the file cannot hold.
+// Chooses the decoder and guards it: nothing is allocated for pixels that the file cannot hold, and
+// where a format has no such bound, not much.
 #include "dino/image/decode.h"
 
 #include <algorithm>
@@ -15,12 +16,14 @@ namespace {
 
 [[noreturn]] void fail_unknown(Bytes bytes) {
   fail(ErrorKind::Format,
-       "[decode] not a JPEG, PNG, WebP, TIFF, GIF, BMP or PNM image: the bytes look like {}",
+       "[decode] not a JPEG, PNG, WebP, TIFF, GIF, BMP, PNM, HEIC, AVIF, JPEG XL, JPEG 2000 or "
+       "DICOM image: the bytes look like {}",
        describe(bytes));
 }
 
 ImageInfo peek_stored(Bytes bytes, const DecodeOptions& options) {
-  switch (kind_of(bytes)) {
+  const ImageKind kind = kind_of(bytes);
+  switch (kind) {
     case ImageKind::Jpeg:
       return peek_jpeg(bytes, options);
     case ImageKind::Png:
@@ -35,13 +38,23 @@ ImageInfo peek_stored(Bytes bytes, const DecodeOptions& options) {
       return peek_bmp(bytes, options);
     case ImageKind::Pnm:
       return peek_pnm(bytes, options);
+    case ImageKind::Heic:
+    case ImageKind::Avif:
+      return peek_heif(bytes, kind, options);
+    case ImageKind::JpegXl:
+      return peek_jpeg_xl(bytes, options);
+    case ImageKind::Jpeg2000:
+      return peek_jpeg_2000(bytes, options);
+    case ImageKind::Dicom:
+      return peek_dicom(bytes, options);
     case ImageKind::Unknown:
       break;
   }
   fail_unknown(bytes);
 }
 
-Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
+/** `wide`: for a result of floats, which has room for every value. */
+Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options, bool wide) {
   switch (kind) {
     case ImageKind::Png:
       return read_png(bytes, options);
@@ -55,6 +68,15 @@ Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
       return read_bmp(bytes, options);
     case ImageKind::Pnm:
       return read_pnm(bytes, options);
+    case ImageKind::Heic:
+    case ImageKind::Avif:
+      return read_heif(bytes, kind, options);
+    case ImageKind::JpegXl:
+      return read_jpeg_xl(bytes, options);
+    case ImageKind::Jpeg2000:
+      return read_jpeg_2000(bytes, options);
+    case ImageKind::Dicom:
+      return read_dicom(bytes, options, !wide);
     default:
       fail_unknown(bytes);
   }
@@ -88,7 +110,7 @@ Image decode_stored(Bytes bytes, ImageKind kind, int channels, const DecodeOptio
   if (kind == ImageKind::Jpeg) return decode_jpeg(bytes, jpeg_channels(bytes, channels), options);
   if (kind == ImageKind::Png && (channels == 1 || channels == 3) && !options.background)
     return decode_png(bytes, channels, options);
-  return to_image(read(bytes, kind, options), channels, options.background);
+  return to_image(read(bytes, kind, options, false), channels, options.background);
 }
 
 Image cut(const Image& image, const PixelBox& box) {
@@ -113,12 +135,20 @@ auto with_path(const std::filesystem::path& path, const Decoder& decoder) {
 
 void check_size(std::int64_t width, std::int64_t height, std::size_t bytes_needed, Bytes bytes,
                 const DecodeOptions& options) {
+  // Runs, canvases and flat blocks can stand for any number of pixels. Pictures of 16 megapixels
+  // are believed in any case; larger ones of fewer bytes than this hold nothing.
+  constexpr std::int64_t kBelievedPixels = std::int64_t{1} << 24, kMostPixelsPerByte = 4096;
   if (width < 1 || height < 1 || height > options.max_pixels / width)
     fail(ErrorKind::Format, "[decode] image of {} x {} px is empty or above the limit of {} px",
          width, height, options.max_pixels);
   if (bytes.size() < bytes_needed)
     fail(ErrorKind::Format, "[decode] truncated: {} bytes cannot hold {} x {} px", bytes.size(),
          width, height);
+  if (width * height > kBelievedPixels &&
+      static_cast<std::size_t>(width * height / kMostPixelsPerByte) > bytes.size())
+    fail(ErrorKind::Format,
+         "[decode] image of {} x {} px in {} bytes is above the limit of {} px per byte", width,
+         height, bytes.size(), kMostPixelsPerByte);
 }
 
 void fail_damaged(std::string_view format, std::string_view what) {
@@ -144,7 +174,7 @@ Planes decode_wide(Bytes bytes, int channels, const DecodeOptions& options) {
   const ImageKind kind = kind_of(bytes);
   Planes planes = kind == ImageKind::Jpeg
                       ? to_planes(decode_jpeg(bytes, jpeg_channels(bytes, channels), options))
-                      : to_planes(read(bytes, kind, options), channels, options.background);
+                      : to_planes(read(bytes, kind, options, true), channels, options.background);
   return upright(std::move(planes), orientation(bytes, kind, options));
 }
 

@@ -20,7 +20,7 @@ struct DecodeOptions {
   bool upright = true;
   /// RGB put behind transparent pixels; without it alpha is dropped
   std::optional<std::array<std::uint8_t, 3>> background = std::nullopt;
-  int page = 0;  ///< of a TIFF file, from 0; overviews are no pages
+  int page = 0;  ///< of a TIFF file, from 0; overviews are no pages. Of DICOM files the frame
   /// 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up), much faster but not
   /// what resizing the whole image gives. Other formats ignore it
   int jpeg_shrink = 1;
@@ -38,7 +38,7 @@ struct ImageInfo {
   int bits = 8;            ///< per sample as stored: 1..16 integer, 32 and 64
   bool is_float = false;   ///< samples are floating-point numbers
   bool has_alpha = false;  ///< an alpha channel follows the others
-  int pages = 1;           ///< images in a TIFF file
+  int pages = 1;           ///< images in a TIFF file, frames of a DICOM file
 };
 
 /** A region in pixels of the decoded image. */
@@ -49,8 +49,9 @@ struct PixelBox {
 /** Reads the header only. Throws Error{Format} as decode() does. Thread-safe. */
 ImageInfo peek(std::span<const std::byte> bytes, const DecodeOptions& options = {});
 
-/** Decodes JPEG, PNG, WebP (first frame), TIFF (one page), GIF (first frame), BMP or PNM into 8
- * bits and `channels` channels: 1 (grey by Rec. 601 luma), 3 (RGB), the number the file has (with
+/** Decodes JPEG, PNG, WebP (first frame), TIFF (one page), GIF (first frame), BMP, PNM, HEIC, AVIF,
+ * JPEG XL (first frame), JPEG 2000 or DICOM (one frame, as a viewer shows it) into 8 bits and
+ * `channels` channels: 1 (grey by Rec. 601 luma), 3 (RGB), the number the file has (with
  * or without its alpha) or 0 (that number without alpha). Alpha is dropped or laid over
  * options.background, CMYK converted, 16-bit samples keep their high byte, floats in [0, 1] are
  * scaled and clipped: equal to Pillow's convert("RGB") / convert("L") where Pillow reads the kind
@@ -59,7 +60,8 @@ ImageInfo peek(std::span<const std::byte> bytes, const DecodeOptions& options = 
  * colours; Error{Usage} on impossible options. Thread-safe. */
 Image decode(std::span<const std::byte> bytes, int channels, const DecodeOptions& options = {});
 
-/** The same without loss of range: 8-bit samples / 255, 16-bit ones / 65,535, floats as stored.
+/** The same without loss of range: 8-bit samples / 255, 16-bit ones / 65,535, those of other sizes
+ * over their largest, floats as stored.
  * Thread-safe. */
 Planes decode_wide(std::span<const std::byte> bytes, int channels,
                    const DecodeOptions& options = {});

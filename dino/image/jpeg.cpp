@@ -65,6 +65,12 @@ class Decoder {
    * line comes out. */
   bool is_held_whole() { return jpeg_has_multiple_scans(&codec_) != 0; }
 
+  /** Without a marker of JFIF's or Adobe's libjpeg takes three components for YCbCr. */
+  void take_unmarked_for_rgb() {
+    if (codec_.num_components == 3 && !codec_.saw_JFIF_marker && !codec_.saw_Adobe_marker)
+      codec_.jpeg_color_space = JCS_RGB;
+  }
+
   /** Makes pixels 1 / `denominator` the size; output_width and output_height then say how many. */
   void shrink(int denominator) {
     codec_.scale_num = 1;
@@ -196,8 +202,10 @@ ImageInfo peek_jpeg(Bytes bytes, const DecodeOptions& options) {
           .channels = header.num_components == 1 ? 1 : 3};
 }
 
-Image decode_jpeg(Bytes bytes, int channels, const DecodeOptions& options, const PixelBox* part) {
+Image decode_jpeg(Bytes bytes, int channels, const DecodeOptions& options, const PixelBox* part,
+                  bool holds_rgb) {
   Decoder decoder(bytes);
+  if (holds_rgb) decoder.take_unmarked_for_rgb();
   const auto& header = decoder.header();
   const auto width = static_cast<std::int64_t>(header.image_width);
   const auto height = static_cast<std::int64_t>(header.image_height);

@@ -47,10 +47,46 @@ std::string_view describe_text(std::string_view head) {
   return "text";
 }
 
+/** The kind of an ISO media file: by its own brand, else by those it is compatible with. */
+ImageKind kind_of_brands(std::string_view head) {
+  constexpr std::string_view kHevc[] = {"heic", "heix", "hevc", "hevx",
+                                        "heim", "heis", "hevm", "hevs"};
+  const auto kind_of_brand = [&](std::string_view brand) {
+    if (brand == "avif" || brand == "avis") return ImageKind::Avif;
+    return std::ranges::find(kHevc, brand) != std::end(kHevc) ? ImageKind::Heic
+                                                              : ImageKind::Unknown;
+  };
+  if (head.size() < 12 || head.substr(4, 4) != "ftyp") return ImageKind::Unknown;
+  const std::string_view own = head.substr(8, 4);
+  if (const ImageKind kind = kind_of_brand(own); kind != ImageKind::Unknown) return kind;
+  if (own != "mif1" && own != "msf1" && own != "miaf") return ImageKind::Unknown;
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < 4; ++i) end = end << 8 | static_cast<unsigned char>(head[i]);
+  for (std::size_t at = 16; at + 4 <= std::min(end, head.size()); at += 4)
+    if (const ImageKind kind = kind_of_brand(head.substr(at, 4)); kind != ImageKind::Unknown)
+      return kind;
+  return ImageKind::Heic;  // a still image of a codec that its reader names
+}
+
+struct Signature {
+  std::size_t at;
+  std::string_view bytes;
+  std::string_view name;
+};
+
+bool matches(std::string_view head, const Signature& signature) {
+  return head.size() > signature.at && head.substr(signature.at).starts_with(signature.bytes);
+}
+
+constexpr std::string_view kKindNames[] = {"unknown", "jpeg",      "png",  "webp", "tiff",
+                                           "gif",     "bmp",       "pnm",  "heic", "avif",
+                                           "jpeg_xl", "jpeg_2000", "dicom"};
+
 }  // namespace
 
 ImageKind kind_of(std::span<const std::byte> bytes) {
-  const std::string_view head = text_of(bytes, 16);
+  const std::string_view head = text_of(bytes, kSniffBytes);
+  if (head.starts_with("\xFF\xD8\xFF\xF7")) return ImageKind::Unknown;  // JPEG-LS
   if (head.starts_with("\xFF\xD8\xFF")) return ImageKind::Jpeg;
   if (head.starts_with("\x89PNG\r\n\x1A\n")) return ImageKind::Png;
   if (head.starts_with("RIFF") &&
@@ -59,48 +95,76 @@ ImageKind kind_of(std::span<const std::byte> bytes) {
   for (const std::string_view tiff : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv})
     if (head.starts_with(tiff)) return ImageKind::Tiff;
   if (head.starts_with("GIF87a") || head.starts_with("GIF89a")) return ImageKind::Gif;
+  for (const std::string_view jpeg_2000 : {"\0\0\0\x0CjP  \r\n\x87\n"sv, "\xFF\x4F\xFF\x51"sv})
+    if (head.starts_with(jpeg_2000)) return ImageKind::Jpeg2000;
+  for (const std::string_view jpeg_xl : {"\0\0\0\x0CJXL \r\n\x87\n"sv, "\xFF\x0A"sv})
+    if (head.starts_with(jpeg_xl)) return ImageKind::JpegXl;
+  if (matches(head, {128, "DICM", ""})) return ImageKind::Dicom;
   if (is_bmp(head)) return ImageKind::Bmp;
   if (is_pnm(head)) return ImageKind::Pnm;
-  return ImageKind::Unknown;
+  return kind_of_brands(head);
 }
 
 std::string_view name_of(ImageKind kind) {
-  static constexpr std::string_view kNames[] = {"unknown", "jpeg", "png", "webp",
-                                                "tiff",    "gif",  "bmp", "pnm"};
-  return kNames[static_cast<std::size_t>(kind)];
+  return kKindNames[static_cast<std::size_t>(kind)];
 }
 
 std::string_view describe(std::span<const std::byte> bytes) {
-  struct Signature {
-    std::size_t at;
-    std::string_view bytes;
-    std::string_view name;
-  };
-  static constexpr Signature kSignatures[] = {
-      {0, "\xFF\xD8\xFF", "a JPEG image"},
-      {0, "\x89PNG\r\n\x1A\n", "a PNG image"},
-      {0, "GIF8", "a GIF image"},
-      {8, "WEBP", "a WebP image"},
-      {0, {"II*\0", 4}, "a TIFF image"},
-      {0, {"MM\0*", 4}, "a TIFF image"},
-      {0, {"II+\0", 4}, "a TIFF image"},
-      {0, {"MM\0+", 4}, "a TIFF image"},
+  static constexpr std::string_view kRead[] = {"",
+                                               "a JPEG image",
+                                               "a PNG image",
+                                               "a WebP image",
+                                               "a TIFF image",
+                                               "a GIF image",
+                                               "a BMP image",
+                                               "a PNM image",
+                                               "a HEIC image",
+                                               "an AVIF image",
+                                               "a JPEG XL image",
+                                               "a JPEG 2000 image",
+                                               "a DICOM file"};
+  static constexpr Signature kOthers[] = {
+      {0, "\xFF\xD8\xFF\xF7", "a JPEG-LS image (convert it to PNG)"},
       {0, "BM", "a BMP image"},
-      {4, "ftypavif", "an AVIF image"},
-      {4, "ftyphei", "a HEIC image"},
-      {4, "ftypmif1", "a HEIC image"},
-      {4, "ftyp", "an MP4 video"},
-      {4, "jP  ", "a JPEG 2000 image"},
-      {0, "\xFF\x0A", "a JPEG XL image"},
+      {344, "n+1\0"sv, "a NIfTI volume (convert its slices to PNG, TIFF or NPY)"},
+      {344, "ni1\0"sv, "a NIfTI volume (convert its slices to PNG, TIFF or NPY)"},
+      {4, "n+2\0"sv, "a NIfTI volume (convert its slices to PNG, TIFF or NPY)"},
+      {0, "NRRD000", "an NRRD volume (convert its slices to PNG, TIFF or NPY)"},
+      {0, "ObjectType = Image", "a MetaImage volume (convert its slices to PNG, TIFF or NPY)"},
+      {0, "SIMPLE  =", "a FITS image (convert it to a float TIFF or NPY)"},
+      {0, "\x76\x2F\x31\x01", "an OpenEXR image (convert it to a float TIFF or NPY)"},
+      {0, "#?RADIANCE", "a Radiance HDR image (convert it to a float TIFF or NPY)"},
+      {0, "PF\n", "a PFM image (convert it to a float TIFF or NPY)"},
+      {0, "Pf\n", "a PFM image (convert it to a float TIFF or NPY)"},
+      {0, "P7\n", "a PAM image (convert it to PNG)"},
+      {0, "qoif", "a QOI image (convert it to PNG)"},
+      {0, "II\xBC", "a JPEG XR image (convert it to PNG)"},
+      {0, "8BPS", "a Photoshop drawing (convert it to PNG)"},
+      {0, "gimp xcf", "a GIMP drawing (convert it to PNG)"},
+      {0, "DDS ", "a DDS texture (convert it to PNG)"},
+      {0, {"\0\0\1\0", 4}, "an icon (convert it to PNG)"},
+      {0, "icns", "an icon (convert it to PNG)"},
+      {4, "ftypcrx ", "a camera's raw file (develop it to TIFF or JPEG)"},
+      {0, "FUJIFILMCCD-RAW", "a camera's raw file (develop it to TIFF or JPEG)"},
+      {4, "ftyp", "an MP4 video (extract its frames as images)"},
+      {0, "\x1A\x45\xDF\xA3", "a Matroska video (extract its frames as images)"},
+      {8, "AVI ", "an AVI video (extract its frames as images)"},
+      {0, "\x89HDF\r\n", "an HDF5 file (convert its images to PNG or NPY)"},
+      {0, "MATLAB 5.0", "a MATLAB file (convert its images to PNG or NPY)"},
+      {0, "\x93NUMPY", "a NumPy array (give the file itself as the data set)"},
       {0, "%PDF", "a PDF document"},
+      {0, "%!PS", "a PostScript drawing"},
       {0, "\x1F\x8B", "a gzip archive"},
       {0, "PK\x03\x04", "a zip archive"},
+      {257, "ustar", "a tar archive"},
   };
   if (bytes.empty()) return "an empty file";
-  const std::string_view head = text_of(bytes, 512);
-  for (const Signature& signature : kSignatures)
-    if (head.size() > signature.at && head.substr(signature.at).starts_with(signature.bytes))
-      return signature.name;
+  if (const ImageKind kind = kind_of(bytes); kind != ImageKind::Unknown)
+    return kRead[static_cast<std::size_t>(kind)];
+  const std::string_view head = text_of(bytes, kSniffBytes);
+  const auto* const other = std::ranges::find_if(
+      kOthers, [&](const Signature& signature) { return matches(head, signature); });
+  if (other != std::end(kOthers)) return other->name;
   return is_text(head) ? describe_text(head) : "unknown binary data";
 }
 

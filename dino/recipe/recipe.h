@@ -42,6 +42,7 @@ struct Data {
                                     ///< does not
   bool shrink_jpeg = false;         ///< decode large JPEG files at 1/2, 1/4 or 1/8 where every crop
                                     ///< is still made smaller; faster, but other pixels
+  std::int64_t max_pixels = 178'956'970;  ///< width x height above which an image is a bad one
   std::string batch_type = "fp32";  ///< samples of a batch in memory: fp32, bf16 or uint8 (which is
                                     ///< normalised by the training step)
   int workers = 2;                  ///< loader threads

@@ -20,6 +20,7 @@ void visit_fields(Options& o, Field&& field) {
   field("background", o.background, between(0, 255));
   field("upright", o.upright, Anything{});
   field("shrink_jpeg", o.shrink_jpeg, Anything{});
+  field("max_pixels", o.max_pixels, between(1, 1e12));
   field("batch_type", o.batch_type, OneOfWords{{"fp32", "bf16", "uint8"}});
   field("workers", o.workers, between(0, 256));
   field("max_bad_share", o.max_bad_share, between(0, 1));

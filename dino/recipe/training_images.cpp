@@ -44,6 +44,7 @@ data::SourceOptions source_options(const Recipe& recipe) {
   data::SourceOptions options;
   options.channels = recipe.data.channels;
   options.decode = data::decode_options(recipe.data.background, recipe.data.upright);
+  options.decode.max_pixels = recipe.data.max_pixels;
   options.inputs = recipe.data.inputs;
   if (!recipe.data.shrink_jpeg) return options;
   for (int mix = 0; mix < data::mix_count(recipe.mixes); ++mix) {

@@ -105,6 +105,23 @@ TEST(TarDataset, OfNothingReadableOpensAllTheSame) {
   for (std::int64_t i = 0; i < data->size(); ++i) EXPECT_THROW(data->load(i), Error);
 }
 
+TEST(TarDataset, TruncatedFilesOfNewerKindsAreSaidToBe) {
+  const SourceFolder temp;
+  const auto half = [](const std::string& name) {
+    const auto bytes = read_file(DINO_SOURCE_DIR "/tests/golden/image/" + name);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size() * 3 / 4);
+  };
+  const auto data =
+      open_dataset(temp.write("a.tar", tar({{"a.png", half("modern/lossless.jxl")},
+                                            {"b.png", half("modern/lossless.jp2")},
+                                            {"c.png", half("dicom/bits16.dcm")},
+                                            {"d.png", half("dicom/lossless8.dcm")},
+                                            {"e.png", half("modern/lossy444.heic")}})),
+                   1);
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_EQ(bad_reason(*data, i), BadReason::Truncated) << i;
+  EXPECT_EQ(bad_reason(*data, 4), BadReason::Corrupt);  // libheif does not tell
+}
+
 TEST(TarDataset, EveryKindOfBadMemberHasItsReason) {
   const SourceFolder temp;
   std::string corrupt = png(5);

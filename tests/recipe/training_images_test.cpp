@@ -14,11 +14,14 @@ TEST(SourceOptions, AreThoseOfTheRecipe) {
   recipe.data.channels = 1;
   recipe.data.background = {10, 20, 30};
   recipe.data.upright = false;
+  recipe.data.max_pixels = 1'000'000;
   recipe.data.inputs = {"left.png"};
   const data::SourceOptions options = source_options(recipe);
   EXPECT_EQ(options.channels, 1);
   EXPECT_EQ(options.inputs, recipe.data.inputs);
   EXPECT_FALSE(options.decode.upright);
+  EXPECT_EQ(options.decode.max_pixels, 1'000'000);
+  EXPECT_EQ(source_options(Recipe{}).decode.max_pixels, image::DecodeOptions{}.max_pixels);
   ASSERT_TRUE(options.decode.background);
   EXPECT_EQ((*options.decode.background)[2], 30);
   EXPECT_EQ(options.decode.jpeg_min_side, 0);
