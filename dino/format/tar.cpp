@@ -168,7 +168,7 @@ std::string TarReader::read_text(const Header& header) {
   std::string text(static_cast<std::size_t>(header.size), '\0');
   left_ = header.size;
   padding_ = (kBlock - header.size % kBlock) % kBlock;
-  read(std::as_writable_bytes(std::span(text)));
+  read_stored(std::as_writable_bytes(std::span(text)));
   finish_member();
   return text;
 }

@@ -362,8 +362,7 @@ TEST(Loader, RanksShareTheImagesOfAnEpoch) {
       LoaderOptions how = options(workers);
       how.rank = rank;
       how.world_size = 4;
-      const EpochSampler sampler(
-          40, {.batch_size = 5, .seed = how.seed, .rank = rank, .world_size = 4});
+      EpochSampler sampler(40, {.batch_size = 5, .seed = how.seed, .rank = rank, .world_size = 4});
       Loader loader(data, tiny_crops(1), how);
       for (int i = 0; i < 4; ++i) {
         const auto expected = sampler.batch(i);

@@ -74,7 +74,7 @@ std::string header(char type, std::uint64_t size, std::string_view name,
   std::string bytes(512, '\0');
   bytes.replace(0, name.size(), name);
   bytes.replace(124, 11, fmt::format("{:011o}", size));
-  bytes.replace(257, 8, "ustar  ");
+  bytes.replace(257, 7, "ustar  ");
   bytes[156] = type;
   for (const auto& [at, field] : fields) bytes.replace(at, field.size(), field);
   bytes.replace(148, 8, 8, ' ');

@@ -132,7 +132,7 @@ class ListReader {
   // ---- plain lines: a path may hold commas and blanks, so a line that ends like an image is all
   // path
   bool names_file(std::string_view path) const {
-    return image::has_image_extension(path) || is_there(path);
+    return image::has_image_extension(path) || is_there(local_path(std::string(path)));
   }
 
   Entry plain_entry() {
@@ -165,9 +165,9 @@ class ListReader {
         continue;  // not delimited so
       }
       const auto path = best_of(fields, path_rank);
-      if (!path || fields.size() < heading_.columns || std::ranges::any_of(fields, [](auto& field) {
-            return image::has_image_extension(field);
-          }))
+      if (!path || fields.size() <= heading_.columns ||
+          std::ranges::any_of(fields,
+                              [](auto& field) { return image::has_image_extension(field); }))
         continue;
       heading_ = {delimiter, fields.size(), *path, best_of(fields, label_rank)};
       after_heading_ = copy;
