@@ -141,6 +141,15 @@ TEST(Contents, OtherPicturesAreCountedAndNamed) {
        "a video");
 }
 
+TEST(Contents, ArchivesThatAreNotLookedIntoAreTold) {
+  const SourceFolder temp;
+  const Members files = {{"a.png", png(1)}, {"b.zip", zip({{"c.png", png(2)}})}};
+  for (const auto& [name, bytes] : files) temp.write("folder/" + name, bytes);
+  temp.write("a.tar", tar(files));
+  for (const char* source : {"folder", "a.tar"})
+    says(notes_of(*open_dataset(temp / source, 1)), "b.zip");
+}
+
 TEST(Contents, NotesAreKeptInTheIndex) {
   const SourceFolder temp;
   temp.write("folder/a.png", png(1));

@@ -103,6 +103,13 @@ void note_unread(std::vector<SourceNote>& notes, std::string_view name,
     add_note(notes, fmt::format("files are passed over: each is {}", hint.what), name, hint.remedy);
     return;
   }
+  constexpr std::string_view kArchives = " tar tgz zip 7z rar ";
+  if (const std::string extension = fmt::format(" {} ", last_extension(name));
+      kArchives.find(extension) != std::string_view::npos) {
+    add_note(notes, "archives are passed over", name,
+             "unpack it, or name it as a source of its own");
+    return;
+  }
   const std::string_view what = head.empty() ? std::string_view() : image::describe(head);
   if (what.ends_with("image") || what.ends_with("video"))
     add_note(notes, fmt::format("files are passed over: each is {}", what), name,

@@ -49,8 +49,8 @@ bool is_inner_archive(const format::TarMember& member, std::size_t depth);
 /** "a/n01440764/" of "a/n01440764.tar": its members count as those of a folder. */
 std::string folder_of_archive(std::string_view name);
 
-/** Notes a file that is no image but a picture, volume or video: by its name, or by its first bytes
- * if they were read. */
+/** Notes a file that is no image but a picture, volume or video, or an archive: by its name, or by
+ * its first bytes if they were read. */
 void note_unread(std::vector<SourceNote>& notes, std::string_view name,
                  std::span<const std::byte> head = {});
 
