@@ -67,12 +67,14 @@ class FeatureSource {
 std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
                                              const data::Preprocess& preprocess, const char* flag) {
   auto dataset = data::open_dataset(source, data::source_options(preprocess));
+  std::string notes;
+  for (const data::SourceNote& note : dataset->notes()) notes += "; " + data::describe(note);
   if (dataset->class_names().empty())
     fail(ErrorKind::Data,
          "{} {} has no labels; use a folder with one sub-folder per class, a list with labels or "
-         "an IDX file",
-         flag, source);
-  return dataset;
+         "an IDX file{}",
+         flag, source, notes);
+  return data::labelled_images(std::move(dataset));
 }
 
 nlohmann::json to_json(const eval::KnnResult& result) {

@@ -45,6 +45,8 @@ nlohmann::json document_of(const std::string& source, const data::Survey& survey
   for (const data::Survey::Bad& file : survey.bad)
     bad.push_back(fmt::format("{}: {}", file.name, file.reason));
   for (const auto& [count, images] : survey.channels) channels[std::to_string(count)] = images;
+  nlohmann::json notes = nlohmann::json::array();
+  for (const data::SourceNote& note : survey.notes) notes.push_back(data::describe(note));
   nlohmann::json document = {{"kind", "dataset"},
                              {"path", printable(std::string_view(source))},
                              {"images", survey.images},
@@ -57,6 +59,8 @@ nlohmann::json document_of(const std::string& source, const data::Survey& survey
                              {"with_alpha", survey.with_alpha},
                              {"with_pages", survey.with_pages},
                              {"classes", survey.classes},
+                             {"unlabelled", survey.unlabelled},
+                             {"notes", notes},
                              {"duplicates", survey.duplicates},
                              {"bad", bad}};
   if (flags.statistics) document["statistics"] = statistics_document(survey);
@@ -81,6 +85,11 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
   append_lines(text, survey.classes, "classes", [](const auto& entry) {
     return fmt::format("{:<24} {}", entry.first, entry.second);
   });
+  if (survey.unlabelled > 0)
+    text += fmt::format("  {} have no label; the first: {}\n", survey.unlabelled,
+                        printable(std::string_view(survey.first_unlabelled)));
+  for (const data::SourceNote& note : survey.notes)
+    text += fmt::format("  {}\n", data::describe(note));
   text += fmt::format("  {} looked at ({:.1f} MB)\n", survey.examined,
                       static_cast<double>(survey.bytes) / 1e6);
   if (!survey.formats.empty())

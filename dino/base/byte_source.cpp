@@ -71,15 +71,18 @@ std::size_t RandomAccessFile::read_at(std::uint64_t offset, std::span<std::byte>
 }
 
 std::size_t FileSource::read(std::span<std::byte> out) {
-  const std::size_t count = file_.read_at(position_, out);
+  const auto want = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left_)));
+  const std::size_t count = file_.read_at(position_, want);
   position_ += count;
+  left_ -= count;
   return count;
 }
 
 std::uint64_t FileSource::skip(std::uint64_t count) {
   const std::uint64_t end = std::max(file_.size(), position_);
-  const std::uint64_t skipped = std::min(count, end - position_);
+  const std::uint64_t skipped = std::min({count, end - position_, left_});
   position_ += skipped;
+  left_ -= skipped;
   return skipped;
 }
 

@@ -58,16 +58,20 @@ class RandomAccessFile {
  * refused, not waited for. */
 std::vector<std::byte> read_regular_file(const std::filesystem::path& path);
 
-/** Such a file from front to back. Borrows it. */
+/** Such a file, or a part of it, from front to back. Borrows it. */
 class FileSource : public ByteSource {
  public:
-  explicit FileSource(const RandomAccessFile& file) : file_(file) {}
+  explicit FileSource(const RandomAccessFile& file, std::uint64_t begin = 0,
+                      std::uint64_t bytes = ~std::uint64_t{0})
+      : file_(file), position_(begin), left_(bytes) {}
   std::size_t read(std::span<std::byte> out) override;
   std::uint64_t skip(std::uint64_t count) override;
+  /** Bytes of the part that were neither read nor passed over. */
+  std::uint64_t left() const { return left_; }
 
  private:
   const RandomAccessFile& file_;
-  std::uint64_t position_ = 0;
+  std::uint64_t position_, left_;
 };
 
 }  // namespace dino

@@ -127,4 +127,17 @@ void write_file_atomically(const fs::path& path, std::string_view text) {
   write_file_atomically(path, [text](const auto& sink) { sink(std::as_bytes(std::span(text))); });
 }
 
+bool is_temporary_file(const fs::path& path) {
+  static constexpr std::string_view kEnd = ".tmp", kDigits = "0123456789";
+  const std::string& native = path.native();
+  std::string_view name = std::string_view(native).substr(native.rfind('/') + 1);
+  if (!name.starts_with('.') || !name.ends_with(kEnd) || name.size() <= kEnd.size()) return false;
+  name = name.substr(1, name.size() - 1 - kEnd.size());
+  const std::size_t dash = name.find('-');
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of(kDigits) == text.npos;
+  };
+  return dash != name.npos && is_number(name.substr(0, dash)) && is_number(name.substr(dash + 1));
+}
+
 }  // namespace dino

@@ -22,4 +22,8 @@ void write_file_atomically(
     const std::function<void(const std::function<void(std::span<const std::byte>)>&)>& produce);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
+/** Whether a file is called as the temporary files of write_file_atomically() are, ".PID-N.tmp":
+ * what a process leaves that was killed while it wrote. */
+bool is_temporary_file(const std::filesystem::path& path);
+
 }  // namespace dino

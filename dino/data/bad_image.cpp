@@ -13,8 +13,8 @@
 namespace dino::data {
 namespace {
 
-constexpr std::string_view kReasonNames[] = {"missing",   "unreadable", "empty",     "not_an_image",
-                                             "truncated", "corrupt",    "too_large", "mislabelled"};
+constexpr std::string_view kReasonNames[] = {"missing",   "unreadable", "empty",    "not_an_image",
+                                             "truncated", "corrupt",    "too_large"};
 
 /** Whether the mark that ends the format is missing near the end; programs append bytes behind it.
  */

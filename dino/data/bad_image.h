@@ -18,14 +18,13 @@
 namespace dino::data {
 
 enum class BadReason {
-  Missing,      ///< no such file
-  Unreadable,   ///< the system refused it: permissions, a folder, a broken sector
-  Empty,        ///< zero bytes
-  NotAnImage,   ///< the bytes are something else
-  Truncated,    ///< ends early
-  Corrupt,      ///< damaged within
-  TooLarge,     ///< more pixels or bytes than the limit
-  Mislabelled,  ///< its label cannot be read
+  Missing,     ///< no such file
+  Unreadable,  ///< the system refused it: permissions, a folder, a broken sector
+  Empty,       ///< zero bytes
+  NotAnImage,  ///< the bytes are something else
+  Truncated,   ///< ends early
+  Corrupt,     ///< damaged within
+  TooLarge,    ///< more pixels or bytes than the limit
 };
 
 /** "missing", "not_an_image", ... */

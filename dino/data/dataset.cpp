@@ -1,8 +1,8 @@
 // Which kind of source a name is.
 #include "dino/data/dataset.h"
 
-#include <fstream>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "dino/base/error.h"
@@ -10,36 +10,38 @@
 #include "dino/data/sources/brace_range.h"
 #include "dino/data/sources/sources.h"
 #include "dino/data/stream.h"
+#include "dino/image/sniff.h"
 
 namespace dino::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-enum class Kind { Folder, List, Tar, Zip, Npy, Npz, Cifar, Idx };
+enum class Kind { Folder, List, Tar, Zip, Npy, Npz, Cifar, Idx, Image };
 
 /** IDX begins with two zero bytes, gzip with 1f 8b. */
-bool looks_like_idx(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  char bytes[2] = {};
-  file.read(bytes, 2);
-  return file && ((bytes[0] == 0 && bytes[1] == 0) || (bytes[0] == '\x1f' && bytes[1] == '\x8b'));
+bool looks_like_idx(std::span<const std::byte> head) {
+  return head.size() >= 2 && ((head[0] == std::byte{0} && head[1] == std::byte{0}) ||
+                              (head[0] == std::byte{0x1f} && head[1] == std::byte{0x8b}));
 }
 
 Kind kind_of(const fs::path& path, bool folder) {
   if (folder) return cifar_batches(path).empty() ? Kind::Folder : Kind::Cifar;
-  const std::string extension = path.extension().native();
-  if (extension == ".txt" || extension == ".csv" || extension == ".jsonl") return Kind::List;
-  if (extension == ".tar") return Kind::Tar;
-  if (extension == ".zip") return Kind::Zip;
-  if (extension == ".npy") return Kind::Npy;
-  if (extension == ".npz") return Kind::Npz;
-  if (extension == ".bin") return Kind::Cifar;
-  if (looks_like_idx(path)) return Kind::Idx;
+  static constexpr std::pair<std::string_view, Kind> kExtensions[] = {
+      {".txt", Kind::List},   {".csv", Kind::List},    {".tsv", Kind::List}, {".lst", Kind::List},
+      {".jsonl", Kind::List}, {".ndjson", Kind::List}, {".tar", Kind::Tar},  {".zip", Kind::Zip},
+      {".npy", Kind::Npy},    {".npz", Kind::Npz},     {".bin", Kind::Cifar}};
+  const std::string extension = lower_extension(path);
+  for (const auto& [name, kind] : kExtensions)
+    if (extension == name) return kind;
+  const std::vector<std::byte> head = first_bytes(path);
+  if (image::kind_of(head) != image::ImageKind::Unknown) return Kind::Image;
+  if (looks_like_idx(head)) return Kind::Idx;
   fail(ErrorKind::Data,
-       "[open data set] '{}' is neither a folder of images, nor a list (.txt, .csv, .jsonl), nor "
-       "an archive (.tar, .zip), nor an array (IDX, .npy, .npz, CIFAR's .bin)",
-       printable(path));
+       "[open data set] '{}' ({}) is neither a folder of images, nor an image, nor a list (.txt, "
+       ".csv, .tsv, .jsonl), nor an archive (.tar, .zip), nor an array (IDX, .npy, .npz, CIFAR's "
+       ".bin)",
+       printable(path), image::describe(head));
 }
 
 }  // namespace
@@ -94,6 +96,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOpt
   switch (kind) {
     case Kind::Folder:
       return open_folder(path, decoding, options.cache);
+    case Kind::Image:
+      return open_image(path, decoding);
     case Kind::List:
       return open_list(path, decoding);
     case Kind::Tar:

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dino/data/source_note.h"
 #include "dino/image/decode.h"
 #include "dino/image/image.h"
 #include "dino/image/planes.h"
@@ -47,13 +48,16 @@ class Dataset {
   /** What to call image `index` in messages and index files: its path, or "file#index", also of the
    * pages of one file. */
   virtual std::string name(std::int64_t index) const = 0;
-  /** Class in [0, class_names().size()), or -1 without labels. */
+  /** Class in [0, class_names().size()), or -1 of an image without a label that can be used. */
   virtual std::int64_t label(std::int64_t index) const = 0;
-  /** Empty without labels. */
+  /** Empty if no image has a label. */
   virtual const std::vector<std::string>& class_names() const = 0;
   /** Of a mixture with weights: its parts, in the order of their indices. Empty: each image counts
    * the same. */
   virtual std::vector<DatasetPart> parts() const { return {}; }
+  /** What the source holds that is not used: files of kinds that are not read, labels that are
+   * none. */
+  virtual std::vector<SourceNote> notes() const { return {}; }
 };
 
 /** How a source is read. */
@@ -69,27 +73,30 @@ struct SourceOptions {
 };
 
 /** Opens a source:
- *  - a folder: images found recursively (by the extensions of JPEG, PNG, WebP, TIFF, GIF, BMP and
- * PNM, any case; links are followed), sorted by path; if every image lies in a sub-folder, the
- * first level names the classes, else there are no labels. `labels.txt` in it or beside it
- * ("CLASS,NAME" lines, as ImageNet has) renames them. A folder of ImageNet (`train/` and
- * `labels.txt`) stands for its `train/`;
- *  - a list: .txt (a path a line, then, if you like, a comma or tab and a label), .csv (the same,
- * with quotes, or with a heading that names the columns) or .jsonl ({"path": ..., "label": ...});
- * paths are relative to the list;
+ *  - a folder: images found recursively (by the extensions of image::image_extensions(), any case,
+ * and by their first bytes where the extension says nothing; links are followed), sorted by path;
+ * if every image lies in a sub-folder, the first level names the classes, else there are no labels.
+ * `labels.txt` in it or beside it ("CLASS,NAME" lines, as ImageNet has) renames them. A folder of
+ * ImageNet (`train/` and `labels.txt`) stands for its `train/`;
+ *  - one image file;
+ *  - a list: a path a line, then, if you like, a comma, semicolon, tab or blank and a label (.txt),
+ * or delimited columns with quotes, mostly below a heading that names them (.csv, .tsv), or objects
+ * (.jsonl); paths are relative to the list. A path may come twice;
  *  - tar shards, `shard-{000000..000123}.tar`: their images sorted by name; labels come from
- * members `KEY.cls` or `KEY.json` (its "label", "cls" or "class") beside `KEY.jpg`, or else from
- * folders as above;
+ * members `KEY.cls` or `KEY.json` beside `KEY.jpg` (the longest KEY that the image's name begins
+ * with), or else from folders as above. An archive within an archive is a folder;
  *  - a .zip archive, the same way;
  *  - IDX (`images-idx3-ubyte[.gz]`); labels come from `labels` or, if that is empty, from the
  * sibling whose name has `labels-idx1` for `images-idx3`, if there is one. Held in memory;
  *  - .npy and .npz: U8, U16 or F32 [N, H, W], [N, H, W, C] or [N, C, H, W]. [H, W, 3] and
  * [H, W, 4] (or as many bands as are asked for) with larger H and W are one picture; [3, H, W] are
- * three grey ones, unless it has an axis in front (array[np.newaxis]);
+ * three grey ones, unless it has an axis in front (array[np.newaxis]). Labels are numbers or
+ * strings, [N] or [N, 1], or one-hot rows;
  *  - CIFAR's binary files: a .bin file, or a folder that holds data_batch_*.bin.
+ *  An image whose label is missing or cannot be used has none: label() is -1, notes() says why.
  *  Each page of a .tif or .tiff file is an image, "path#page" with its file's label; a file of one
  * page keeps its plain name, one that is damaged at its start is one bad image. Opening reads the
- * directories of these files, and nothing of others (but all of a .tif in a .zip).
+ * directories of these files, and of others at most the first bytes (but all of a .tif in a .zip).
  *  Memory grows by the names of the files and at most 24 bytes an image (IDX.gz: by the images
  * too). Throws Error{Data|Io|Format}, naming the path, on an empty or missing source, on labels
  * whose number does not match, and on streams, which have no index (see stream.h). */
@@ -99,6 +106,9 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
 
 /** The images of `base` at `indices`, in that order (held-out slices, limits). Borrows base. */
 std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> indices);
+
+/** `base`, without the images that have no label. */
+std::unique_ptr<Dataset> labelled_images(std::unique_ptr<Dataset> base);
 
 /** Several data sets as one, one after the other; without labels. `weights`: each part's share of
  * the images drawn in training, or empty: every image counts the same. Throws Error{Usage} on

@@ -30,7 +30,7 @@ class DatasetFeed : public ImageFeed {
 
   std::int64_t iterations_per_epoch() const override { return sampler_.iterations_per_epoch(); }
   std::optional<FeedBatch> next(const std::stop_token&) override {
-    FeedBatch batch{next_iteration_, sampler_.batch(next_iteration_), {}};
+    FeedBatch batch{next_iteration_, sampler_.batch(next_iteration_), {}, 0};
     ++next_iteration_;
     return batch;
   }
@@ -70,7 +70,10 @@ class StreamFeed : public ImageFeed {
       : stream_(stream),
         decoding_{stream.options().channels, stream.options().decode},
         options_(options),
-        bad_(bad),
+        bad_([this, &bad](const std::string& name, const Error& error) {
+          ++lost_;
+          bad(name, error);
+        }),
         log_(std::move(sink)),
         iterations_per_epoch_(epoch_length(options)),
         thread_([this, first_iteration](const std::stop_token& stop) {
@@ -156,7 +159,7 @@ class StreamFeed : public ImageFeed {
       for (std::int64_t i = 0; i < used; ++i)
         if (!images.next()) return;
       for (std::int64_t done = used; done < iterations_per_epoch_ * count; done += count) {
-        FeedBatch batch{epoch * iterations_per_epoch_ + done / count, {}, {}};
+        FeedBatch batch{epoch * iterations_per_epoch_ + done / count, {}, {}, 0};
         for (std::int64_t i = 0; i < count; ++i) {
           auto image = images.next();
           if (!image) return;
@@ -164,6 +167,7 @@ class StreamFeed : public ImageFeed {
           batch.draws.push_back({(done + i) * options_.world_size + options_.rank,
                                  static_cast<std::uint64_t>(epoch)});
         }
+        batch.lost = std::exchange(lost_, 0);
         std::unique_lock lock(mutex_);
         if (!room_.wait(lock, stop, [&] { return queue_.size() < kBatchesAhead; })) return;
         queue_.push_back(std::move(batch));
@@ -176,11 +180,12 @@ class StreamFeed : public ImageFeed {
   const ImageStream& stream_;
   const FileDecoding decoding_;
   const SamplerOptions options_;
-  const BadSink& bad_;
+  const BadSink bad_;
   const LogSink log_;
   const std::int64_t iterations_per_epoch_;
 
-  std::mutex mutex_;  // guards the two below
+  std::int64_t lost_ = 0;  // since the last batch; the thread's own
+  std::mutex mutex_;       // guards the two below
   std::deque<FeedBatch> queue_;
   std::exception_ptr failure_;
   std::condition_variable_any ready_, room_;

@@ -20,6 +20,7 @@ struct FeedBatch {
   std::int64_t iteration = 0;
   std::vector<Draw> draws;           ///< [B]
   std::vector<EncodedImage> images;  ///< [B], of streams
+  std::int64_t lost = 0;             ///< of streams: what could not be read on the way to them
 };
 
 /** One consumer calls next(); the rest is thread-safe. A "choice" is what may stand at a place of a

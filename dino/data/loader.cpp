@@ -63,7 +63,6 @@ class Loader::Impl {
                        .type = options.type}),
         bad_shard_([this](const std::string& name, const Error& error) {
           remember_bad(xxh3_64(std::as_bytes(std::span(name))), name, error);
-          check_bad_share(/*asked_for=*/true, /*good=*/false);
         }) {
     check_samples(options);
     feed_ = make_feed({.batch_size = options.batch_size,
@@ -111,12 +110,19 @@ class Loader::Impl {
     FeedBatch scheduled;  ///< the images chosen for it
     int claimed = 0;      ///< images given to workers
     int finished = 0;
+    std::exception_ptr failure;            ///< why there is no batch, if there is none:
+    int failed_at = 0;                     ///< of the first place that failed
+    bool counted = false;                  ///< see count_bad()
+    std::int64_t asked_bad = 0;            ///< images drawn that are bad
+    std::vector<std::uint64_t> bad_met{};  ///< identities of all bad ones on the way
   };
 
   // ---- the window of batches
   // ----------------------------------------------------------------------
 
-  /** The slot of the next iteration not yet scheduled. Called by the consumer only. */
+  /** The slot of the next iteration not yet scheduled. Where the feed fails, a slot that says so:
+   * the batches before it are given first, so that the failure comes at a step that depends on
+   * nothing else. Called by the consumer only. */
   std::unique_ptr<Slot> scheduled() {
     auto slot = std::make_unique<Slot>();
     {
@@ -126,17 +132,25 @@ class Loader::Impl {
         spare_.pop_back();
       }
     }
-    auto chosen = feed_->next(options_.stop);
-    if (!chosen) throw Stopped();
-    slot->scheduled = std::move(*chosen);
-    maker_.begin(slot->batch, slot->scheduled.iteration);
+    try {
+      auto chosen = feed_->next(options_.stop);
+      if (!chosen) throw Stopped();
+      slot->scheduled = std::move(*chosen);
+      maker_.begin(slot->batch, slot->scheduled.iteration);
+    } catch (const Stopped&) {
+      throw;
+    } catch (...) {
+      slot->failure = std::current_exception();
+      slot->claimed = slot->finished = options_.batch_size;
+      feed_failed_ = true;
+    }
     return slot;
   }
 
   /** Called by the consumer only. */
   void fill_window() {
     const auto wanted = static_cast<std::size_t>(std::max(1, options_.batches_ahead));
-    for (std::size_t i = window_.size(); i < wanted; ++i) append(scheduled());
+    for (std::size_t i = window_.size(); i < wanted && !feed_failed_; ++i) append(scheduled());
   }
 
   void append(std::unique_ptr<Slot> slot) {
@@ -149,27 +163,45 @@ class Loader::Impl {
 
   CropBatch wait_for_first() {
     if (window_.empty()) fill_window();
-    std::unique_ptr<Slot> done;
     {
       std::unique_lock lock(mutex_);
-      const bool settled = ready_.wait(lock, options_.stop, [&] {
-        return failure_ || window_.front()->finished == options_.batch_size;
-      });
+      const bool settled = ready_.wait(
+          lock, options_.stop, [&] { return window_.front()->finished == options_.batch_size; });
       if (!settled) throw Stopped();
-      if (failure_) std::rethrow_exception(failure_);
-      done = std::move(window_.front());
-      window_.pop_front();
     }
+    settle(*window_.front());  // finished: no worker touches it any more
     // The sampler may shuffle a whole epoch here, a stream make us wait; workers meanwhile have the
-    // rest of the window.
-    append(scheduled());
+    // rest of the window. A stop leaves the finished batch where it is.
+    if (!feed_failed_) append(scheduled());
+    const std::lock_guard lock(mutex_);
+    const std::unique_ptr<Slot> done = std::move(window_.front());
+    window_.pop_front();
     return std::move(done->batch);
   }
 
+  /** Without workers: the same by the consumer itself. */
   CropBatch make_here() {
-    const std::unique_ptr<Slot> slot = scheduled();
-    for (int i = 0; i < options_.batch_size; ++i) make_image(*slot, i, {}, here_);
-    return std::move(slot->batch);
+    if (window_.empty()) {
+      window_.push_back(scheduled());
+      Slot& slot = *window_.front();
+      for (int i = 0; i < options_.batch_size && !slot.failure; ++i) try {
+          make_image(slot, i, {}, here_);
+        } catch (...) {
+          slot.failure = std::current_exception();
+        }
+    }
+    settle(*window_.front());
+    const std::unique_ptr<Slot> done = std::move(window_.front());
+    window_.pop_front();
+    return std::move(done->batch);
+  }
+
+  /** Rethrows why a finished slot has no batch, again at each call. Called by the consumer only,
+   * who leaves it where it is. */
+  void settle(Slot& slot) {
+    if (slot.failure) std::rethrow_exception(slot.failure);
+    count_bad(slot);
+    if (over_share_) refuse_share();
   }
 
   void work(const std::stop_token& stop) {
@@ -177,8 +209,8 @@ class Loader::Impl {
     std::unique_lock lock(mutex_);
     while (true) {
       Slot* slot = nullptr;
-      work_.wait(lock, stop, [&] { return failure_ || (slot = unclaimed()) != nullptr; });
-      if (failure_ || stop.stop_requested()) return;
+      work_.wait(lock, stop, [&] { return (slot = unclaimed()) != nullptr; });
+      if (stop.stop_requested()) return;
       const int image = slot->claimed++;
       lock.unlock();
       std::exception_ptr error;
@@ -188,9 +220,11 @@ class Loader::Impl {
         error = std::current_exception();
       }
       lock.lock();
-      if (error && !failure_) failure_ = error;
-      if (error) work_.notify_all();
-      if (++slot->finished == options_.batch_size || error) ready_.notify_one();
+      if (error && (!slot->failure || image < slot->failed_at)) {
+        slot->failure = error;
+        slot->failed_at = image;
+      }
+      if (++slot->finished == options_.batch_size) ready_.notify_one();
     }
   }
 
@@ -213,8 +247,7 @@ class Loader::Impl {
     const auto make = [&]<typename Pixels>(Pixels source) {
       {
         const Stopwatch watch = timed(workspace, &StageSeconds::decode);
-        batch.indices[static_cast<std::size_t>(position)] =
-            load_near(slot.scheduled, position, stop, source);
+        batch.indices[static_cast<std::size_t>(position)] = load_near(slot, position, stop, source);
       }
       if (source.empty()) return false;  // stopped
       maker_.write(source, {options_.seed, draw.pass, index}, position, batch, workspace);
@@ -232,19 +265,27 @@ class Loader::Impl {
   /** Loads the image drawn for `position` or, if it is bad, the first of its replacements that is
    * not; returns which. */
   template <typename Pixels>
-  std::int64_t load_near(const FeedBatch& drawn, int position, const std::stop_token& stop,
-                         Pixels& out) {
+  std::int64_t load_near(Slot& slot, int position, const std::stop_token& stop, Pixels& out) {
+    const FeedBatch& drawn = slot.scheduled;
     const std::int64_t choices = feed_->choices(drawn);
-    for (std::int64_t step = 0; step < choices && !stop.stop_requested(); ++step) {
+    std::vector<std::uint64_t> bad;
+    std::int64_t found = -1;
+    for (std::int64_t step = 0; step < choices && found < 0 && !stop.stop_requested(); ++step) {
       const std::int64_t choice = feed_->choice(drawn, position, step);
-      const bool good = try_load(drawn, choice, out);
-      check_bad_share(step == 0, good);
-      if (good) return feed_->index(drawn, choice);
+      if (try_load(drawn, choice, out))
+        found = feed_->index(drawn, choice);
+      else
+        bad.push_back(feed_->identity(drawn, choice));
+      if (images_ > 0 && too_many(std::ssize(bad), images_)) refuse_share();  // a wholly bad source
     }
-    if (!stop.stop_requested())
+    const bool none = found < 0 && !stop.stop_requested();
+    const std::lock_guard lock(mutex_);
+    if (none)
       fail(ErrorKind::Data, "[load images] none of the {} images can be read; first: {}", choices,
-           stats().bad.front());
-    return -1;
+           stats_.bad.front());
+    slot.asked_bad += bad.empty() ? 0 : 1;
+    slot.bad_met.insert(slot.bad_met.end(), bad.begin(), bad.end());
+    return found;
   }
 
   template <typename Pixels>
@@ -286,24 +327,30 @@ class Loader::Impl {
       log(log_, LogLevel::Warning, "further bad images are counted, not shown");
   }
 
-  /** Judged on the images the sampler asked for: bad ones often lie together, and replacements
-   * would meet the same ones again and again. The second count ends a walk through a wholly
-   * unreadable source. */
-  void check_bad_share(bool asked_for, bool good) {
-    const std::lock_guard lock(mutex_);
-    if (asked_for) ++asked_;
-    if (good) return;
-    if (asked_for) ++asked_bad_;
-    const auto too_many = [&](std::int64_t bad, std::int64_t of) {
-      return bad >= kFewestBad &&
-             static_cast<double>(bad) > options_.max_bad_share * static_cast<double>(of);
-    };
-    if (too_many(asked_bad_, asked_) || (images_ > 0 && too_many(stats_.bad_count, images_)))
-      fail(ErrorKind::Data,
-           "[load images] {} images cannot be read ({}), more than the share data.max_bad_share = "
-           "{} allows; first: {}; check data.train",
-           stats_.bad_count, bad_reasons(stats_.bad_by_reason), options_.max_bad_share,
-           stats_.bad.front());
+  bool too_many(std::int64_t bad, std::int64_t of) const {
+    return bad >= kFewestBad &&
+           static_cast<double>(bad) > options_.max_bad_share * static_cast<double>(of);
+  }
+
+  [[noreturn]] void refuse_share() const {
+    const LoaderStats now = stats();
+    fail(ErrorKind::Data,
+         "[load images] {} images cannot be read ({}), more than the share data.max_bad_share = {} "
+         "allows; first: {}; check data.train",
+         now.bad_count, bad_reasons(now.bad_by_reason), options_.max_bad_share, now.bad.front());
+  }
+
+  /** Whether there are too many: of the images the sampler asked for (bad ones often lie together,
+   * and replacements would meet the same ones again and again), and in all. Counted batch by batch
+   * as they are given, so that it does not depend on how far the workers are ahead. */
+  void count_bad(Slot& slot) {
+    if (slot.counted) return;
+    slot.counted = true;
+    asked_ += options_.batch_size + slot.scheduled.lost;
+    asked_bad_ += slot.asked_bad + slot.scheduled.lost;
+    given_bad_.insert(slot.bad_met.begin(), slot.bad_met.end());
+    over_share_ =
+        too_many(asked_bad_, asked_) || (images_ > 0 && too_many(std::ssize(given_bad_), images_));
   }
 
   const LoaderOptions options_;
@@ -317,13 +364,15 @@ class Loader::Impl {
   std::condition_variable_any work_, ready_;
   std::deque<std::unique_ptr<Slot>> window_;  // front: the batch next() gives
   std::vector<CropBatch> spare_;
-  std::exception_ptr failure_;
   LoaderStats stats_;
   std::unordered_set<std::uint64_t> bad_;
   std::vector<BadFile> new_bad_;
-  std::int64_t asked_ = 0, asked_bad_ = 0;  // loads of the sampler's own choice
-  std::unique_ptr<ImageFeed> feed_;         // its thread uses what is above
-  std::vector<std::jthread> workers_;       // last: joined before anything they use goes
+  // The consumer's own: of the batches that were given, images asked for and bad ones met.
+  std::int64_t asked_ = 0, asked_bad_ = 0;
+  std::unordered_set<std::uint64_t> given_bad_;
+  bool over_share_ = false, feed_failed_ = false;
+  std::unique_ptr<ImageFeed> feed_;    // its thread uses what is above
+  std::vector<std::jthread> workers_;  // last: joined before anything they use goes
 };
 
 Loader::Loader(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,

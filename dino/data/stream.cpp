@@ -16,6 +16,7 @@
 #include "dino/data/sources/sources.h"
 #include "dino/format/gzip.h"
 #include "dino/format/tar.h"
+#include "dino/image/sniff.h"
 
 namespace dino::data {
 namespace {
@@ -65,6 +66,16 @@ class Buffered : public ByteSource {
   ByteSource& source_;
   std::vector<std::byte> buffer_;
   SpanSource rest_{{}};
+};
+
+/** What is left of the member that an archive stands at. */
+class MemberSource : public ByteSource {
+ public:
+  explicit MemberSource(format::TarReader& reader) : reader_(reader) {}
+  std::size_t read(std::span<std::byte> out) override { return reader_.read(out); }
+
+ private:
+  format::TarReader& reader_;
 };
 
 /** Encoded images in memory. */
@@ -120,27 +131,10 @@ class ShardReader::Impl {
     if (finished_) return std::nullopt;
     if (auto page = next_page()) return page;
     try {
-      if (!reader_) open();
-      while (auto member = reader_->next()) {
+      if (levels_.empty()) open();
+      while (auto member = next_member()) {
         if (stop_.stop_requested()) break;
-        if (!is_input(member->path, inputs_)) continue;
-        EncodedImage image{fmt::format("{}#{}", name_, member->path), {}};
-        if (member->size > kLargestImageBytes) {
-          bad_(image.name,
-               BadImage(ErrorKind::Format, BadReason::TooLarge,
-                        fmt::format("[load image] {} bytes are more than {} ({})", member->size,
-                                    kLargestImageBytes, printable(std::string_view(image.name)))));
-          continue;
-        }
-        image.bytes.resize(static_cast<std::size_t>(member->size));
-        reader_->read(image.bytes);
-        pages_.clear();
-        if (has_tiff_extension(member->path))
-          pages_ = image::tiff_pages(image::tiff_in_memory(image.bytes));
-        if (pages_.size() <= 1) return image;
-        paged_ = std::move(image);
-        page_ = 0;
-        if (auto page = next_page()) return page;
+        if (auto image = image_of(*member)) return image;
       }
       if (!stop_.stop_requested()) read_tail();
     } catch (const Error& error) {
@@ -153,12 +147,70 @@ class ShardReader::Impl {
       bad_(name_, BadImage(ErrorKind::Format, BadReason::Truncated, error.what()));
     }
     finished_ = true;
-    reader_.reset();
+    levels_.clear();
     command_.reset();
     return std::nullopt;
   }
 
  private:
+  /** An archive that is being read: the shard itself, or one within the one before. */
+  struct Level {
+    std::string folder;  // that stands for it; empty, or ending in a slash
+    std::unique_ptr<ByteSource> source;
+    std::unique_ptr<format::TarReader> reader;
+  };
+
+  /** The next member of the innermost archive, by the name that it has from the shard's root. */
+  std::optional<format::TarMember> next_member() {
+    for (;;) try {
+        auto member = levels_.back().reader->next();
+        if (!member && levels_.size() == 1) return std::nullopt;
+        if (!member) {
+          levels_.pop_back();
+          continue;
+        }
+        member->path = levels_.back().folder + member->path;
+        if (!is_inner_archive(*member, levels_.size())) return member;
+        auto source = std::make_unique<MemberSource>(*levels_.back().reader);
+        auto reader = std::make_unique<format::TarReader>(*source, member->path);
+        levels_.push_back({folder_of_archive(member->path), std::move(source), std::move(reader)});
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::Format || levels_.size() == 1) throw;
+        const std::string name = fmt::format("{}#{}", name_, levels_.back().folder);
+        levels_.pop_back();
+        bad_(name, BadImage(ErrorKind::Format, BadReason::Truncated, error.what()));
+      }
+  }
+
+  /** Nothing if it is none, or cannot be used, which `bad` is told. */
+  std::optional<EncodedImage> image_of(const format::TarMember& member) {
+    const MemberUse use = use_of(member.path, inputs_);
+    if (use == MemberUse::Other) return std::nullopt;
+    EncodedImage image{fmt::format("{}#{}", name_, member.path), {}};
+    const auto refuse = [&](BadReason reason, std::string_view why) {
+      bad_(image.name, BadImage(ErrorKind::Format, reason,
+                                fmt::format("[load image] {} ({})", why,
+                                            printable(std::string_view(image.name)))));
+      return std::nullopt;
+    };
+    if (!member.refused.empty()) return refuse(BadReason::Corrupt, member.refused);
+    if (member.size > kLargestImageBytes && use == MemberUse::Image)
+      return refuse(BadReason::TooLarge,
+                    fmt::format("{} bytes are more than {}", member.size, kLargestImageBytes));
+    if (member.size > kLargestImageBytes) return std::nullopt;
+    image.bytes.resize(static_cast<std::size_t>(member.size));
+    levels_.back().reader->read(image.bytes);
+    if (use == MemberUse::Unknown && image::kind_of(image.bytes) == image::ImageKind::Unknown)
+      return std::nullopt;
+    pages_.clear();
+    if (has_tiff_extension(member.path))
+      pages_ = image::tiff_pages(image::tiff_in_memory(image.bytes));
+    if (pages_.size() <= 1) return image;
+    paged_ = std::move(image);
+    page_ = 0;
+    return next_page();
+  }
+
   /** Of the file with several pages that was read last; nothing behind its last one. */
   std::optional<EncodedImage> next_page() {
     while (page_ < pages_.size() && !paged_.bytes.empty()) {
@@ -197,7 +249,7 @@ class ShardReader::Impl {
       gzip_ = std::make_unique<format::GzipReader>(*source_, name_);
       source_ = gzip_.get();
     }
-    reader_ = std::make_unique<format::TarReader>(*source_, name_);
+    levels_.push_back({"", nullptr, std::make_unique<format::TarReader>(*source_, name_)});
   }
 
   /** What follows the end mark: gzip's checksum, and the exit status of the command. */
@@ -222,7 +274,7 @@ class ShardReader::Impl {
   std::unique_ptr<Rewound> rewound_;
   std::unique_ptr<format::GzipReader> gzip_;
   ByteSource* source_ = nullptr;
-  std::unique_ptr<format::TarReader> reader_;
+  std::vector<Level> levels_;
 };
 
 ShardReader::ShardReader(const std::string& shard, const std::vector<std::string>& inputs,

@@ -108,9 +108,8 @@ class Tally {
     for (const auto& [channels, sums] : moments_)
       for (const Moments& sum : sums)
         survey_.statistics[channels].push_back({sum.mean, std::sqrt(sum.squares / sum.count)});
-    for (std::int64_t i = 0; i < dataset_.size(); ++i)
-      if (const std::int64_t label = dataset_.label(i); label >= 0)
-        ++survey_.classes[dataset_.class_names()[static_cast<std::size_t>(label)]];
+    if (!dataset_.class_names().empty()) count_labels();
+    survey_.notes = dataset_.notes();
     return std::move(survey_);
   }
 
@@ -119,6 +118,17 @@ class Tally {
     std::pair<std::uint64_t, std::int64_t> key;  ///< hash and size
     std::int64_t index = 0;
   };
+
+  void count_labels() {
+    for (std::int64_t i = 0; i < dataset_.size(); ++i) {
+      const std::int64_t label = dataset_.label(i);
+      if (label >= 0) {
+        ++survey_.classes[dataset_.class_names()[static_cast<std::size_t>(label)]];
+      } else if (survey_.unlabelled++ == 0) {
+        survey_.first_unlabelled = dataset_.name(i);
+      }
+    }
+  }
 
   void find_duplicates() {
     std::ranges::sort(contents_, {}, [](const Content& c) { return std::pair(c.key, c.index); });

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "dino/base/error.h"
 #include "dino/base/hash.h"
@@ -74,13 +74,15 @@ class Embedder {
   const StoreHeader& header_;
 };
 
-/** Places of the images that the store does not know; of equal names the first. */
+/** Places of the images that the store does not hold. One that is listed several times has as many
+ * rows, in the order of the list. */
 std::vector<std::int64_t> missing(const data::Dataset& dataset, const FeatureStoreWriter& store) {
   std::vector<std::int64_t> order;
-  std::unordered_set<std::string> seen;
-  for (std::int64_t i = 0; i < dataset.size(); ++i)
-    if (auto name = dataset.name(i); !store.knows(name) && seen.insert(std::move(name)).second)
-      order.push_back(i);
+  std::unordered_map<std::string, std::int64_t> seen;
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const std::string name = dataset.name(i);
+    if (seen[name]++ >= store.rows_of(name) && !store.is_bad(name)) order.push_back(i);
+  }
   return order;
 }
 

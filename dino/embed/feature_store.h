@@ -79,7 +79,7 @@ class FeatureStore {
   std::int64_t bytes() const;                            ///< of all shards
 
   bool has(Feature feature) const;
-  /** The row of that path, if there is one. */
+  /** The first row of that path, if there is one. */
   std::optional<std::int64_t> find(std::string_view path) const;
   /** Vectors of D numbers that a row has of a feature. */
   std::int64_t vectors(Feature feature, std::int64_t row) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dino/base/error.h"
+#include "dino/base/file.h"
 #include "dino/base/json.h"
 #include "dino/base/text.h"
 
@@ -17,12 +18,6 @@ bool is_shard(const fs::path& path) {
   });
 }
 
-/** What a killed writer may leave of write_file_atomically. */
-bool is_temporary(const fs::path& path) {
-  const std::string name = path.filename().native();
-  return name.starts_with('.') && name.ends_with(".tmp");
-}
-
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> paths;
   for (const auto& entry : fs::directory_iterator(folder)) paths.push_back(entry.path());
@@ -34,7 +29,7 @@ void remove_store(const StoreLayout& layout) {
   fs::remove(layout.description());
   sync_folder(layout.root);
   for (const fs::path& path : entries_of(layout.root))
-    if (is_shard(path) || is_temporary(path) || path == layout.index() || path == layout.bad())
+    if (is_shard(path) || is_temporary_file(path) || path == layout.index() || path == layout.bad())
       fs::remove(path);
 }
 
@@ -79,7 +74,7 @@ FeatureStoreWriter::FeatureStoreWriter(fs::path folder, StoreHeader header,
 void FeatureStoreWriter::create() {
   const bool holds_others = std::ranges::any_of(
       entries_of(layout_.root),
-      [&](const fs::path& path) { return path != layout_.lock() && !is_temporary(path); });
+      [&](const fs::path& path) { return path != layout_.lock() && !is_temporary_file(path); });
   if (holds_others && !options_.force)
     fail(ErrorKind::Usage,
          "[feature store] {} holds other files; choose another --out, or add --force to write "
@@ -116,8 +111,8 @@ void FeatureStoreWriter::open_existing() {
   IndexPart index = read_index(layout_, store_);
   const BadPart bad = read_bad(layout_, store_.bad_images);
   rows_ = std::move(index.rows);
-  for (const StoreRow& row : rows_) known_.insert(row.path);
-  known_.insert(bad.paths.begin(), bad.paths.end());
+  for (const StoreRow& row : rows_) ++rows_of_[row.path];
+  bad_paths_.insert(bad.paths.begin(), bad.paths.end());
   merge_classes();
   write_json_file(layout_.description(), to_json(store_));
   // From here on nothing is lost by cutting off what was never counted.
@@ -126,7 +121,7 @@ void FeatureStoreWriter::open_existing() {
   const std::int64_t shard_rows = store_.header.shard_rows, full = size() / shard_rows;
   const std::int64_t images = size() % shard_rows;
   for (const fs::path& path : entries_of(layout_.root)) {
-    if (is_temporary(path)) fs::remove(path);
+    if (is_temporary_file(path)) fs::remove(path);
     for (const auto& [feature, word] : kFeatureWords)
       if (const auto number = StoreLayout::shard_number(feature, path);
           number && (*number > full || (*number == full && images == 0)))
@@ -179,21 +174,20 @@ void FeatureStoreWriter::add(StoreRow row, const RowFeatures& features) {
       fail(ErrorKind::Usage, "[feature store] {} of {} are {} numbers, expected {} x {}",
            name_of(feature), printable(std::string_view(row.path)), values.size(), count,
            header.dim);
-  if (!known_.insert(row.path).second)
-    fail(ErrorKind::Usage, "[feature store] {} is there already",
-         printable(std::string_view(row.path)));
   if (row.label >= 0) row.label = label_of_.at(static_cast<std::size_t>(row.label));
   row.patch_row = 0;
   if (size() % header.shard_rows != 0)
     row.patch_row = rows_.back().patch_row + rows_.back().patches();
   for (const Feature feature : header.features) shard(feature).append(values_of(feature).first);
   index_->append(index_line(row, size(), store_));
+  ++rows_of_[row.path];
   rows_.push_back(std::move(row));
   step("add");
 }
 
 void FeatureStoreWriter::add_bad(std::string_view path, std::string_view reason) {
-  if (!known_.insert(std::string(path)).second) return;
+  if (knows(path)) return;
+  bad_paths_.emplace(path);
   bad_->append(bad_line(path, reason));
   ++store_.bad_images;
 }

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -47,10 +48,17 @@ class FeatureStoreWriter {
   std::int64_t size() const { return static_cast<std::int64_t>(rows_.size()); }
   std::int64_t bad_count() const { return store_.bad_images; }
   /** Whether the path has a row already, or could not be read. */
-  bool knows(std::string_view path) const { return known_.contains(std::string(path)); }
+  bool knows(std::string_view path) const { return rows_of(path) > 0 || is_bad(path); }
+  /** Rows of that path: a list may name an image twice, with a label each. */
+  std::int64_t rows_of(std::string_view path) const {
+    const auto found = rows_of_.find(std::string(path));
+    return found == rows_of_.end() ? 0 : found->second;
+  }
+  /** Whether it could not be read. */
+  bool is_bad(std::string_view path) const { return bad_paths_.contains(std::string(path)); }
 
   /** Appends an image: `row` with a label of options.class_names; patch_row is set here. Throws
-   * Error{Usage} if the sizes do not fit the header or the path is known. */
+   * Error{Usage} if the sizes do not fit the header. */
   void add(StoreRow row, const RowFeatures& features);
   void add_bad(std::string_view path, std::string_view reason);
   /** Returns when everything added is on the disk and counted. Without it, it is lost. */
@@ -70,7 +78,8 @@ class FeatureStoreWriter {
   StoreDescription store_;
   std::optional<FileLock> lock_;
   std::vector<StoreRow> rows_;
-  std::unordered_set<std::string> known_;
+  std::unordered_map<std::string, std::int64_t> rows_of_;
+  std::unordered_set<std::string> bad_paths_;
   std::vector<std::int64_t> label_of_;  // the store's label of each of options_.class_names
   std::array<std::unique_ptr<GrowingNpy>, kFeatureWords.size()> shards_;  // that are being filled
   std::unique_ptr<GrowingFile> index_, bad_;

@@ -22,7 +22,7 @@ std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
          "[knn] {} has no labels: {}; use a folder with class sub-folders, a list with labels or "
          "an IDX file",
          key, source);
-  return dataset;
+  return data::labelled_images(std::move(dataset));
 }
 
 std::unique_ptr<data::Dataset> sorted_subset(const data::Dataset& base,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 
 #include "dino/base/error.h"
@@ -35,24 +36,46 @@ constexpr std::array<std::pair<std::string_view, DType>, 12> kTypeCodes = {{{"f8
                                                                             {"u1", DType::U8},
                                                                             {"b1", DType::Bool}}};
 
+/** A character; those that are none become U+FFFD. A byte stays a byte. */
+void append_utf8(std::string& text, std::uint64_t code, bool wide) {
+  if (!wide || code < 0x80) {
+    text += static_cast<char>(code);
+    return;
+  }
+  if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) code = 0xFFFD;
+  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  constexpr std::uint64_t kFirst[] = {0, 0xC0, 0xE0, 0xF0};
+  text += static_cast<char>(kFirst[more] | code >> (6 * more));
+  for (int i = more - 1; i >= 0; --i) text += static_cast<char>(0x80 | (code >> (6 * i) & 0x3F));
+}
+
 class HeaderReader {
  public:
   HeaderReader(std::span<const std::byte> file, std::string_view name)
       : file_(file), name_(printable(name)) {}
 
   NpyHeader read() const {
-    const std::string_view text = dictionary_text();
+    const NpyDictionary dictionary = read_dictionary();
     NpyHeader header;
-    header.data_offset =
-        static_cast<std::size_t>(reinterpret_cast<const std::byte*>(text.data()) - file_.data()) +
-        text.size();
-    const auto dictionary = parse_npy_dictionary(text);
-    if (!dictionary) refuse("the header is not NumPy's: {}", printable(text.substr(0, 80)));
-    if (dictionary->fortran_order) {
-      refuse("is in Fortran order; save it with numpy.ascontiguousarray");
-    }
-    read_descr(dictionary->descr, header);
-    header.shape = dictionary->shape;
+    header.data_offset = data_offset();
+    read_descr(dictionary.descr, header);
+    header.shape = dictionary.shape;
+    return header;
+  }
+
+  /** "<U7", "|S3"; nothing of other types. */
+  std::optional<NpyStrings> read_strings() const {
+    const NpyDictionary dictionary = read_dictionary();
+    const std::string_view descr = dictionary.descr;
+    if (descr.size() < 3 || (descr[1] != 'U' && descr[1] != 'S')) return std::nullopt;
+    NpyStrings header{.shape = dictionary.shape,
+                      .wide = descr[1] == 'U',
+                      .big_endian = descr[0] == '>',
+                      .data_offset = data_offset()};
+    const char* const end = descr.data() + descr.size();
+    const auto [parsed, error] = std::from_chars(descr.data() + 2, end, header.characters);
+    if (error != std::errc() || parsed != end || header.characters > kMaxHeaderBytes)
+      return std::nullopt;
     return header;
   }
 
@@ -63,6 +86,23 @@ class HeaderReader {
   }
 
  private:
+  NpyDictionary read_dictionary() const {
+    const std::string_view text = dictionary_text();
+    const auto dictionary = parse_npy_dictionary(text);
+    if (!dictionary) refuse("the header is not NumPy's: {}", printable(text.substr(0, 80)));
+    if (dictionary->fortran_order) {
+      refuse("is in Fortran order; save it with numpy.ascontiguousarray");
+    }
+    return *dictionary;
+  }
+
+  std::size_t data_offset() const {
+    const std::string_view text = dictionary_text();
+    return static_cast<std::size_t>(reinterpret_cast<const std::byte*>(text.data()) -
+                                    file_.data()) +
+           text.size();
+  }
+
   /** The dictionary between the length field and the data. */
   std::string_view dictionary_text() const {
     const std::string_view text(reinterpret_cast<const char*>(file_.data()), file_.size());
@@ -105,6 +145,28 @@ class HeaderReader {
 
 NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view name) {
   return HeaderReader(bytes, name).read();
+}
+
+std::optional<NpyStrings> parse_npy_strings(std::span<const std::byte> bytes,
+                                            std::string_view name) {
+  return HeaderReader(bytes, name).read_strings();
+}
+
+std::vector<std::string> decode_npy_strings(const NpyStrings& header,
+                                            std::span<const std::byte> data) {
+  std::vector<std::string> strings;
+  const std::size_t item = header.item_bytes();
+  for (std::size_t at = 0; item > 0 && at + item <= data.size(); at += item) {
+    std::vector<std::byte> bytes(data.begin() + static_cast<std::ptrdiff_t>(at),
+                                 data.begin() + static_cast<std::ptrdiff_t>(at + item));
+    if (header.wide && header.big_endian) reverse_items(bytes, 4);
+    std::string& text = strings.emplace_back();
+    for (std::size_t i = 0; i < item; i += header.wide ? 4 : 1)
+      append_utf8(text, load_little_endian(std::span(bytes).subspan(i, header.wide ? 4 : 1)),
+                  header.wide);
+    text.resize(text.find_last_not_of('\0') + 1);  // npos + 1 is 0
+  }
+  return strings;
 }
 
 Array parse_npy(std::span<const std::byte> bytes, std::string_view name) {

@@ -2,9 +2,11 @@
 #pragma once
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dino/format/array.h"
 
@@ -30,6 +32,26 @@ struct NpyHeader {
 /** Reads what stands before the data and nothing else: for files that are mapped, or still grow.
  * Throws Error{Format} as read_npy, but does not compare the shape with the file's size. */
 NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view name);
+
+/** What a file says about an array of strings. */
+struct NpyStrings {
+  std::vector<std::int64_t> shape;
+  std::size_t characters = 0;  ///< of each string, padded with NUL
+  bool wide = false;           ///< UTF-32 ("U") instead of bytes ("S")
+  bool big_endian = false;
+  std::size_t data_offset = 0;  ///< bytes from the file's start to the first string
+  /** Of one string. */
+  std::size_t item_bytes() const { return characters * (wide ? 4 : 1); }
+};
+
+/** Of an array of strings; nothing of other arrays. Throws as parse_npy_header. */
+std::optional<NpyStrings> parse_npy_strings(std::span<const std::byte> bytes,
+                                            std::string_view name);
+
+/** The strings behind such a header, in UTF-8 (bytes as they are). `data` is a whole number of
+ * them. */
+std::vector<std::string> decode_npy_strings(const NpyStrings& header,
+                                            std::span<const std::byte> data);
 
 /** What stands before the data in a version 1 file: byte for byte what numpy.save writes. Its
  * length is a multiple of 64 and the same for any shape[0], so a writer that learns the number of

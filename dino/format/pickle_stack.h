@@ -70,7 +70,10 @@ class PickleStack {
 
   bool empty() const { return stack_.empty() && marks_.empty(); }
 
-  void put(std::uint64_t index) { memo_[index] = top(); }
+  void put(std::uint64_t index) {
+    count(1);
+    memo_[index] = top();
+  }
   void put_next() { put(memo_.size()); }
 
   void get(std::uint64_t index) {

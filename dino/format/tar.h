@@ -11,17 +11,21 @@
 #include <string_view>
 
 #include "dino/base/byte_source.h"
+#include "dino/format/tar_sparse.h"
 
 namespace dino::format {
 
 struct TarMember {
   std::string path;  ///< as stored, without a leading "./"; not checked for ".." and the like
+  std::uint64_t header = 0;  ///< where its first header begins; a multiple of 512
   std::uint64_t offset = 0;  ///< of its data in the archive; a multiple of 512
   std::uint64_t size = 0;    ///< bytes
+  bool sparse = false;  ///< zeros are left out of its data, which end anywhere; read() has them
+  std::string refused;  ///< why it cannot be read; what follows it can. Empty: it can be read
 };
 
-/** Reads ustar, pax (path and size) and GNU (long names, large sizes) archives member by member.
- * Thread-compatible. */
+/** Reads ustar, pax (path and size) and GNU (long names, large sizes) archives member by member;
+ * sparse members as a whole. Thread-compatible. */
 class TarReader {
  public:
   /** Borrows `source`; `name` appears in errors. */
@@ -29,8 +33,7 @@ class TarReader {
 
   /** The next regular file; folders, links and devices are passed over. Nothing at the end: a block
    * of zeros, or the end of the source between two members. Throws Error{Format} naming archive and
-   * place on a header that is damaged or cut short, and where the member before this one was; on
-   * sparse and multi-volume members. */
+   * place on a header that is damaged or cut short, and where the member before this one was. */
   std::optional<TarMember> next();
   /** Fills `out` with the bytes of the member that are not read yet; returns how many. Throws
    * Error{Format} if the archive ends within it. */
@@ -38,7 +41,14 @@ class TarReader {
 
  private:
   struct Header;
+  struct Described;
   bool read_block(std::span<std::byte> block);
+  Header parse_header(std::string_view block, std::uint64_t at) const;
+  bool describes(const Header& header, std::uint64_t at, Described& described);
+  TarMember begin_member(const Header& header, std::string_view block, const Described& described);
+  std::string begin_sparse(const Header& header, std::string_view block,
+                           const Described& described);
+  std::size_t read_stored(std::span<std::byte> out);
   std::string read_text(const Header& header);
   void pass_over(std::uint64_t count);
   void finish_member();
@@ -51,6 +61,9 @@ class TarReader {
   std::uint64_t left_ = 0;      // bytes of the member not read yet
   std::uint64_t padding_ = 0;   // behind them
   bool finished_ = false;
+  std::optional<SparseMap> sparse_;  // of the member
+  std::uint64_t expanded_ = 0;       // bytes of it that read() gave
+  std::size_t extent_ = 0;           // the first that is not read to its end
 };
 
 /** Writes a pax archive front to back: equal members give equal bytes (no owner, no time). */

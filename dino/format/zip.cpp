@@ -3,27 +3,20 @@
 #include "dino/format/zip.h"
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/format/byte_order.h"
-#include "dino/format/gzip.h"
+#include "dino/format/zip_records.h"
 
 namespace dino::format {
 namespace {
 
-constexpr std::uint64_t kLocalSignature = 0x04034b50, kCentralSignature = 0x02014b50,
-                        kEndSignature = 0x06054b50, kEnd64Signature = 0x06064b50,
-                        kLocator64Signature = 0x07064b50;
-constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56,
-                      kLocator64Bytes = 20;
-constexpr std::uint64_t kIn64 = 0xFFFFFFFF;       // stands for a number in a ZIP64 record
-constexpr std::uint64_t kHarmlessFlags = 0x080E;  // deflate level, sizes behind data, UTF-8 names
-constexpr std::uint64_t kSizesFollow = 0x0008;
-constexpr std::uint64_t kStored = 0, kDeflated = 8;
 constexpr std::size_t kMaxMembers = 100'000'000;
+constexpr std::size_t kMostEnds = 1000;  // signatures of end records that are looked at
 
 class ZipReader {
  public:
@@ -49,13 +42,10 @@ class ZipReader {
   }
 
   std::vector<ZipEntry> list() {
+    lenient_ = true;
     std::vector<ZipEntry> entries;
     for (const Entry& entry : read_directory()) {
-      if (entry.name.ends_with('/')) continue;
-      if (entry.method != kStored && entry.method != kDeflated) {
-        refuse("member '{}' is compressed by method {}; only stored and deflated ones are read",
-               shown(entry.name), entry.method);
-      }
+      if (entry.name.ends_with('/') || entry.name.ends_with('\\')) continue;
       if (entry.begin > directory_begin_ || entry.packed > directory_begin_ - entry.begin) {
         refuse("member '{}' of {} bytes runs into the directory", shown(entry.name), entry.packed);
       }
@@ -76,13 +66,19 @@ class ZipReader {
     std::vector<Entry> entries;
     std::set<std::string_view> names;
     std::uint64_t position = directory_begin_;
-    for (std::uint64_t i = 0; i < count_; ++i) {
+    const auto more = [&] {  // some writers count to 65,535 and begin again
+      return entries.size() < count_ || (lenient_ && count_ <= 0xFFFF && position < directory_end_);
+    };
+    while (more()) {
       entries.push_back(read_central(position));
-      if (!names.insert(entries.back().name).second) {
+      entries.back().begin += shift_;
+      if (!lenient_ && !names.insert(entries.back().name).second) {
         refuse("has two members '{}'", shown(entries.back().name));
       }
     }
-    if (position != directory_end_) refuse("the directory holds more than it says");
+    if (position != directory_end_ || (entries.size() - count_) % 0x10000 != 0) {
+      refuse("the directory holds more than it says");
+    }
     return entries;
   }
 
@@ -113,7 +109,8 @@ class ZipReader {
     return found;
   }
 
-  /** The end record: the last one whose comment reaches exactly to the end of the file. */
+  /** The end record: the last one whose comment reaches exactly to the end of the file or, if
+   * bytes were added behind it, the last one that a directory ends at. */
   std::size_t find_end() const {
     const std::size_t reach = std::min(file_.size(), kEndBytes + 0xFFFF);
     for (std::size_t back = kEndBytes; back <= reach; ++back) {
@@ -123,7 +120,29 @@ class ZipReader {
         return file_.size() - back;
       }
     }
+    if (lenient_)
+      if (const auto found = find_end_within()) return *found;
     refuse("a zip file without its end; is it cut short?");
+  }
+
+  std::optional<std::size_t> find_end_within() const {
+    const std::string_view text(reinterpret_cast<const char*>(file_.data()), file_.size());
+    std::size_t limit = text.npos;
+    for (std::size_t tries = 0; tries < kMostEnds && limit > 0; ++tries) {
+      const std::size_t at = text.rfind("PK\x05\x06", limit);
+      if (at == text.npos) return std::nullopt;
+      if (file_.size() - at >= kEndBytes) {
+        const auto end = file_.subspan(at, kEndBytes);
+        const std::uint64_t bytes = number(end, 12, 4);
+        const bool in_64 =
+            at >= kLocator64Bytes && number(file_, at - kLocator64Bytes, 4) == kLocator64Signature;
+        const bool directory = bytes >= kCentralBytes && bytes <= at &&
+                               number(file_, at - bytes, 4) == kCentralSignature;
+        if (directory || in_64) return at;
+      }
+      limit = at - std::min<std::size_t>(at, 1);
+    }
+    return std::nullopt;
   }
 
   void find_directory() {
@@ -136,7 +155,7 @@ class ZipReader {
     bool one_disk = number(end, 4, 4) == 0 && number(end, 8, 2) == count_;
     if (end_at >= kLocator64Bytes &&
         number(part(end_at - kLocator64Bytes, 4), 0, 4) == kLocator64Signature) {
-      directory_end_ = number(part(end_at - kLocator64Bytes, kLocator64Bytes), 8, 8);
+      directory_end_ = find_end64(end_at - kLocator64Bytes);
       const auto end64 = record(directory_end_, kEnd64Bytes, kEnd64Signature, "ZIP64 end record");
       one_disk = number(end64, 16, 8) == 0 && number(end64, 24, 8) == number(end64, 32, 8);
       count_ = number(end64, 32, 8);
@@ -144,12 +163,23 @@ class ZipReader {
       directory_begin_ = number(end64, 48, 8);
     }
     if (!one_disk) refuse("is one of several disks, which is not supported");
+    if (lenient_ && bytes <= directory_end_ && directory_begin_ < directory_end_ - bytes) {
+      shift_ = directory_end_ - bytes - directory_begin_;
+      directory_begin_ += shift_;
+    }
     if (directory_begin_ > directory_end_ || directory_end_ - directory_begin_ != bytes) {
       refuse("the directory is not where the end record says");
     }
     if (count_ > kMaxMembers || count_ * kCentralBytes > bytes) {
       refuse("claims {} members in a directory of {} bytes", count_, bytes);
     }
+  }
+
+  /** Where the locator says or, behind bytes that were put in front, right before it. */
+  std::uint64_t find_end64(std::uint64_t locator) const {
+    const std::uint64_t stated = number(part(locator, kLocator64Bytes), 8, 8);
+    const bool there = stated < locator && number(part(stated, 4), 0, 4) == kEnd64Signature;
+    return lenient_ && !there && locator >= kEnd64Bytes ? locator - kEnd64Bytes : stated;
   }
 
   Entry read_central(std::uint64_t& position) const {
@@ -164,7 +194,7 @@ class ZipReader {
     entry.name = {reinterpret_cast<const char*>(tail.data()), name_bytes};
     check_name(entry.name);
     entry.flags = number(fixed, 8, 2);
-    if ((entry.flags & ~kHarmlessFlags) != 0) {
+    if (!lenient_ && (entry.flags & ~kHarmlessFlags) != 0) {
       refuse("member '{}' is encrypted or patched", shown(entry.name));
     }
     entry.method = number(fixed, 10, 2);
@@ -200,6 +230,11 @@ class ZipReader {
 
   /** Relative, and within the folder it is unpacked to. */
   void check_name(std::string_view member) const {
+    if (lenient_) {  // a name to show, not a path to write to
+      if (member.empty() || member.find('\0') != member.npos)
+        refuse("'{}' cannot name a member", shown(member));
+      return;
+    }
     std::string_view rest = member;
     if (rest.ends_with('/')) rest.remove_suffix(1);  // a folder
     for (bool more = true; more;) {
@@ -247,26 +282,8 @@ class ZipReader {
   std::span<const std::byte> file_;
   std::string name_;
   std::uint64_t count_ = 0, directory_begin_ = 0, directory_end_ = 0;
-};
-
-/** A part of a file from front to back. */
-class Window : public ByteSource {
- public:
-  Window(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t count)
-      : file_(file), position_(begin), left_(count) {}
-  std::size_t read(std::span<std::byte> out) override {
-    const auto want =
-        out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left_)));
-    const std::size_t got = file_.read_at(position_, want);
-    position_ += got;
-    left_ -= got;
-    return got;
-  }
-  std::uint64_t left() const { return left_; }
-
- private:
-  const RandomAccessFile& file_;
-  std::uint64_t position_, left_;
+  std::uint64_t shift_ = 0;  // bytes in front of the archive that its offsets do not count
+  bool lenient_ = false;     // see list_zip()
 };
 
 }  // namespace
@@ -277,41 +294,6 @@ std::vector<ZipMember> read_stored_zip(std::span<const std::byte> file, std::str
 
 std::vector<ZipEntry> list_zip(std::span<const std::byte> file, std::string_view name) {
   return ZipReader(file, name).list();
-}
-
-void unpack_zip_member(const RandomAccessFile& file, const ZipEntry& entry,
-                       const std::function<void(std::span<const std::byte>)>& sink) {
-  const auto refuse = [&](std::string_view why) {
-    fail(ErrorKind::Format, "[read zip] {}: member '{}' {}", printable(file.path()),
-         printable(entry.name.substr(0, 100)), why);
-  };
-  std::array<std::byte, kLocalBytes> header;
-  if (file.read_at(entry.begin, header) < kLocalBytes) refuse("is cut short");
-  const auto field = [&](std::size_t at, std::size_t width) {
-    return load_little_endian(std::span<const std::byte>(header).subspan(at, width));
-  };
-  if (field(0, 4) != kLocalSignature) refuse("is not where the directory says");
-  const std::uint64_t flags = field(6, 2), method = field(8, 2);
-  if ((flags & ~kHarmlessFlags) != 0) refuse("is encrypted or patched");
-  if (method != kStored && method != kDeflated) refuse("is compressed by an unknown method");
-
-  Window data(file, entry.begin + kLocalBytes + field(26, 2) + field(28, 2), entry.packed);
-  GzipReader inflated(data, fmt::format("{}#{}", file.path().native(), entry.name), Wrapper::None);
-  ByteSource& source = method == kStored ? static_cast<ByteSource&>(data) : inflated;
-  std::vector<std::byte> piece(
-      static_cast<std::size_t>(std::clamp<std::uint64_t>(entry.packed, 1, 1 << 20)));
-  std::uint32_t crc = 0;
-  for (std::size_t got = piece.size(); got == piece.size();) {
-    got = source.read(piece);
-    const auto bytes = std::span<const std::byte>(piece).first(got);
-    crc = crc32_of(bytes, crc);
-    sink(bytes);
-  }
-  if (data.left() > 0) refuse("is cut short");
-  // Writers that learn the sum last leave it behind the data.
-  if ((flags & kSizesFollow) == 0 && field(14, 4) != crc) {
-    refuse("is damaged: its checksum is wrong");
-  }
 }
 
 }  // namespace dino::format

@@ -32,14 +32,23 @@ struct ZipEntry {
 };
 
 /** The files in the archive, in the order of its directory; folders are passed over. Reads the
- * directory, not the members. Throws Error{Format} as above, but takes deflated members. */
+ * directory, not the members, and takes what other programs read: bytes in front of the archive
+ * (programs that unpack themselves) and behind it, counts that wrapped at 65,536, backslashes and
+ * odd paths in names (never use them as paths), members of any method. Throws Error{Format} as
+ * above. */
 std::vector<ZipEntry> list_zip(std::span<const std::byte> file, std::string_view name);
 
 /** Gives the bytes of that member to `sink`, piece by piece and unpacked; they are checked against
- * its CRC where the local header has it. Throws Error{Format} naming file and member where they are
- * damaged, encrypted or leave the file, Error{Io}. Thread-safe. */
+ * its CRC, in front of the data or behind them. Throws Error{Format} naming file and member where
+ * they are damaged, encrypted, packed by a method other than stored and deflated or leave the file,
+ * Error{Io}. Thread-safe. */
 void unpack_zip_member(const RandomAccessFile& file, const ZipEntry& entry,
                        const std::function<void(std::span<const std::byte>)>& sink);
+
+/** Fills `out` with the member's first bytes, fewer if it has fewer; not checked against its CRC.
+ * Throws as above. Thread-safe. */
+std::size_t read_zip_head(const RandomAccessFile& file, const ZipEntry& entry,
+                          std::span<std::byte> out);
 
 /** Writes such an archive front to back; turns to ZIP64 where sizes or counts need it. */
 class ZipWriter {

@@ -28,12 +28,12 @@ void remove_run_files(const RunLayout& layout) {
       std::filesystem::remove(entry);
 }
 
-/** Runs that were killed while writing leave temporary files behind. */
+/** Runs that were killed while writing leave temporary files behind; files of other programs, which
+ * may be called .tmp too, stay. */
 void remove_temporary_files(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
-    if (entry.path().filename().string().find(".tmp") != std::string::npos)
-      std::filesystem::remove(entry, ignored);
+    if (is_temporary_file(entry.path())) std::filesystem::remove(entry, ignored);
 }
 
 }  // namespace

@@ -148,6 +148,9 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                                                                        : recipe.train.precision);
 
   const recipe::TrainingImages images(recipe, recipe::index_folder(request.directory));
+  if (images.dataset() != nullptr)
+    for (const data::SourceNote& note : images.dataset()->notes())
+      log(hooks.log, LogLevel::Info, "data.train: " + data::describe(note));
   data::LoaderOptions options = recipe::loader_options(recipe);
   options.first_iteration = checkpoint ? checkpoint->info.iteration : 0;
   options.stop = stop;

@@ -185,5 +185,13 @@ TEST(WriteFile, ManyWritersOfOneName) {
   EXPECT_EQ(entries(dir.path()), 1u);
 }
 
+TEST(TemporaryFiles, AreKnownByTheirNames) {
+  for (const char* name : {".1-0.tmp", "a/b.c/.12345-678.tmp"})
+    EXPECT_TRUE(is_temporary_file(name)) << name;
+  for (const char* name : {"", ".", ".tmp", "1-0.tmp", ".1.tmp", ".1-.tmp", ".-1.tmp", ".a-1.tmp",
+                           ".1-2-3.tmp", ".1-0.tmp.gz", "x.tmp", "a/.1-0.tmp/b"})
+    EXPECT_FALSE(is_temporary_file(name)) << name;
+}
+
 }  // namespace
 }  // namespace dino

@@ -178,6 +178,56 @@ TEST(NpyDataset, LabelsBesideWithinAndNamed) {
   EXPECT_EQ(open_dataset(golden("packed.npz"), 1)->load(1).pixels[0], 40);
 }
 
+TEST(NpzDataset, LabelsOfEveryForm) {
+  for (const char* form : {"column", "one_hot", "float"}) {
+    const auto data = open_dataset(golden(fmt::format("labels_{}.npz", form)), 1);
+    EXPECT_EQ(labels_in(*data), (Labels{2, 0, 1, 2, 0})) << form;
+    EXPECT_EQ(data->class_names(), (Names{"0", "1", "2"})) << form;
+    EXPECT_EQ(data->load(1).pixels[0], 40);
+  }
+  for (const char* form : {"unicode", "unicode_big", "bytes"}) {
+    const auto data = open_dataset(golden(fmt::format("labels_{}.npz", form)), 1);
+    EXPECT_EQ(data->class_names(), (Names{"a", "b\xc3\xa9", "c"})) << form;
+    EXPECT_EQ(labels_in(*data), (Labels{2, 1, 0, 2, 1})) << form;
+  }
+  const auto some = open_dataset(golden("labels_some.npz"), 1);
+  EXPECT_EQ(labels_in(*some), (Labels{2, 0, -1, 2, 0}));
+}
+
+TEST(NpzDataset, WhatIsNotUsedIsTold) {
+  std::string notes;
+  for (const SourceNote& note : open_dataset(golden("labels_column.npz"), 1)->notes())
+    notes += describe(note) + "\n";
+  says(notes, "labels_column.npz#val_images");
+  says(notes, "labels_column.npz#info");
+  says(notes, "Python objects");
+}
+
+/** An archive whose member unpacks to more, or less, than its header claims. */
+TEST(NpzDataset, UnpacksNoMoreThanTheHeaderClaims) {
+  const SourceFolder temp;
+  const std::int64_t shape[] = {2, 4, 4};
+  const std::string header = format::npy_header(format::DType::U8, shape);
+  const auto archive = [&](std::size_t bytes) {
+    return temp.write("a.npz", zip({{"images.npy", header + std::string(bytes, 'x')}}));
+  };
+  EXPECT_EQ(open_dataset(archive(32), 1)->size(), 2);
+  says(refusal_of(ErrorKind::Format, [&] { open_dataset(archive(33), 1); }),
+       "more than its header");
+  says(refusal_of(ErrorKind::Format, [&] { open_dataset(archive(31), 1); }), "cut short");
+  says(refusal_of(ErrorKind::Format, [&] { open_dataset(archive(100 << 20), 1); }),
+       "more than its header");
+  const std::int64_t huge[] = {std::int64_t{1} << 40, 1024, 1024};
+  says(refusal_of(ErrorKind::Io,
+                  [&] {
+                    open_dataset(
+                        temp.write("b.npz", zip({{"images.npy",
+                                                  format::npy_header(format::DType::U8, huge)}})),
+                        1);
+                  }),
+       "TMPDIR");
+}
+
 TEST(NpyDataset, WhatIsNoImageSaysSo) {
   const SourceFolder temp;
   const auto refused = [&](const std::vector<std::int64_t>& shape, format::DType dtype,

@@ -1,6 +1,8 @@
 // IDX sources: labels found, given, missing and mismatched; bytes that are no IDX.
 #include <gtest/gtest.h>
+
 #include <stdlib.h>
+#include <span>
 
 #include <filesystem>
 #include <fstream>
@@ -67,6 +69,22 @@ TEST_F(IdxFiles, LabelsAreOptionalOrGiven) {
   EXPECT_EQ(open_dataset(images, 1)->label(0), -1);
   EXPECT_TRUE(open_dataset(images, 1)->class_names().empty());
   EXPECT_EQ(open_dataset(images, 1, write("classes", {5}))->label(2), 2);
+}
+
+TEST_F(IdxFiles, LabelsOfOtherTypesAndShapes) {
+  const std::string images = write("pictures", {3, 2, 3});
+  const auto labels_of = [&](format::DType dtype, std::vector<std::int64_t> shape, auto values) {
+    format::write_idx(folder_ / "classes", {"", dtype, shape, std::as_bytes(std::span(values))});
+    const auto data = open_dataset(images, 1, (folder_ / "classes").native());
+    return std::vector<std::int64_t>{data->label(0), data->label(1), data->label(2)};
+  };
+  using Labels = std::vector<std::int64_t>;
+  const Labels expected = {2, 0, -1};
+  EXPECT_EQ(labels_of(format::DType::I32, {3}, std::vector<std::int32_t>{2, 0, -1}), expected);
+  EXPECT_EQ(labels_of(format::DType::F32, {3, 1}, std::vector<float>{2, 0, 0.5F}), expected);
+  EXPECT_EQ(
+      labels_of(format::DType::U8, {3, 3}, std::vector<std::uint8_t>{0, 0, 1, 1, 0, 0, 0, 0, 0}),
+      expected);
 }
 
 TEST_F(IdxFiles, LabelsThatDoNotFitAreRefused) {

@@ -145,9 +145,8 @@ TEST_F(DatasetFolder, MissingEmptyAndWrongSourcesSaySo) {
   const std::string missing = (folder_ / "missing").native();
   EXPECT_EQ(refusal(missing, ErrorKind::Io),
             "[open data set] '" + missing + "': no such file or folder; check the path");
-  EXPECT_EQ(refusal(folder_, ErrorKind::Data), "[open data set] folder '" + folder_.native() +
-                                                   "' holds no image: no .jpg, .png, "
-                                                   ".webp, .tif, .gif, .bmp or .ppm file");
+  EXPECT_NE(refusal(folder_, ErrorKind::Data).find("holds no image (.jpg .jpeg"),
+            std::string::npos);
   EXPECT_NE(
       refusal(write("a.png", "image, not a data set"), ErrorKind::Data).find("neither a folder"),
       std::string::npos);
@@ -179,10 +178,10 @@ TEST_F(DatasetFolder, ListsNamePathsAndLabels) {
 TEST_F(DatasetFolder, BadListsNameTheLine) {
   EXPECT_NE(refusal(write("a.txt", ""), ErrorKind::Data).find("names no images"),
             std::string::npos);
-  EXPECT_NE(refusal(write("b.csv", "image name,label\nx.png,1\n"), ErrorKind::Data)
-                .find("b.csv:1: 'image name'"),
+  EXPECT_NE(refusal(write("b.csv", "picture of,label\nx.png,1\n"), ErrorKind::Data)
+                .find("b.csv:1: 'picture of,label'"),
             std::string::npos);
-  EXPECT_NE(refusal(write("c.txt", "x.png,1\ny.png\n"), ErrorKind::Data).find("c.txt:2"),
+  EXPECT_NE(refusal(write("c.txt", "x.png,1\ny\n"), ErrorKind::Data).find("c.txt:2: 'y'"),
             std::string::npos);
   EXPECT_NE(refusal(write("d.txt", std::string(1000, '\0')), ErrorKind::Data).find("d.txt:1"),
             std::string::npos);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <set>
 
 #include "dino/base/error.h"
+#include "dino/data/sampler.h"
 #include "tests/data/fake_data.h"
 #include "tests/data/source_folder.h"
 
@@ -348,6 +350,62 @@ TEST(Loader, CountsWorkAndWaiting) {
   EXPECT_GT(stats.busy_seconds, 0);
   EXPECT_GE(stats.wait_seconds, stats.busy_seconds)
       << "without workers the caller waits for all of it";
+}
+
+/** Each rank's batches are those of the sampler for that rank: no image twice, and all of them. */
+TEST(Loader, RanksShareTheImagesOfAnEpoch) {
+  const FakeData data(40);
+  std::set<std::int64_t> all;
+  for (const int workers : {0, 2}) {
+    all.clear();
+    for (int rank = 0; rank < 4; ++rank) {
+      LoaderOptions how = options(workers);
+      how.rank = rank;
+      how.world_size = 4;
+      EpochSampler sampler(40, {.batch_size = 5, .seed = how.seed, .rank = rank, .world_size = 4});
+      Loader loader(data, tiny_crops(1), how);
+      for (int i = 0; i < 4; ++i) {
+        const auto expected = sampler.batch(i);
+        const std::vector<std::int64_t> indices = loader.next().indices;
+        for (std::size_t at = 0; at < indices.size(); ++at)
+          EXPECT_EQ(indices[at], expected[at].index) << rank;
+        if (i < 2) all.insert(indices.begin(), indices.end());
+      }
+    }
+    EXPECT_EQ(all.size(), 40u) << "two batches of five on four ranks are an epoch";
+  }
+}
+
+/** Batches given before `next` failed with that kind, and again with the same words. */
+int batches_before_failure(const Dataset& data, const LoaderOptions& how, ErrorKind kind) {
+  Loader loader(data, tiny_crops(1), how);
+  int given = 0;
+  const std::string why = refusal_of(kind, [&] {
+    for (; given < 1000; ++given) loader.next();
+  });
+  EXPECT_EQ(refusal_of(kind, [&] { loader.next(); }), why);
+  return given;
+}
+
+TEST(Loader, FailuresComeAtTheSameStepWhateverTheWorkers) {
+  FakeData broken(200);
+  broken.internal_error_at = 77;
+  std::set<std::int64_t> bad;
+  for (int i = 0; i < 200; i += 4) bad.insert(i);
+  const FakeData spoilt(200, bad);
+  LoaderOptions how = options(0);
+  how.max_bad_share = 0.2;
+  const int broken_at = batches_before_failure(broken, how, ErrorKind::Internal);
+  const int spoilt_at = batches_before_failure(spoilt, how, ErrorKind::Data);
+  EXPECT_GT(broken_at, 0);
+  EXPECT_GT(spoilt_at, 0);
+  for (const int workers : {1, 2, 5})
+    for (const int ahead : {1, 4}) {
+      how.workers = workers;
+      how.batches_ahead = ahead;
+      EXPECT_EQ(batches_before_failure(broken, how, ErrorKind::Internal), broken_at) << workers;
+      EXPECT_EQ(batches_before_failure(spoilt, how, ErrorKind::Data), spoilt_at) << workers;
+    }
 }
 
 }  // namespace

@@ -226,6 +226,49 @@ TEST(StreamLoader, ACommandThatFailsStopsTheRunWithItsReason) {
   }
 }
 
+/** What came before the failure is given first, however far the loader is ahead. */
+TEST(StreamLoader, AFailingCommandFailsAtTheSameStepWhateverTheWorkers) {
+  const SourceFolder temp;
+  write_shards(temp, 1, 40);
+  const std::string shard = quoted(temp / "s-0.tar");
+  // Reads the shard once, then fails for ever.
+  const std::string once = quoted(temp / "once");
+  std::vector<int> given;
+  for (const int workers : {0, 1, 3}) {
+    std::filesystem::remove(temp / "once");
+    const ImageStream stream(
+        "pipe:test ! -e " + once + " || exit 3; touch " + once + "; cat " + shard,
+        {.channels = 1, .inputs = {}, .shuffle_buffer = 1});
+    LoaderOptions how = options(workers);
+    how.epoch_images = 400;
+    Loader loader(stream, tiny_crops(), how);
+    int& count = given.emplace_back(0);
+    const auto next = [&] { loader.next(); };
+    says(refusal_of(ErrorKind::Data,
+                    [&] {
+                      for (; count < 1000; ++count) next();
+                    }),
+         "status 3");
+    says(refusal_of(ErrorKind::Data, next), "status 3");
+  }
+  EXPECT_GT(given[0], 1);
+  EXPECT_EQ(given[1], given[0]);
+  EXPECT_EQ(given[2], given[0]);
+}
+
+TEST(Stream, ReadsArchivesWithinArchivesAndWhatFollowsDamage) {
+  const SourceFolder temp;
+  std::string cut = tar({{"x.png", png(4)}, {"y.png", png(5)}});
+  cut[1024] ^= 0x11;  // the second header
+  temp.write("all.tar.gz", gzipped(tar({{"n01.tar", tar({{"a.png", png(1)}, {"b.jfif", png(2)}})},
+                                        {"n02.tar", cut},
+                                        {"plain", png(3)},
+                                        {"words", "no image"}})));
+  const ImageStream stream(temp / "all.tar.gz", {.channels = 1, .inputs = {}});
+  EXPECT_EQ(names_in(*first_images(stream, 10)),
+            (std::vector<std::string>{"n01/a.png", "n01/b.jfif", "n02/x.png", "plain"}));
+}
+
 TEST(StreamLoader, AStopEndsTheWaitForACommandThatSaysNothing) {
   const ImageStream stream("pipe:exec sleep 1000", {.channels = 1, .inputs = {}});
   for (const int workers : {0, 2}) {

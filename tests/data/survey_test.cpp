@@ -13,6 +13,7 @@
 #include "dino/format/npy.h"
 #include "dino/image/encode.h"
 #include "tests/data/fake_data.h"
+#include "tests/data/source_folder.h"
 #include "tests/temp_dir.h"
 
 namespace dino::data {
@@ -132,6 +133,25 @@ TEST(Survey, LooksAtAsManyAsAsked) {
   EXPECT_EQ(found.images, 700);
   EXPECT_EQ(data.loads, 20);
   EXPECT_THROW(survey(data, {.images = -1}, pool), Error);
+}
+
+TEST(Survey, CountsImagesWithoutALabelAndWhatIsNotUsed) {
+  const SourceFolder temp;
+  const auto data = open_dataset(temp.write("a.tar", tar({{"0.png", png(1)},
+                                                          {"0.cls", "a"},
+                                                          {"1.png", png(2)},
+                                                          {"1.json", "{\"label\": [1, 2]}"},
+                                                          {"2.png", png(3)},
+                                                          {"film.mp4", "x"}})),
+                                 1);
+  ThreadPool pool(1);
+  const Survey found = survey(*data, {}, pool);
+  EXPECT_EQ(found.unlabelled, 2);
+  EXPECT_EQ(found.first_unlabelled, data->name(1));
+  EXPECT_EQ(found.classes, (std::map<std::string, std::int64_t>{{"a", 1}}));
+  ASSERT_EQ(found.notes.size(), 2u);
+  says(describe(found.notes[0]) + describe(found.notes[1]), "1.json");
+  says(describe(found.notes[0]) + describe(found.notes[1]), "film.mp4");
 }
 
 }  // namespace

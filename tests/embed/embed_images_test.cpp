@@ -88,6 +88,24 @@ TEST(EmbedImages, MixedSizesInBatchesEqualOneByOne) {
   }
 }
 
+/** A list may name an image twice, with a label each: both rows are kept, also by a second run. */
+TEST(EmbedImages, AnImageThatIsListedTwiceHasTwoRows) {
+  const test::TempDir temp;
+  const auto base = mixed(6);
+  const auto twice = data::subset(base, {0, 1, 0, 3, 3, 1, 0});  // 3 cannot be read
+  for (const int run : {0, 1}) {
+    const auto result = embed_into(temp / "store", *twice, {.batch_size = 2});
+    EXPECT_EQ(result.added, run == 0 ? 5 : 0);
+    const FeatureStore store(temp / "store");
+    ASSERT_EQ(store.size(), 5);
+    EXPECT_EQ(store.bad_count(), 1);
+    EXPECT_EQ(store.rows()[2].path, store.rows()[0].path);
+    EXPECT_EQ(store.values(Feature::Cls, 2), store.values(Feature::Cls, 0));
+  }
+  const auto more = data::subset(base, {0, 0, 0, 0, 2});
+  EXPECT_EQ(embed_into(temp / "store", *more, {}).added, 2) << "a fourth row of 0, and 2";
+}
+
 TEST(EmbedImages, ThreadsAndBatchesChangeNothing) {
   const test::TempDir temp;
   embed_into(temp / "expected", mixed(), {});

@@ -104,6 +104,29 @@ TEST(FeatureStoreWriter, CutsOffWhatAPowerCutLeft) {
   EXPECT_EQ(contents(folder), expected);
 }
 
+TEST(FeatureStoreWriter, APathMayHaveSeveralRowsWithALabelEach) {
+  const test::TempDir temp;
+  FakeImage image(1);
+  {
+    FeatureStoreWriter writer(temp / "store", small_header(), from_photos());
+    writer.add(image.row, image.features());
+    image.row.label = 0;
+    writer.add(image.row, image.features());
+    writer.add(FakeImage(2).row, FakeImage(2).features());
+    writer.commit();
+  }
+  const FeatureStoreWriter writer(temp / "store", small_header(), from_photos());
+  EXPECT_EQ(writer.rows_of(image.row.path), 2);
+  EXPECT_EQ(writer.rows_of("images/2.png"), 1);
+  EXPECT_EQ(writer.rows_of("images/3.png"), 0);
+  const FeatureStore store(temp / "store");
+  ASSERT_EQ(store.size(), 3);
+  EXPECT_EQ(store.find(image.row.path), 0);
+  EXPECT_EQ(store.rows()[0].label, 1);
+  EXPECT_EQ(store.rows()[1].label, 0);
+  EXPECT_EQ(store.values(Feature::Cls, 1), image.cls);
+}
+
 TEST(FeatureStoreWriter, AppendsImagesOfAnotherSourceOnRequest) {
   const test::TempDir temp;
   {
@@ -126,7 +149,7 @@ TEST(FeatureStoreWriter, AppendsImagesOfAnotherSourceOnRequest) {
     FakeImage image(7);
     image.row.label = 0;
     writer.add(image.row, image.features());
-    EXPECT_THROW(writer.add(image.row, image.features()), Error);
+    EXPECT_EQ(writer.rows_of(image.row.path), 1);
     writer.commit();
   }
   const FeatureStore store(temp / "store");

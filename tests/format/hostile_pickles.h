@@ -121,6 +121,7 @@ inline std::vector<HostilePickle> broken_machines() {
       {std::string("c") + std::string(10'000, 'x'), "a line does not end"},
       {std::string(100'000, '('), "nested deeper"},
       {std::string("}") + std::string(5'000'000, '2'), "more than 4000000 values"},
+      {std::string("}") + std::string(5'000'000, '\x94'), "more than 4000000 values"},
   };
 }
 

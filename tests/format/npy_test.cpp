@@ -191,6 +191,27 @@ TEST(NpyHostile, TypesThatAreNotPlainNumbers) {
   expect_refused_dictionary(dictionary_of("'|O'", "(2,)"), "Python objects");
 }
 
+TEST(NpyStrings, AreReadInUtf8) {
+  const auto read = [](const std::string& descr, const std::string& data, int count) {
+    std::string text =
+        fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({},), }}", descr, count);
+    text.append(64 - (text.size() + 11) % 64, ' ');
+    text += '\n';
+    const std::string file = "\x93NUMPY\x01" + std::string(1, '\0') +
+                             static_cast<char>(text.size()) + std::string(1, '\0') + text + data;
+    const auto header = parse_npy_strings(bytes_of(file), "x");
+    EXPECT_TRUE(header);
+    return header ? decode_npy_strings(*header, bytes_of(file).subspan(header->data_offset))
+                  : std::vector<std::string>();
+  };
+  using Strings = std::vector<std::string>;
+  EXPECT_EQ(read("|S3", std::string("ab\0abc\0\0\0", 9), 3), (Strings{"ab", "abc", ""}));
+  const std::string wide("a\0\0\0\xe9\0\0\0\x00\xf6\x01\0\xff\xff\xff\xff", 16);
+  EXPECT_EQ(read("<U2", wide, 2), (Strings{"a\xc3\xa9", "\xf0\x9f\x98\x80\xef\xbf\xbd"}));
+  EXPECT_EQ(read(">U1", std::string("\0\0\x20\xac", 4), 1), Strings{"\xe2\x82\xac"});
+  EXPECT_FALSE(parse_npy_strings(bytes_of(text_of(read_file(golden("f4.npy")))), "x"));
+}
+
 TEST(NpyHostile, WhatNumpyWritesAndWeRefuse) {
   const auto refused = [](std::string_view name, std::string_view reason) {
     const std::string file = text_of(read_file(golden(name)));

@@ -1,9 +1,12 @@
 // Pickles, zip archives and torch.save files built by hand, right or wrong.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "dino/format/gzip.h"
 
 namespace dino::format::build {
 
@@ -108,17 +111,18 @@ inline std::string zip(const std::vector<Member>& members, const EndLies& lies =
     const std::string& local = member.local_name.empty() ? member.name : member.local_name;
     const std::uint64_t offset = add(file.size(), member.offset_lie);
     const std::uint64_t size = add(member.data.size(), member.size_lie);
+    const std::uint64_t crc = crc32_of(std::as_bytes(std::span(member.data)));
     const auto central = [&](std::uint64_t value) {
       return little(member.all_in_64 ? 0xFFFFFFFF : value, 4);
     };
     file += std::string("PK\x03\x04") + little(20, 2) + little(member.flags, 2) +
-            little(member.method, 2) + little(0, 8) +
+            little(member.method, 2) + little(0, 4) + little(crc, 4) +
             little(add(member.data.size(), member.local_size_lie), 4) +
             little(add(member.data.size(), member.local_size_lie), 4) + little(local.size(), 2) +
             little(0, 2) + local + member.data;
     directory += std::string("PK\x01\x02") + little(20, 2) + little(20, 2) +
-                 little(member.flags, 2) + little(member.method, 2) + little(0, 8) +
-                 central(add(size, member.compressed_lie)) + central(size) +
+                 little(member.flags, 2) + little(member.method, 2) + little(0, 4) +
+                 little(crc, 4) + central(add(size, member.compressed_lie)) + central(size) +
                  little(member.name.size(), 2) + little(member.extra.size(), 2) + little(0, 2) +
                  little(0, 2) + little(0, 2) + little(0, 4) + central(offset) + member.name +
                  member.extra;

@@ -98,8 +98,12 @@ TEST(RunDir, OpeningRemovesHalfWrittenFiles) {
   const test::TempDir temp;
   { RunDir::create(temp / "run", false); }
   write(temp / "run/checkpoints/.123-0.tmp", "half");
+  const char* others[] = {"notes.tmp", "x.tmp.gz", ".tmp",      ".a-0.tmp",      ".1-.tmp",
+                          ".-1.tmp",   "1-2.tmp",  ".1-2.tmp~", "my.tmpfile.txt"};
+  for (const char* name : others) write(temp / "run" / name, "somebody's");
   const RunDir run = RunDir::open(temp / "run");
   EXPECT_TRUE(std::filesystem::is_empty(temp / "run/checkpoints"));
+  for (const char* name : others) EXPECT_TRUE(std::filesystem::exists(temp / "run" / name)) << name;
 }
 
 TEST(RunDir, ResumingWhatIsNoRunSaysSo) {

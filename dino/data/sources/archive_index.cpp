@@ -6,14 +6,16 @@
 #include <utility>
 
 #include "dino/base/error.h"
+#include "dino/data/sources/label_text.h"
 #include "dino/data/sources/sample_name.h"
 #include "dino/data/sources/sources.h"
+#include "dino/image/sniff.h"
 
 namespace dino::data {
 namespace {
 
 int pages_of(const ArchiveMember& member, const ArchiveIndex::Look& look) {
-  if (!has_tiff_extension(member.name) || member.place.size == kTooLarge) return 1;
+  if (!has_tiff_extension(member.name) || member.place.size >= kTooLarge) return 1;
   try {
     return look.pages(member.place);
   } catch (const Error& error) {
@@ -21,6 +23,52 @@ int pages_of(const ArchiveMember& member, const ArchiveIndex::Look& look) {
     return 1;  // loading it says why
   }
 }
+
+/** The label files of one sample, each read once and only if an image asks for it. */
+class LabelFiles {
+ public:
+  LabelFiles(std::span<const ArchiveMember> members, const ArchiveIndex::Look& look,
+             std::vector<SourceNote>& notes)
+      : look_(look), notes_(notes) {
+    for (const ArchiveMember& member : members)
+      if (const auto stem = labelled_by(member.name)) files_[*stem].push_back(&member);
+  }
+
+  /** Of the nearest file that holds one; empty without. */
+  std::string of(std::string_view image) {
+    if (files_.empty()) return "";
+    for (const std::string_view stem : label_stems(image))
+      if (const auto found = files_.find(stem); found != files_.end()) {
+        const auto [known, is_new] = labels_.try_emplace(stem);
+        if (is_new) known->second = read(found->second);
+        if (!known->second.empty()) return known->second;
+      }
+    return "";
+  }
+
+ private:
+  /** A .cls file counts before a .json file: it holds nothing else. */
+  std::string read(std::vector<const ArchiveMember*>& files) {
+    std::ranges::stable_sort(files, {}, &LabelFiles::is_json);
+    for (const ArchiveMember* const file : files) try {
+        if (file->place.size > kLargestLabel)
+          fail(ErrorKind::Format, "[read label] more than {} bytes", kLargestLabel);
+        std::string label = parse_label(look_.label(file->place), is_json(file));
+        if (!label.empty()) return label;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::Format) throw;
+        add_note(notes_, "label files are no label", file->name, error.what());
+      }
+    return "";
+  }
+
+  static bool is_json(const ArchiveMember* member) { return (member->name.back() | 0x20) == 'n'; }
+
+  const ArchiveIndex::Look& look_;
+  std::vector<SourceNote>& notes_;
+  std::map<std::string_view, std::vector<const ArchiveMember*>> files_;
+  std::map<std::string_view, std::string> labels_;
+};
 
 }  // namespace
 
@@ -49,25 +97,20 @@ SourceIndex ArchiveIndex::finish(std::vector<Witness> witnesses) {
     const int names = name(a).compare(name(b));
     return names != 0 ? names < 0 : found_[a].place.where < found_[b].place.where;
   });
-  const std::size_t shared = labels_.size() > 1 ? 0 : shared_folders();
-  const auto text = [&](std::uint32_t i) {
-    return labels_.size() > 1 ? std::string_view(labels_[found_[i].label])
-                              : first_level(name(i).substr(std::min(shared, name(i).size())));
-  };
-  const auto readable = [&](std::uint32_t i) {
-    return found_[i].place.size != kDamaged && found_[i].place.size != kMislabelled;
-  };
-  // What cannot be read has any label, so that the others keep theirs.
-  const auto first = std::find_if(order.begin(), order.end(), readable);
+  const bool labelled = labels_.size() > 1;
+  const std::size_t shared = labelled ? 0 : shared_folders();
+  const bool by_folder = !labelled && folders_name_classes(shared);
   SourceIndex index;
   index.witnesses = std::move(witnesses);
   for (const std::uint32_t i : order) {
     const Found& item = found_[i];
-    const std::string_view label = readable(i) || first == order.end() ? text(i) : text(*first);
-    index.items.add(name(i), label, static_cast<int>(item.pages));
+    index.items.add(name(i),
+                    by_folder ? folder_class(i, shared) : std::string_view(labels_[item.label]),
+                    static_cast<int>(item.pages));
     index.where.push_back(item.place.where);
     index.sizes.push_back(item.place.size);
   }
+  index.items.notes() = std::move(notes_);
   index.items.seal();
   index.where.shrink_to_fit();
   index.sizes.shrink_to_fit();
@@ -89,25 +132,47 @@ void ArchiveIndex::push(std::string_view name, Place place, const std::string& l
   names_ += name;
 }
 
-void ArchiveIndex::add_sample(std::span<const ArchiveMember> members, const Look& look) {
-  std::string label;
-  bool readable = true;
-  for (const ArchiveMember& member : members) {
-    const std::string extension = sample_extension(member.name);
-    if (extension != "cls" && extension != "json") continue;
-    try {
-      if (member.place.size > kLargestLabel) fail(ErrorKind::Format, "[read label] too long");
-      const std::string found = parse_label(look.label(member.place), extension == "json");
-      if (!found.empty()) label = found;
+/** Whether to list a member; what is a picture but none that is read is noted. */
+bool ArchiveIndex::is_image(const ArchiveMember& member, const Look& look) {
+  const MemberUse use = use_of(member.name, inputs_);
+  if (use == MemberUse::Image) return true;
+  if (!inputs_.empty()) return false;
+  std::vector<std::byte> head;
+  if (use == MemberUse::Unknown && member.place.size < kTooLarge) try {
+      head = look.head(member.place);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Format) throw;
-      readable = false;
     }
-  }
+  if (image::kind_of(head) != image::ImageKind::Unknown) return true;
+  note_unread(notes_, member.name, head);
+  return false;
+}
+
+void ArchiveIndex::add_sample(std::span<const ArchiveMember> members, const Look& look) {
+  LabelFiles labels(members, look, notes_);
   for (const ArchiveMember& member : members)
-    if (is_input(member.name, inputs_))
-      push(member.name, {member.place.where, readable ? member.place.size : kMislabelled}, label,
-           pages_of(member, look));
+    if (is_image(member, look))
+      push(member.name, member.place, labels.of(member.name), pages_of(member, look));
+}
+
+std::string_view ArchiveIndex::folder_class(std::size_t i, std::size_t shared) const {
+  return first_level(name(i).substr(std::min(shared, name(i).size())));
+}
+
+/** Whether each image lies in a folder below those that all share; what cannot be read may lie
+ * anywhere. */
+bool ArchiveIndex::folders_name_classes(std::size_t shared) {
+  std::size_t within = 0;
+  std::string_view outside;
+  for (std::size_t i = 0; i < found_.size(); ++i) {
+    if (!folder_class(i, shared).empty())
+      ++within;
+    else if (found_[i].place.size != kDamaged && outside.empty())
+      outside = name(i);
+  }
+  if (within > 0 && !outside.empty())
+    note("image lies in no sub-folder, so that folders name no classes", outside);
+  return outside.empty();
 }
 
 /** Length of the folders in front that all names have in common. */

@@ -1,6 +1,6 @@
 // What tar shards and zip archives hold: their images, the labels beside them, and the pages of
-// TIFF files; private to dino/data. An image belongs to the sample that its name begins with (up to
-// the first dot, as WebDataset has it); `.cls` and `.json` members of a sample label its images.
+// TIFF files; private to dino/data. `.cls` and `.json` members label the images whose names begin
+// as theirs (sample_name.h).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -15,7 +15,7 @@
 namespace dino::data {
 
 // Sizes that no image has say why there is none.
-inline constexpr std::uint32_t kDamaged = ~0u, kMislabelled = ~0u - 1, kTooLarge = ~0u - 2;
+inline constexpr std::uint32_t kDamaged = ~0u, kRefused = ~0u - 1, kTooLarge = ~0u - 2;
 inline constexpr std::uint64_t kLargestLabel = 1 << 20;  ///< bytes of a .cls or .json member
 
 struct ArchiveMember {
@@ -29,7 +29,9 @@ class ArchiveIndex {
   /** How the members of an archive are looked into. */
   struct Look {
     std::function<std::string(const Place&)> label;  ///< the bytes of a .cls or .json member
-    std::function<int(const Place&)> pages;          ///< of a TIFF file; both may throw Error
+    std::function<int(const Place&)> pages;          ///< of a TIFF file
+    /// The first kTellingBytes, fewer if there are not as many; all three may throw Error
+    std::function<std::vector<std::byte>(const Place&)> head;
   };
 
   /** `inputs` as SourceOptions::inputs. Borrows them. */
@@ -39,6 +41,10 @@ class ArchiveIndex {
   void add(std::vector<ArchiveMember> members, const Look& look);
   /** Something in an archive that cannot be read. */
   void add_damage(std::uint64_t where);
+  /** See add_note(). */
+  void note(std::string_view what, std::string_view example, std::string_view why = "") {
+    add_note(notes_, what, example, why);
+  }
   /** Sorted by name, so that the order does not depend on how images were packed. */
   SourceIndex finish(std::vector<Witness> witnesses);
 
@@ -52,13 +58,17 @@ class ArchiveIndex {
   std::string_view name(std::size_t i) const;
   void push(std::string_view name, Place place, const std::string& label, int pages);
   void add_sample(std::span<const ArchiveMember> members, const Look& look);
+  bool is_image(const ArchiveMember& member, const Look& look);
   std::size_t shared_folders() const;
+  std::string_view folder_class(std::size_t i, std::size_t shared) const;
+  bool folders_name_classes(std::size_t shared);
 
   const std::vector<std::string>& inputs_;
   std::string names_;
   std::vector<Found> found_;
   std::vector<std::string> labels_ = {""};
   std::map<std::string, std::uint32_t> numbers_;
+  std::vector<SourceNote> notes_;
 };
 
 }  // namespace dino::data

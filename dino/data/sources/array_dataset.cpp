@@ -23,11 +23,12 @@ constexpr std::int64_t kFloatsLookedAt = 16;  // images that tell the range of f
 class ArrayDataset : public Dataset {
  public:
   ArrayDataset(std::vector<ArrayFile> files, std::vector<std::int64_t> labels,
-               std::vector<std::string> class_names, int channels)
+               std::vector<std::string> class_names, int channels, std::vector<SourceNote> notes)
       : files_(std::move(files)),
         labels_(labels.begin(), labels.end()),
         class_names_(std::move(class_names)),
-        channels_(channels) {
+        channels_(channels),
+        notes_(std::move(notes)) {
     for (const ArrayFile& file : files_)
       ends_.push_back((ends_.empty() ? 0 : ends_.back()) + file.layout.count);
     find_float_scale();
@@ -85,6 +86,7 @@ class ArrayDataset : public Dataset {
     return labels_.empty() ? -1 : labels_.at(static_cast<std::size_t>(index));
   }
   const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::vector<SourceNote> notes() const override { return notes_; }
 
  private:
   /** begin(layout, channels), then visit(item, type, pixel, channel) for each sample but a fourth
@@ -200,6 +202,7 @@ class ArrayDataset : public Dataset {
   std::vector<std::int32_t> labels_;
   std::vector<std::string> class_names_;
   int channels_;
+  std::vector<SourceNote> notes_;
   float float_scale_ = 255;
 };
 
@@ -207,7 +210,8 @@ class ArrayDataset : public Dataset {
 
 std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
                                             std::vector<std::int64_t> labels,
-                                            std::vector<std::string> class_names, int channels) {
+                                            std::vector<std::string> class_names, int channels,
+                                            std::vector<SourceNote> notes) {
   DINO_ASSERT(!files.empty());
   std::int64_t count = 0;
   for (const ArrayFile& file : files) {
@@ -234,7 +238,7 @@ std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
          "[open data set] {} labels for the {} images of '{}'; are they of one set?", labels.size(),
          count, files.front().name);
   return std::make_unique<ArrayDataset>(std::move(files), std::move(labels), std::move(class_names),
-                                        channels);
+                                        channels, std::move(notes));
 }
 
 std::vector<std::string> numbered_classes(const std::vector<std::int64_t>& labels,

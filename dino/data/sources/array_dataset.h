@@ -28,12 +28,14 @@ struct ArrayFile {
   ArrayLayout layout;
 };
 
-/** 16-bit samples keep their high byte. Floats are taken to lie in [0, 1] or, if an image among the
- * first few says otherwise, in [0, 255]. `labels`: one per image of all files, or empty. Throws
- * Error{Data|Format} on sizes, types and floats that are no images. */
+/** `labels`: one per image of all files, -1 of one without, or empty. `notes`: see
+ * Dataset::notes(). 16-bit samples keep their high byte. Floats are taken to lie in [0, 1] or, if
+ * an image among the first few says otherwise, in [0, 255]. Throws Error{Data|Format} on sizes,
+ * types and floats that are no images. */
 std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
                                             std::vector<std::int64_t> labels,
-                                            std::vector<std::string> class_names, int channels);
+                                            std::vector<std::string> class_names, int channels,
+                                            std::vector<SourceNote> notes = {});
 
 /** "0", "1", ... up to the largest label. Throws Error{Data} naming `source` on labels below 0 or
  * above a million. */

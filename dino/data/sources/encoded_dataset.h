@@ -38,6 +38,7 @@ class EncodedDataset : public Dataset {
     return items_.label(items_.sample(index).item);
   }
   const std::vector<std::string>& class_names() const override { return items_.class_names(); }
+  std::vector<SourceNote> notes() const override { return items_.notes(); }
 
  protected:
   virtual std::string item_name(std::int64_t item) const = 0;

@@ -12,7 +12,10 @@
 #include "dino/base/text.h"
 #include "dino/data/sources/encoded_dataset.h"
 #include "dino/data/sources/index_cache.h"
+#include "dino/data/sources/sample_name.h"
 #include "dino/data/sources/sources.h"
+#include "dino/image/file_name.h"
+#include "dino/image/sniff.h"
 
 namespace dino::data {
 namespace {
@@ -60,6 +63,11 @@ class FolderScan {
 
   SourceIndex run() {
     enter("");
+    if (outside_ > 0) index_.items.forget_labels();
+    if (outside_ > 0 && within_ > 0)
+      index_.items.notes().push_back(
+          {outside_, "images lie in no sub-folder, so that folders name no classes", first_outside_,
+           ""});
     index_.items.seal();
     return std::move(index_);
   }
@@ -80,7 +88,7 @@ class FolderScan {
       std::error_code dangling;
       if (entry.is_directory(dangling))
         entries.push_back(std::move(name) + '/');
-      else if (has_image_extension(name))
+      else if (is_image(prefix + name))
         entries.push_back(std::move(name));
     }
     std::sort(entries.begin(), entries.end());
@@ -93,7 +101,19 @@ class FolderScan {
     }
   }
 
+  bool is_image(const std::string& path) {
+    const MemberUse use = use_of(path, {});
+    if (use == MemberUse::Image) return true;
+    std::vector<std::byte> head;
+    if (use == MemberUse::Unknown) head = first_bytes(root_ / path);
+    if (image::kind_of(head) != image::ImageKind::Unknown) return true;
+    note_unread(index_.items.notes(), path, head);
+    return false;
+  }
+
   void add(const std::string& path) {
+    (first_level(path).empty() ? outside_ : within_) += 1;
+    if (first_level(path).empty() && first_outside_.empty()) first_outside_ = path;
     const auto seen = has_tiff_extension(path) ? witness(root_ / path) : std::nullopt;
     const int pages = seen ? count_pages(root_ / path) : 1;
     if (pages > 1) index_.witnesses.push_back(*seen);
@@ -101,6 +121,8 @@ class FolderScan {
   }
 
   fs::path root_;
+  std::int64_t outside_ = 0, within_ = 0;  // images in the folder itself, in sub-folders
+  std::string first_outside_;
   std::set<std::pair<std::int64_t, std::int64_t>> visited_;
   SourceIndex index_;
 };
@@ -160,8 +182,6 @@ void SourceRoot::check() const {
        printable(path_), now ? "is no longer the folder it was" : "has vanished");
 }
 
-namespace {
-
 std::string lower_extension(const fs::path& path) {
   std::string extension = path.extension().native();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) {
@@ -170,13 +190,15 @@ std::string lower_extension(const fs::path& path) {
   return extension;
 }
 
-}  // namespace
-
-bool has_image_extension(const fs::path& path) {
-  static constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".webp",
-                                                     ".tif", ".tiff", ".gif", ".bmp",
-                                                     ".pbm", ".pgm",  ".ppm", ".pnm"};
-  return std::ranges::find(kExtensions, lower_extension(path)) != std::end(kExtensions);
+std::vector<std::byte> first_bytes(const fs::path& path) {
+  try {
+    const RandomAccessFile file(path);
+    std::vector<std::byte> head(kTellingBytes);
+    head.resize(file.read_at(0, head));
+    return head;
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 bool has_tiff_extension(const fs::path& path) {
@@ -205,17 +227,17 @@ std::string_view first_level(std::string_view path) {
 
 namespace {
 
-[[noreturn]] void refuse_empty(const fs::path& folder) {
+[[noreturn]] void refuse_empty(const fs::path& folder, const ItemTable& items) {
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".tar")
       fail(ErrorKind::Data,
            "[open data set] folder '{}' holds no image but '{}'; name the shards themselves: "
            "FOLDER/shard-{{000000..000012}}.tar",
            printable(folder), printable(entry.path().filename()));
-  fail(ErrorKind::Data,
-       "[open data set] folder '{}' holds no image: no .jpg, .png, .webp, .tif, .gif, .bmp or "
-       ".ppm file",
-       printable(folder));
+  std::string others;
+  for (const SourceNote& note : items.notes()) others += "; " + describe(note);
+  fail(ErrorKind::Data, "[open data set] folder '{}' holds no image ({}){}", printable(folder),
+       image::image_extensions(), others);
 }
 
 }  // namespace
@@ -223,6 +245,14 @@ namespace {
 std::unique_ptr<Dataset> make_file_dataset(ItemTable items, const fs::path& root,
                                            const FileDecoding& decoding) {
   return std::make_unique<FileDataset>(std::move(items), root, decoding);
+}
+
+std::unique_ptr<Dataset> open_image(const fs::path& file, const FileDecoding& decoding) {
+  ItemTable items;
+  const fs::path name = file.filename();
+  items.add(name.native(), "", count_pages(file));
+  items.seal();
+  return make_file_dataset(std::move(items), file.parent_path(), decoding);
 }
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, const FileDecoding& decoding,
@@ -242,7 +272,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, const FileDecoding&
       fail(ErrorKind::Io, "[open data set] '{}': {}", printable(error.path1()),
            error.code().message());
     }
-  if (index->items.size() == 0) refuse_empty(folder);
+  if (index->items.size() == 0) refuse_empty(folder, index->items);
   rename_classes(index->items, root);
   return make_file_dataset(std::move(index->items), root, decoding);
 }

@@ -5,6 +5,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/data/sources/label_text.h"
 #include "dino/data/sources/sources.h"
 #include "dino/format/idx.h"
 
@@ -15,16 +16,14 @@ namespace fs = std::filesystem;
 
 class IdxDataset : public Dataset {
  public:
-  /** images: U8 [N, H, W]; labels: U8 [N] or empty. */
-  IdxDataset(format::Array images, std::vector<std::byte> labels, std::string path, int channels)
+  /** images: U8 [N, H, W]. */
+  IdxDataset(format::Array images, ArrayLabels classes, std::string path, int channels)
       : images_(std::move(images)),
-        labels_(std::move(labels)),
+        labels_(classes.labels.begin(), classes.labels.end()),
         path_(std::move(path)),
-        channels_(channels) {
-    if (labels_.empty()) return;
-    const auto most = std::to_integer<int>(*std::max_element(labels_.begin(), labels_.end()));
-    for (int i = 0; i <= most; ++i) class_names_.push_back(std::to_string(i));
-  }
+        class_names_(std::move(classes.class_names)),
+        notes_(std::move(classes.notes)),
+        channels_(channels) {}
 
   std::int64_t size() const override { return images_.shape[0]; }
 
@@ -49,12 +48,11 @@ class IdxDataset : public Dataset {
   std::string name(std::int64_t index) const override { return fmt::format("{}#{}", path_, index); }
 
   std::int64_t label(std::int64_t index) const override {
-    return labels_.empty()
-               ? -1
-               : std::to_integer<std::int64_t>(labels_.at(static_cast<std::size_t>(index)));
+    return labels_.empty() ? -1 : labels_.at(static_cast<std::size_t>(index));
   }
 
   const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::vector<SourceNote> notes() const override { return notes_; }
 
  private:
   int width() const { return static_cast<int>(images_.shape[2]); }
@@ -65,9 +63,10 @@ class IdxDataset : public Dataset {
   }
 
   format::Array images_;
-  std::vector<std::byte> labels_;
+  std::vector<std::int32_t> labels_;
   std::string path_;
   std::vector<std::string> class_names_;
+  std::vector<SourceNote> notes_;
   int channels_;
 };
 
@@ -86,18 +85,19 @@ fs::path labels_beside(const fs::path& images) {
   return {};
 }
 
-std::vector<std::byte> read_labels(const fs::path& path, const fs::path& images,
-                                   std::int64_t count) {
-  format::Array labels = format::read_idx(path);
-  if (labels.dtype != format::DType::U8 || labels.shape.size() != 1)
-    fail(ErrorKind::Data,
-         "[open data set] '{}' holds no labels: expected one dimension of bytes, got {}",
-         printable(path), labels.shape.size());
+ArrayLabels read_labels(const fs::path& path, const fs::path& images, std::int64_t count) {
+  const format::Array labels = format::read_idx(path);
+  if (!may_hold_labels(labels.dtype, labels.shape))
+    fail(
+        ErrorKind::Data,
+        "[open data set] '{}' holds no labels: expected a number for each image, [N] or [N, 1], or "
+        "one-hot rows [N, K]; got [{}]",
+        printable(path), fmt::join(labels.shape, ", "));
   if (labels.shape[0] != count)
     fail(ErrorKind::Data,
          "[open data set] '{}' holds {} labels for the {} images of '{}'; are they of one set?",
          printable(path), labels.shape[0], count, printable(images));
-  return std::move(labels.bytes);
+  return labels_of_array(labels.dtype, labels.shape, labels.bytes, path.native());
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ std::unique_ptr<Dataset> open_idx(const fs::path& images, int channels, const fs
     fail(ErrorKind::Data, "[open data set] '{}' holds no images: its size is {} x {} x {}",
          printable(images), count, height, width);
   const fs::path label_file = labels.empty() ? labels_beside(images) : labels;
-  std::vector<std::byte> classes;
+  ArrayLabels classes;
   if (!label_file.empty()) classes = read_labels(label_file, images, count);
   return std::make_unique<IdxDataset>(std::move(array), std::move(classes), images.native(),
                                       channels);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <span>
@@ -47,6 +48,28 @@ std::vector<std::string> split(std::string_view text) {
   return parts;
 }
 
+/** Four texts each. */
+std::vector<std::string> note_texts(const std::vector<SourceNote>& notes) {
+  std::vector<std::string> texts;
+  for (const SourceNote& note : notes)
+    for (const std::string& text : {std::to_string(note.count), note.what, note.example, note.why})
+      texts.push_back(text);
+  return texts;
+}
+
+bool read_notes(std::string_view text, std::vector<SourceNote>& notes) {
+  const std::vector<std::string> texts = split(text);
+  if (texts.size() % 4 != 0) return false;
+  for (std::size_t i = 0; i < texts.size(); i += 4) {
+    SourceNote note{0, texts[i + 1], texts[i + 2], texts[i + 3]};
+    const char* const end = texts[i].data() + texts[i].size();
+    const auto [parsed, error] = std::from_chars(texts[i].data(), end, note.count);
+    if (error != std::errc() || parsed != end || note.count < 1) return false;
+    notes.push_back(std::move(note));
+  }
+  return true;
+}
+
 template <typename T>
 format::TensorRecord record(const char* name, DType dtype, const T& values) {
   const auto bytes = std::as_bytes(std::span(values));
@@ -76,6 +99,7 @@ class IndexFile {
     const std::string classes = joined(items.class_names_, itself);
     const std::string paths =
         joined(index.witnesses, [](const Witness& w) -> const std::string& { return w.path; });
+    const std::string notes = joined(note_texts(items.notes_), itself);
     std::vector<std::int64_t> stamps;
     for (const Witness& w : index.witnesses)
       stamps.insert(stamps.end(), {w.device, w.inode, w.size, w.modified_ns, w.changed_ns});
@@ -92,6 +116,7 @@ class IndexFile {
         record("names", DType::U8, items.names_),
         record("classes", DType::U8, classes),
         record("paths", DType::U8, paths),
+        record("notes", DType::U8, notes),
         record("key", DType::U8, key)};
     format::write_safetensors(path, records);
   }
@@ -100,7 +125,7 @@ class IndexFile {
     const format::SafetensorsFile file(path);
     SourceIndex index;
     ItemTable& items = index.items;
-    std::string stored_key, classes, paths;
+    std::string stored_key, classes, paths, notes;
     std::vector<std::int64_t> stamps;
     std::vector<std::uint64_t> further;
     if (!copy(file, "key", stored_key) || stored_key != key) return std::nullopt;
@@ -110,7 +135,8 @@ class IndexFile {
         !copy(file, "paths", paths) || !copy(file, "stamps", stamps) ||
         !copy(file, "paged_items", items.paged_items_) ||
         !copy(file, "paged_samples", items.paged_samples_) ||
-        !copy(file, "further_pages", further) || further.size() != 1)
+        !copy(file, "further_pages", further) || further.size() != 1 ||
+        !copy(file, "notes", notes) || !read_notes(notes, items.notes_))
       return std::nullopt;
     items.further_pages_ = further[0];
     items.class_names_ = split(classes);
@@ -165,7 +191,7 @@ class IndexFile {
     const auto classes = static_cast<std::int32_t>(items.class_names_.size());
     if (!items.labels_.empty() && items.labels_.size() != count) return false;
     if (std::any_of(items.labels_.begin(), items.labels_.end(),
-                    [&](std::int32_t label) { return label < 0 || label >= classes; }))
+                    [&](std::int32_t label) { return label < -1 || label >= classes; }))
       return false;
     if (!pages_consistent(items)) return false;
     return index.where.size() == index.sizes.size() &&

@@ -15,20 +15,31 @@ bool is_number(const std::string& text) {
 
 }  // namespace
 
+void sort_classes(std::vector<std::string>& names) {
+  std::ranges::sort(names);
+  if (std::ranges::all_of(names, is_number))
+    std::ranges::stable_sort(names, {}, [](const std::string& name) { return std::stoll(name); });
+}
+
 void ItemTable::add(std::string_view name, std::string_view label, int pages) {
   if (pages > 1) set_pages(begins_.size(), static_cast<std::uint64_t>(pages));
   begins_.push_back(names_.size());
   names_ += name;
   names_ += '\0';
-  unlabelled_ = unlabelled_ || label.empty();
-  if (unlabelled_) {
-    labels_ = {};
+  if (label.empty()) {
+    if (!labels_.empty()) labels_.push_back(-1);
     return;
   }
+  labels_.resize(begins_.size() - 1, -1);  // those before the first label
   auto found = found_.find(label);
   if (found == found_.end())
     found = found_.emplace(std::string(label), static_cast<std::int32_t>(found_.size())).first;
   labels_.push_back(found->second);
+}
+
+void ItemTable::forget_labels() {
+  labels_ = {};
+  found_.clear();
 }
 
 void ItemTable::set_pages(std::uint64_t item, std::uint64_t pages) {
@@ -59,17 +70,13 @@ void ItemTable::seal() {
   labels_.shrink_to_fit();
   paged_items_.shrink_to_fit();
   paged_samples_.shrink_to_fit();
-  if (!unlabelled_) {
-    for (const auto& [name, number] : found_) class_names_.push_back(name);
-    if (std::all_of(class_names_.begin(), class_names_.end(), is_number))
-      std::stable_sort(
-          class_names_.begin(), class_names_.end(),
-          [](const std::string& a, const std::string& b) { return std::stoll(a) < std::stoll(b); });
-    std::vector<std::int32_t> sorted(found_.size());
-    for (std::size_t i = 0; i < class_names_.size(); ++i)
-      sorted[static_cast<std::size_t>(found_.at(class_names_[i]))] = static_cast<std::int32_t>(i);
-    for (std::int32_t& label : labels_) label = sorted[static_cast<std::size_t>(label)];
-  }
+  for (const auto& [name, number] : found_) class_names_.push_back(name);
+  sort_classes(class_names_);
+  std::vector<std::int32_t> sorted(found_.size());
+  for (std::size_t i = 0; i < class_names_.size(); ++i)
+    sorted[static_cast<std::size_t>(found_.at(class_names_[i]))] = static_cast<std::int32_t>(i);
+  for (std::int32_t& label : labels_)
+    if (label >= 0) label = sorted[static_cast<std::size_t>(label)];
   found_.clear();
 }
 

@@ -8,7 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "dino/data/source_note.h"
+
 namespace dino::data {
+
+/** The order people expect of classes: 2 before 10 if all are numbers, else by bytes. */
+void sort_classes(std::vector<std::string>& names);
 
 /** Thread-safe to read once sealed. */
 class ItemTable {
@@ -16,13 +21,17 @@ class ItemTable {
   /** A name without NUL, the text of its label (empty = none), and how many images it holds. Throws
    * Error{Data} beyond 2^32 images in all. */
   void add(std::string_view name, std::string_view label = "", int pages = 1);
-  /** After the last add: numbers the classes in the order people expect (2 before 10 if all are
-   * numbers, else by bytes). Unless each item has a label, none has. */
+  /** After the last add: numbers the classes as sort_classes() has them. */
   void seal();
+  /** Before seal(): no item has a label. */
+  void forget_labels();
+  /** What is to be told of them besides. */
+  std::vector<SourceNote>& notes() { return notes_; }
+  const std::vector<SourceNote>& notes() const { return notes_; }
 
   std::int64_t size() const { return static_cast<std::int64_t>(begins_.size()); }
   std::string_view name(std::int64_t item) const;
-  /** -1 without labels. */
+  /** -1 without one. */
   std::int64_t label(std::int64_t item) const;
 
   struct Sample {
@@ -46,13 +55,13 @@ class ItemTable {
 
   std::string names_;  // each ended by NUL
   std::vector<std::uint64_t> begins_;
-  std::vector<std::int32_t> labels_;
+  std::vector<std::int32_t> labels_;  // empty if no item has one
   // Of the items with several pages: which they are, and their first samples.
   std::vector<std::uint32_t> paged_items_, paged_samples_;
   std::uint64_t further_pages_ = 0;  // beyond one per item
   std::vector<std::string> class_names_;
   std::map<std::string, std::int32_t, std::less<>> found_;  // labels as met, until sealed
-  bool unlabelled_ = false;
+  std::vector<SourceNote> notes_;
 };
 
 }  // namespace dino::data

@@ -23,12 +23,23 @@ class Subset : public Dataset {
   std::string name(std::int64_t index) const override { return base_.name(at(index)); }
   std::int64_t label(std::int64_t index) const override { return base_.label(at(index)); }
   const std::vector<std::string>& class_names() const override { return base_.class_names(); }
+  std::vector<SourceNote> notes() const override { return base_.notes(); }
 
  private:
   std::int64_t at(std::int64_t index) const { return indices_.at(static_cast<std::size_t>(index)); }
 
   const Dataset& base_;
   std::vector<std::int64_t> indices_;
+};
+
+/** A subset that owns what it is of. */
+class LabelledImages : public Subset {
+ public:
+  LabelledImages(std::unique_ptr<Dataset> base, std::vector<std::int64_t> indices)
+      : Subset(*base, std::move(indices)), owned_(std::move(base)) {}
+
+ private:
+  std::unique_ptr<Dataset> owned_;
 };
 
 /** The parts end to end. Their classes may mean different things, so there are no labels. */
@@ -62,6 +73,12 @@ class Mixture : public Dataset {
   std::int64_t label(std::int64_t) const override { return -1; }
   const std::vector<std::string>& class_names() const override { return none_; }
   std::vector<DatasetPart> parts() const override { return shares_; }
+  std::vector<SourceNote> notes() const override {
+    std::vector<SourceNote> all;
+    for (const auto& part : parts_)
+      for (SourceNote& note : part->notes()) all.push_back(std::move(note));
+    return all;
+  }
 
  private:
   std::pair<const Dataset&, std::int64_t> find(std::int64_t index) const {
@@ -81,6 +98,14 @@ class Mixture : public Dataset {
 
 std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> indices) {
   return std::make_unique<Subset>(base, std::move(indices));
+}
+
+std::unique_ptr<Dataset> labelled_images(std::unique_ptr<Dataset> base) {
+  std::vector<std::int64_t> labelled;
+  for (std::int64_t i = 0; i < base->size(); ++i)
+    if (base->label(i) >= 0) labelled.push_back(i);
+  if (std::ssize(labelled) == base->size()) return base;
+  return std::make_unique<LabelledImages>(std::move(base), std::move(labelled));
 }
 
 std::unique_ptr<Dataset> mixture(std::vector<std::unique_ptr<Dataset>> parts,

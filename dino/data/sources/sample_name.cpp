@@ -1,20 +1,46 @@
 #include "dino/data/sources/sample_name.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "dino/base/error.h"
-#include "dino/base/json.h"
-#include "dino/base/text.h"
-#include "dino/data/sources/sources.h"
+#include "dino/image/file_name.h"
+#include "dino/image/sniff.h"
 
 namespace dino::data {
 namespace {
 
-constexpr std::size_t kLongestLabel = 200;  // bytes
+/** Extensions of what lies beside images and is none: such files are not opened to find out. */
+constexpr std::string_view kKnownOthers =
+    " txt json jsonl ndjson cls csv tsv xml yaml yml toml ini cfg md rst html htm log lst list rec "
+    "idx npy npz pt pth ckpt bin dat pkl pickle mat h5 hdf5 parquet arrow feather tfrecord "
+    "safetensors onnx db sqlite zip tar gz tgz bz2 xz zst 7z rar py ipynb sh js css c cpp h hpp "
+    "wav mp3 flac ogg m4a srt vtt aux tmp part lock ";
+
+constexpr std::string_view kArchive = ".tar";
+
+std::string_view base_name(std::string_view name) {
+  return name.substr(name.rfind('/') + 1);  // npos + 1 is 0
+}
 
 std::size_t first_dot(std::string_view name) {
   const std::size_t slash = name.rfind('/');
   return std::min(name.find('.', slash == name.npos ? 0 : slash + 1), name.size());
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+/** "png" of "a/b.0.png", in lower case; empty without a dot. */
+std::string last_extension(std::string_view name) {
+  const std::string_view base = base_name(name);
+  const std::size_t dot = base.rfind('.');
+  return dot == base.npos ? "" : lower(base.substr(dot + 1));
 }
 
 }  // namespace
@@ -24,38 +50,70 @@ std::string_view sample_key(std::string_view name) {
 }
 
 std::string sample_extension(std::string_view name) {
-  std::string extension(name.substr(std::min(first_dot(name) + 1, name.size())));
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return extension;
+  return lower(name.substr(std::min(first_dot(name) + 1, name.size())));
 }
 
-bool is_input(std::string_view name, const std::vector<std::string>& inputs) {
-  const std::size_t slash = name.rfind('/');
-  if (name.substr(slash == name.npos ? 0 : slash + 1).starts_with('.')) return false;
-  if (inputs.empty()) return has_image_extension(std::filesystem::path(name));
-  return std::find(inputs.begin(), inputs.end(), sample_extension(name)) != inputs.end();
+MemberUse use_of(std::string_view name, const std::vector<std::string>& inputs) {
+  if (base_name(name).starts_with('.')) return MemberUse::Other;
+  if (inputs.empty())
+    return image::has_image_extension(name) ? MemberUse::Image
+           : is_unknown_name(name)          ? MemberUse::Unknown
+                                            : MemberUse::Other;
+  const bool wanted = std::ranges::find(inputs, sample_extension(name)) != inputs.end();
+  return wanted ? MemberUse::Image : MemberUse::Other;
 }
 
-std::string parse_label(std::string_view bytes, bool json) {
-  std::string label(bytes);
-  if (json) {
-    const nlohmann::json object = parse_json(bytes, "read label", "json");
-    const nlohmann::json* found = nullptr;
-    for (const char* key : {"label", "cls", "class"})
-      if (found == nullptr && object.is_object() && object.contains(key)) found = &object[key];
-    if (found == nullptr || found->is_null()) return "";
-    if (!found->is_string() && !found->is_number_integer())
-      fail(ErrorKind::Format, "[read label] neither a string nor an integer");
-    label = found->is_string() ? found->get<std::string>() : found->dump();
+std::optional<std::string_view> labelled_by(std::string_view name) {
+  const std::string extension = last_extension(name);
+  if (extension != "cls" && extension != "json") return std::nullopt;
+  const std::string_view stem = name.substr(0, name.size() - extension.size() - 1);
+  return base_name(stem).empty() ? std::nullopt : std::optional(stem);
+}
+
+std::vector<std::string_view> label_stems(std::string_view image) {
+  const std::size_t key = first_dot(image);
+  std::vector<std::string_view> stems = {image};
+  while (stems.back().size() > key) stems.push_back(image.substr(0, stems.back().rfind('.')));
+  return stems;
+}
+
+bool is_unknown_name(std::string_view name) {
+  if (base_name(name).starts_with('.')) return false;
+  const image::NameClass found = image::hint_of_name(name).found;
+  return found == image::NameClass::Unnamed ||
+         (found == image::NameClass::Other &&
+          kKnownOthers.find(fmt::format(" {} ", last_extension(name))) == std::string_view::npos);
+}
+
+bool is_inner_archive(const format::TarMember& member, std::size_t depth) {
+  constexpr std::size_t kDeepest = 4;
+  const std::string_view base = base_name(member.path);
+  return depth <= kDeepest && member.refused.empty() && !member.sparse &&
+         base.size() > kArchive.size() && base.ends_with(kArchive) && !base.starts_with('.');
+}
+
+std::string folder_of_archive(std::string_view name) {
+  return fmt::format("{}/", name.substr(0, name.size() - kArchive.size()));
+}
+
+void note_unread(std::vector<SourceNote>& notes, std::string_view name,
+                 std::span<const std::byte> head) {
+  const image::NameHint hint = image::hint_of_name(name);
+  if (hint.found == image::NameClass::Unreadable) {
+    add_note(notes, fmt::format("files are passed over: each is {}", hint.what), name, hint.remedy);
+    return;
   }
-  const auto blank = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
-  while (!label.empty() && blank(label.back())) label.pop_back();
-  label.erase(label.begin(), std::find_if_not(label.begin(), label.end(), blank));
-  if (label.empty() || label.size() > kLongestLabel || label != printable(std::string_view(label)))
-    fail(ErrorKind::Format, "[read label] no text of 1 to {} bytes", kLongestLabel);
-  return label;
+  constexpr std::string_view kArchives = " tar tgz zip 7z rar ";
+  if (const std::string extension = fmt::format(" {} ", last_extension(name));
+      kArchives.find(extension) != std::string_view::npos) {
+    add_note(notes, "archives are passed over", name,
+             "unpack it, or name it as a source of its own");
+    return;
+  }
+  const std::string_view what = head.empty() ? std::string_view() : image::describe(head);
+  if (what.ends_with("image") || what.ends_with("video"))
+    add_note(notes, fmt::format("files are passed over: each is {}", what), name,
+             "by its first bytes");
 }
 
 }  // namespace dino::data

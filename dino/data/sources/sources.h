@@ -17,6 +17,10 @@ std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder,
                                      const FileDecoding& decoding,
                                      const std::filesystem::path& cache);
 
+/** One image file. */
+std::unique_ptr<Dataset> open_image(const std::filesystem::path& file,
+                                    const FileDecoding& decoding);
+
 /** Images named line by line in a text, CSV or JSONL file. */
 std::unique_ptr<Dataset> open_list(const std::filesystem::path& list, const FileDecoding& decoding);
 
@@ -47,9 +51,11 @@ std::unique_ptr<Dataset> open_cifar(const std::vector<std::filesystem::path>& fi
 /** data_batch_*.bin of a folder, in order; empty if there are none. */
 std::vector<std::filesystem::path> cifar_batches(const std::filesystem::path& folder);
 
-/** True for the file names a folder or list may contribute, in any case: .jpg .jpeg .png .webp .tif
- * .tiff .gif .bmp .pbm .pgm .ppm .pnm. */
-bool has_image_extension(const std::filesystem::path& path);
+/** ".png" of "a/B.PNG". */
+std::string lower_extension(const std::filesystem::path& path);
+
+/** What tells the kind of a file; empty if it cannot be read. */
+std::vector<std::byte> first_bytes(const std::filesystem::path& path);
 
 /** .tif or .tiff, in any case: only such files are opened to count their pages. */
 bool has_tiff_extension(const std::filesystem::path& path);

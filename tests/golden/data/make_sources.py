@@ -3,7 +3,11 @@
 dataset_archives_test.cpp. Needs numpy and Pillow. Run from this folder: python3 make_sources.py"""
 import io
 import json
+import os
+import pathlib
+import subprocess
 import tarfile
+import tempfile
 import zipfile
 
 import numpy as np
@@ -28,6 +32,43 @@ def arrays():
     np.savez("named.npz", images=COLOUR, labels=LABELS.astype(np.int8), other=np.zeros((2, 2)))
     np.savez_compressed("packed.npz", x_train=GREY, y_train=LABELS.astype(">u2"))
     np.savez("unclear.npz", a=GREY, b=GREY)
+
+
+def labels():
+    """The same labels in the forms that people keep them in; strings name them a, b, c."""
+    names = np.array(["b\u00e9", "a", "c"])  # 0, 1, 2
+    for kind, array in {
+        "column": LABELS[:, None].astype(np.uint8),
+        "one_hot": np.eye(3)[LABELS],
+        "float": LABELS.astype(np.float32),
+        "unicode": names[LABELS],
+        "unicode_big": names[LABELS].astype(">U2"),
+        "bytes": np.char.encode(names, "utf-8")[LABELS],
+        "some": np.where(LABELS == 1, -1, LABELS),
+    }.items():
+        np.savez_compressed(f"labels_{kind}.npz", train_images=GREY, train_labels=array, val_images=GREY[:1],
+                            info=np.array([{"an": "object"}], dtype=object), note=np.array("text"))
+
+
+def sparse():
+    """An image with holes among others, by GNU tar."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = pathlib.Path(name)
+        for value in (10, 30):
+            (folder / f"{value // 10 - 1}.png").write_bytes(png(value))
+        picture = np.zeros((256, 256), np.uint8)
+        picture[128:160] = 77
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "bmp")
+        data = buffer.getvalue()
+        with open(folder / "1.bmp", "wb") as file:
+            for at in range(0, len(data), 4096):
+                if any(data[at:at + 4096]):
+                    file.seek(at)
+                    file.write(data[at:at + 4096])
+            file.truncate(len(data))
+        subprocess.run(["tar", "-c", "-f", os.path.abspath("sparse_images.tar"), "--sparse", "--format=posix",
+                        "--owner=0", "--group=0", "--mtime=@1", "-C", name, "0.png", "1.bmp", "2.png"], check=True)
 
 
 def png(value):
@@ -73,4 +114,6 @@ def archives():
 
 if __name__ == "__main__":
     arrays()
+    labels()
     archives()
+    sparse()
