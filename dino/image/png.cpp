@@ -1,6 +1,7 @@
 // PNG through libspng; colour-management chunks are ignored as Pillow's convert() does.
 #include <spng.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -10,23 +11,37 @@
 #include "dino/image/codec.h"
 #include "dino/image/color.h"
 #include "dino/image/encode.h"
+#include "dino/image/png_chunks.h"
 
 namespace dino::image {
 namespace {
 
 using Context = std::unique_ptr<spng_ctx, decltype([](spng_ctx* c) { spng_ctx_free(c); })>;
 
-constexpr std::size_t kMaxChunkBytes = std::size_t{64} << 20;  // text and profiles; not pixels
-
 void check(int status, const char* what) {
   if (status != SPNG_OK) fail_damaged("PNG", fmt::format("{} ({})", spng_strerror(status), what));
 }
 
+/** The file without the chunks that no pixel depends on: libspng refuses a file for an empty one, a
+ * damaged one or more than a thousand of them. */
+std::vector<std::byte> without_metadata(Bytes bytes) {
+  std::vector<std::byte> kept(
+      bytes.begin(),
+      bytes.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(bytes.size(), 8)));
+  kept.reserve(bytes.size());
+  PngChunks chunks(bytes);
+  while (const auto chunk = chunks.next())
+    if (chunk->is_critical() || chunk->type == "tRNS")
+      kept.insert(kept.end(), chunk->whole.begin(), chunk->whole.end());
+  kept.insert(kept.end(), chunks.rest().begin(), chunks.rest().end());
+  return kept;
+}
+
+/** Decodes `bytes`, which must outlive it. */
 Context open_png(Bytes bytes, spng_ihdr& header) {
   Context context(spng_ctx_new(0));
   DINO_ASSERT(context);
   check(spng_set_crc_action(context.get(), SPNG_CRC_ERROR, SPNG_CRC_DISCARD), "setup");
-  check(spng_set_chunk_limits(context.get(), kMaxChunkBytes, kMaxChunkBytes), "setup");
   check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()), "setup");
   check(spng_get_ihdr(context.get(), &header), "header");
   return context;
@@ -95,7 +110,8 @@ std::vector<Sample> pack(std::vector<Sample> rgba, bool grey, bool alpha) {
 
 ImageInfo peek_png(Bytes bytes, const DecodeOptions&) {
   spng_ihdr header{};
-  const Context context = open_png(bytes, header);
+  const std::vector<std::byte> file = without_metadata(bytes);
+  const Context context = open_png(file, header);
   return {.kind = ImageKind::Png,
           .width = static_cast<int>(header.width),
           .height = static_cast<int>(header.height),
@@ -106,7 +122,8 @@ ImageInfo peek_png(Bytes bytes, const DecodeOptions&) {
 
 Image decode_png(Bytes bytes, int channels, const DecodeOptions& options) {
   spng_ihdr header{};
-  const Context context = open_png(bytes, header);
+  const std::vector<std::byte> file = without_metadata(bytes);
+  const Context context = open_png(file, header);
   check_pixels(header, bytes, options);
   // libspng makes one-channel output only of plain grey up to 8 bit; the rest goes through RGB.
   const bool direct_grey =
@@ -119,7 +136,8 @@ Image decode_png(Bytes bytes, int channels, const DecodeOptions& options) {
 
 Raster read_png(Bytes bytes, const DecodeOptions& options) {
   spng_ihdr header{};
-  const Context context = open_png(bytes, header);
+  const std::vector<std::byte> file = without_metadata(bytes);
+  const Context context = open_png(file, header);
   check_pixels(header, bytes, options);
   const bool grey = is_grey(header), alpha = has_alpha(context.get(), header);
   const auto read = [&]<typename Sample>(Sample, spng_format format) {
