@@ -142,6 +142,12 @@ int resolve_channels(const Raster& raster, int channels) {
 Image to_image(const Raster& raster, int channels, const Background& background) {
   channels = resolve_channels(raster, channels);
   Image image(raster.width, raster.height, channels);
+  if (const auto* bytes = std::get_if<std::vector<std::uint8_t>>(&raster.values);
+      bytes && channels == raster.samples && raster.range() == kSpan<std::uint8_t> &&
+      raster.own_range() == raster.range() && !raster.inverted && !raster.no_data) {
+    image.pixels = *bytes;
+    return image;
+  }
   const auto count = static_cast<std::size_t>(channels);
   std::visit(
       [&](const auto& stored) {

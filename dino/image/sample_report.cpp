@@ -12,7 +12,10 @@ constexpr std::size_t kMostSorted = 1 << 16;  ///< samples that tell the outermo
 /** The sorted place of a thousandth. */
 void find_quantiles(std::vector<double>& some, SampleReport& report) {
   if (some.empty()) return;
-  const auto edge = static_cast<std::ptrdiff_t>(some.size() / 1000);
+  // One sample, be it a hot pixel, says little of a hundred.
+  const std::size_t share = some.size() / 1000;
+  const auto edge =
+      static_cast<std::ptrdiff_t>(some.size() < 100 ? 0 : std::max<std::size_t>(1, share));
   std::ranges::nth_element(some, some.begin() + edge);
   report.low = some[static_cast<std::size_t>(edge)];
   std::ranges::nth_element(some, some.end() - 1 - edge);
@@ -55,6 +58,9 @@ SampleReport report_samples(const Raster& raster) {
                       .range_given = raster.given.has_value(),
                       .no_data = raster.missing};
   std::visit([&](const auto& values) { report_values(raster, values, report); }, raster.values);
+  // What the file leaves out stands as 0 in integers, and may be alpha.
+  report.no_data = std::min(report.no_data, report.samples);
+  report.clipped = std::min(report.clipped, report.samples - report.no_data);
   return report;
 }
 

@@ -318,6 +318,17 @@ TEST(Recipe, RangeErrorsSayWhatIsAllowed) {
   EXPECT_NE(refusal("[train]\nsave_minutes = inf"), "");
 }
 
+TEST(Recipe, TheValueRangeIsTwoNumbersInOrder) {
+  EXPECT_EQ(refusal("[data]\nvalue_range = [0, 4095]"), "");
+  EXPECT_EQ(refusal("[data]\nvalue_range = [-0.5, 1.5]"), "");
+  EXPECT_EQ(refusal("[data]\nvalue_range = []"), "");
+  EXPECT_EQ(refusal("[data]\nvalue_range = [5, 5]"),
+            "[recipe] data.value_range = [5, 5] must be the values of black and white, the low one "
+            "first, such as [0, 4095], or empty (test.toml)");
+  for (const char* wrong : {"[1]", "[0, 1, 2]", "[1, 0]", "[0, nan]", "[-inf, 0]", "4095"})
+    EXPECT_NE(refusal(std::string("[data]\nvalue_range = ") + wrong), "") << wrong;
+}
+
 TEST(Recipe, ManyChannelsNeedTheFullRange) {
   EXPECT_EQ(refusal("[data]\nchannels = 2"),
             "[recipe] data.channels = 2 needs data.full_range = true; 8-bit crops have 1 or 3 "
