@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/inspect_data.h"
+#include "cli/network.h"
 #include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"

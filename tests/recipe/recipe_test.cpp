@@ -101,6 +101,9 @@ struct Change {
   void operator()(std::string_view, std::vector<std::string>& value, const Anything&) const {
     value = {"left.png", "a, b"};
   }
+  void operator()(std::string_view, std::vector<double>& value, const Anything&) const {
+    value = {-0.012345678901234567, 4095};
+  }
   void operator()(std::string_view, std::vector<DataSource>& value, const Anything&) const {
     value = {{"folder \"a\", b = c", 0.1}, {"shards/{000..123}.tar", 3}};
   }
