@@ -87,6 +87,7 @@ int run_embed(const EmbedFlags& flags, Context& context) {
   const auto dataset = data::open_dataset(flags.images, data::source_options(network.preprocess));
   for (const data::SourceNote& note : dataset->notes())
     context.console.message(LogLevel::Info, data::describe(note));
+  report_values(context, *dataset, network.preprocess, flags.images);
   embed::FeatureStoreWriter store(flags.out, header_of(flags, network),
                                   {.source = flags.images,
                                    .class_names = dataset->class_names(),

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "dino/base/error.h"
-#include "dino/format/half.h"
+#include "dino/base/half.h"
 
 namespace dino::format {
 namespace {

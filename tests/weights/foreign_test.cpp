@@ -7,7 +7,7 @@
 
 #include "dino/base/json.h"
 #include "dino/format/floats.h"
-#include "dino/format/half.h"
+#include "dino/base/half.h"
 #include "dino/format/safetensors.h"
 #include "dino/format/torch_zip.h"
 #include "dino/weights/read.h"
@@ -39,7 +39,7 @@ Bytes to_type(std::span<const float> values, DType dtype) {
     case DType::F64:
       return stored_as<double>(values, [](float x) { return static_cast<double>(x); });
     case DType::F16:
-      return stored_as<std::uint16_t>(values, [](float x) { return format::float_to_half(x); });
+      return stored_as<std::uint16_t>(values, [](float x) { return float_to_half(x); });
     case DType::BF16:
       return stored_as<std::uint16_t>(values, [](float x) {
         return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x) >> 16);

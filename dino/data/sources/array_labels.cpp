@@ -10,7 +10,7 @@
 #include "dino/base/error.h"
 #include "dino/data/sources/item_table.h"
 #include "dino/data/sources/label_text.h"
-#include "dino/format/half.h"
+#include "dino/base/half.h"
 
 namespace dino::data {
 namespace {
@@ -54,7 +54,7 @@ double value_of(DType dtype, const std::byte* bytes) {
     case DType::F16: {
       std::uint16_t half = 0;
       std::memcpy(&half, bytes, sizeof half);
-      return static_cast<double>(format::half_to_float(half));
+      return static_cast<double>(half_to_float(half));
     }
     default:
       return std::numeric_limits<double>::quiet_NaN();

@@ -75,8 +75,9 @@ ArrayFile image_file(NpyFile npy, const std::string& name, int wanted) {
   return {std::move(npy.file), name, layout};
 }
 
-std::unique_ptr<Dataset> open_npy(const fs::path& images, int channels, const fs::path& labels) {
-  ArrayFile array = image_file(open_npy_file(images), images.native(), channels);
+std::unique_ptr<Dataset> open_npy(const fs::path& images, const FileDecoding& decoding,
+                                  const fs::path& labels) {
+  ArrayFile array = image_file(open_npy_file(images), images.native(), decoding.channels);
   fs::path label_file = labels;
   if (labels.empty()) {
     const fs::path beside = images.parent_path() / (images.stem().native() + "_labels.npy");
@@ -94,7 +95,7 @@ std::unique_ptr<Dataset> open_npy(const fs::path& images, int channels, const fs
   std::vector<ArrayFile> files;
   files.push_back(std::move(array));
   return make_array_dataset(std::move(files), std::move(classes.labels),
-                            std::move(classes.class_names), channels, std::move(classes.notes));
+                            std::move(classes.class_names), decoding, std::move(classes.notes));
 }
 
 }  // namespace dino::data

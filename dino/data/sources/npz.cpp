@@ -150,7 +150,7 @@ bool is_integer(DType dtype) {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
+std::unique_ptr<Dataset> open_npz(const fs::path& archive, const FileDecoding& decoding) {
   NpzFile npz(archive);
   const auto holds_images = [](const NpyFile& array, bool) {
     return !array.strings && (array.header.shape.size() == 3 || array.header.shape.size() == 4);
@@ -163,7 +163,7 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
   npz.note_unused(images, holds_images);
   std::vector<ArrayFile> files;
   files.push_back(
-      image_file(npz.open(images), fmt::format("{}#{}", archive.native(), images), channels));
+      image_file(npz.open(images), fmt::format("{}#{}", archive.native(), images), decoding.channels));
   const std::int64_t count = files.front().layout.count;
   // One-hot rows and floats look like anything else: only their name makes them labels.
   const std::string labels = npz.pick(kLabelNames, [&](const NpyFile& array, bool named) {
@@ -183,7 +183,7 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
     }
   npz.notes.insert(npz.notes.end(), classes.notes.begin(), classes.notes.end());
   return make_array_dataset(std::move(files), std::move(classes.labels),
-                            std::move(classes.class_names), channels, std::move(npz.notes));
+                            std::move(classes.class_names), decoding, std::move(npz.notes));
 }
 
 }  // namespace dino::data
