@@ -7,6 +7,7 @@
 #include "cli/context.h"
 #include "dino/arch/architecture.h"
 #include "dino/embed/extractor.h"
+#include "dino/embed/image_batches.h"
 #include "dino/model/weights.h"
 
 namespace dino::cli {
@@ -14,11 +15,12 @@ namespace dino::cli {
 struct NetworkFlags {
   std::string weights;  ///< file, folder, or a run directory
   weights::ReadOptions read;
-  std::string precision = "fp32";  ///< fp32, bf16 or int8
-  int image_size = 0;              ///< px; 0 = as trained
-  int resize = 0;                  ///< px, short side; 0 = see data::Preprocess
-  std::string fit;                 ///< of data::kFitWords; empty = as the weights say
-  std::string remainder;           ///< of data::kRemainderWords; empty = as the weights say
+  std::string precision = "fp32";               ///< fp32, bf16 or int8
+  std::int64_t max_tokens = embed::kMaxTokens;  ///< of an image; 0 = any number
+  int image_size = 0;                           ///< px; 0 = as trained
+  int resize = 0;                               ///< px, short side; 0 = see data::Preprocess
+  std::string fit;                              ///< of data::kFitWords; empty = as the weights say
+  std::string remainder;  ///< of data::kRemainderWords; empty = as the weights say
 };
 
 /** --arch, --network, --positions. */
@@ -27,7 +29,7 @@ void add_read_flags(CLI::App& command, weights::ReadOptions& options);
 /** "fp32", "bf16" or "int8". */
 model::Precision precision_of(const std::string& name);
 
-/** --weights, --image-size, --resize, --precision. */
+/** --weights, --image-size, --resize, --precision, --max-tokens. */
 void add_network_flags(CLI::App& command, NetworkFlags& flags);
 
 /** --fit, --remainder: for commands that take images of any shape. */
@@ -42,6 +44,9 @@ struct Network {
 /** Reads the weights. With `untrained`, the same architecture with fresh weights drawn from seed 0.
  */
 Network load_network(const NetworkFlags& flags, bool untrained = false);
+
+/** Says so if features are not computed in the precision that was asked for. */
+void report_precision(Context& context, const NetworkFlags& flags, const Network& network);
 
 /** Threads that decode images beside the network. */
 int decoding_threads();

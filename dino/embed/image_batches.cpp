@@ -15,6 +15,13 @@ namespace {
 
 constexpr std::int64_t kImagesPerTask = 8;  // small images take less time than handing them out
 constexpr std::int64_t kBatchesAhead = 4;   // where sizes differ: what waits costs memory
+constexpr std::int64_t kBatchTokens = std::int64_t{1} << 17;  // 512 images of 224 px, 8 of 1,792
+
+/** Images of that size which go through the network at once. */
+std::int64_t images_per_batch(int height, int width, const BatchOptions& options) {
+  const std::int64_t tokens = data::token_count(height, width, options.patch_size);
+  return std::clamp<std::int64_t>(kBatchTokens / tokens, 1, options.batch_size);
+}
 
 class StretchReader {
  public:
@@ -22,7 +29,7 @@ class StretchReader {
                 const BatchOptions& options)
       : dataset_(dataset),
         options_(options),
-        preparer_(preprocess, options.patch_size),
+        preparer_(preprocess, options.patch_size, options.max_tokens),
         pool_(static_cast<std::size_t>(std::max(options.threads, 1))) {}
 
   /** The images at `order`, prepared by the workers while the caller goes on. */
@@ -53,7 +60,8 @@ class StretchReader {
       }
       const auto [found, is_new] =
           open.try_emplace({prepared[i].height, prepared[i].width}, sources.size());
-      if (is_new || std::ssize(sources[found->second]) == options_.batch_size) {
+      if (is_new || std::ssize(sources[found->second]) ==
+                        images_per_batch(prepared[i].height, prepared[i].width, options_)) {
         found->second = sources.size();
         sources.emplace_back();
         stretch.batches.emplace_back();
@@ -79,6 +87,7 @@ class StretchReader {
 
   /** Empty, or why the image cannot be used. */
   std::string load_into(std::int64_t index, data::Prepared& out) const {
+    if (options_.stop.stop_requested()) return "stopped";  // nobody will look at this stretch
     try {
       out = preparer_(dataset_, index);
       if (options_.augment.any())
@@ -106,8 +115,13 @@ void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t
   if (options.batch_size < 1)
     fail(ErrorKind::Usage, "[extract] batch size must be at least 1: {}", options.batch_size);
   StretchReader reader(dataset, preprocess, options);
-  const std::size_t length = static_cast<std::size_t>(options.batch_size) *
-                             (data::keeps_shape(preprocess) ? kBatchesAhead : 1);
+  std::int64_t images = options.batch_size * kBatchesAhead;
+  if (!data::keeps_shape(preprocess)) {  // all are squares of one size
+    const int side = preprocess.image_size;
+    data::check_token_count(side, side, options.patch_size, options.max_tokens);
+    images = images_per_batch(side, side, options);
+  }
+  const auto length = static_cast<std::size_t>(images);
   const auto read_from = [&](std::size_t begin) {
     return reader.start(order.subspan(begin, std::min(length, order.size() - begin)));
   };
@@ -115,6 +129,7 @@ void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t
   if (!order.empty()) next = read_from(0);
   for (std::size_t begin = 0; begin < order.size(); begin += length) {
     ImageStretch stretch = next.get();
+    if (options.stop.stop_requested()) return;
     stretch.done = static_cast<std::int64_t>(std::min(begin + length, order.size()));
     if (begin + length < order.size()) next = read_from(begin + length);
     if (!visit(stretch)) return;
