@@ -49,7 +49,10 @@ InterruptGuard::InterruptGuard(std::function<void()> on_signal) {
     }
     if (closing.stop_requested()) return;
     source_.request_stop();
-    if (on_signal) on_signal();
+    try {
+      if (on_signal) on_signal();
+    } catch (...) {  // no memory for a message is no reason to die before the save
+    }
   });
   for (const int signal : kSignals)  // what nohup has us ignore stays ignored
     if (std::signal(signal, handle_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
