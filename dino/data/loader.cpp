@@ -149,7 +149,6 @@ class Loader::Impl {
 
   CropBatch wait_for_first() {
     if (window_.empty()) fill_window();
-    std::unique_ptr<Slot> done;
     {
       std::unique_lock lock(mutex_);
       const bool settled = ready_.wait(lock, options_.stop, [&] {
@@ -157,12 +156,13 @@ class Loader::Impl {
       });
       if (!settled) throw Stopped();
       if (failure_) std::rethrow_exception(failure_);
-      done = std::move(window_.front());
-      window_.pop_front();
     }
-    // The sampler may shuffle a whole epoch here, a stream make us wait; workers meanwhile have the
-    // rest of the window.
+    // The sampler may shuffle a whole epoch here, a stream make us wait or fail; workers meanwhile
+    // have the rest of the window, and the finished batch stays in it until this is done.
     append(scheduled());
+    const std::lock_guard lock(mutex_);
+    const std::unique_ptr<Slot> done = std::move(window_.front());
+    window_.pop_front();
     return std::move(done->batch);
   }
 

@@ -1,6 +1,7 @@
 #include "dino/train/run_dir.h"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "dino/base/error.h"
 #include "dino/base/file.h"
@@ -28,12 +29,21 @@ void remove_run_files(const RunLayout& layout) {
       std::filesystem::remove(entry);
 }
 
+/** Named as write_file_atomically() names what it has not finished: ".123-0.tmp". */
+bool is_temporary(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  constexpr std::string_view kEnd = ".tmp";
+  if (!name.starts_with('.') || !name.ends_with(kEnd)) return false;
+  const std::string_view numbers = std::string_view(name).substr(1, name.size() - 1 - kEnd.size());
+  return numbers.find('-') != std::string_view::npos &&
+         numbers.find_first_not_of("0123456789-") == std::string_view::npos;
+}
+
 /** Runs that were killed while writing leave temporary files behind. */
 void remove_temporary_files(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
-    if (entry.path().filename().string().find(".tmp") != std::string::npos)
-      std::filesystem::remove(entry, ignored);
+    if (is_temporary(entry.path())) std::filesystem::remove(entry, ignored);
 }
 
 }  // namespace

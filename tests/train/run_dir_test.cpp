@@ -98,8 +98,12 @@ TEST(RunDir, OpeningRemovesHalfWrittenFiles) {
   const test::TempDir temp;
   { RunDir::create(temp / "run", false); }
   write(temp / "run/checkpoints/.123-0.tmp", "half");
+  for (const char* other : {"notes.tmp.md", ".vimrc.tmp", "1-2.tmp", ".tmp", "run.tmp"})
+    write(temp / "run" / other, "somebody's");
   const RunDir run = RunDir::open(temp / "run");
   EXPECT_TRUE(std::filesystem::is_empty(temp / "run/checkpoints"));
+  for (const char* other : {"notes.tmp.md", ".vimrc.tmp", "1-2.tmp", ".tmp", "run.tmp"})
+    EXPECT_TRUE(std::filesystem::exists(temp / "run" / other)) << other;
 }
 
 TEST(RunDir, ResumingWhatIsNoRunSaysSo) {
