@@ -146,6 +146,27 @@ TEST_F(EmbedCommand, WritesDownWhatWasComputed) {
       << mixed.err;
 }
 
+TEST_F(EmbedCommand, KnnMatchesClassesByName) {
+  write_images(temp_ / "test", 12);
+  fs::remove_all(temp_ / "test" / "cat");
+  const auto knn = [&](const char* train, const char* test) {
+    return dino(
+        fmt::format("eval knn --weights {} --train {} --test {} --k 5 --json", run(), train, test));
+  };
+  const std::string all = (*shared_ / "images").string();
+  const auto fewer = knn(all.c_str(), path("test").c_str());
+  ASSERT_EQ(fewer.exit_code, 0) << fewer.err;
+  EXPECT_EQ(fewer.json()["query_images"], 6);
+  EXPECT_EQ(fewer.json()["precision"], "fp32");
+  // In a folder of dogs alone they are class 0, in the gallery class 1: the same pictures are
+  // found.
+  EXPECT_GT(fewer.json()["top5"], 0.9);
+  const auto more = knn(path("test").c_str(), all.c_str());
+  EXPECT_EQ(more.exit_code, 1);
+  EXPECT_NE(more.err.find("1 of the 2 classes"), std::string::npos) << more.err;
+  EXPECT_NE(more.err.find("cat"), std::string::npos) << more.err;
+}
+
 TEST_F(EmbedCommand, ImagesOfTooManyTokensAreBadImages) {
   const std::string flags = "--fit native --remainder floor --max-tokens 6";
   const auto ran = dino(embed("store", flags));  // 20 to 24 x 24 px, patches of 8 px

@@ -186,7 +186,7 @@ TEST(EmbedImages, StoppedAmidAPassKeepsWhatWasDone) {
   UnsoundBackbone backbone(4);
   int passes = 0;
   backbone.within_pass = [&] {
-    if (++passes == 5) source.request_stop();  // in the second stretch
+    if (++passes == 7) source.request_stop();  // in the second stretch
   };
   {
     FeatureStoreWriter writer(temp / "store", header(), memory_options());
