@@ -83,7 +83,7 @@ int run_bench_train(const BenchFlags& flags, Context& context) {
   const double peak_mb = static_cast<double>(train::peak_resident_bytes()) / 1e6;
 
   nlohmann::json result = {{"recipe", recipe.name},
-                           {"precision", train::precision_name(precision)},
+                           {"precision", model::name_of(precision)},
                            {"batch_size", recipe.train.batch_size},
                            {"steps", flags.steps},
                            {"images_per_second", images / median},
@@ -98,7 +98,7 @@ int run_bench_train(const BenchFlags& flags, Context& context) {
       fmt::format(
           "{}, {}, {} threads, batch {}, {} steps on {}\n"
           "  {:.2f} images/s (median; {:.2f} to {:.2f}), {:.1f} ms a step, peak memory {:.0f} MB",
-          recipe.name, train::precision_name(precision), machine["threads"].get<int>(),
+          recipe.name, model::name_of(precision), machine["threads"].get<int>(),
           recipe.train.batch_size, flags.steps, machine["processor"].get<std::string>(),
           images / median, images / seconds.back(), images / seconds.front(), 1e3 * median,
           peak_mb));
@@ -117,6 +117,7 @@ int run_bench_infer(const InferFlags& flags, Context& context) {
       model::make_backbone(architecture, {}, at::make_generator<at::CPUGeneratorImpl>(0));
   backbone->set_precision(precision_of(flags.precision));
   backbone->freeze();
+  const model::Computed computed = backbone->computed();
   const torch::Tensor images =
       torch::randn({flags.batch, architecture.channels, flags.size, flags.size});
   std::vector<double> milliseconds;
@@ -134,7 +135,9 @@ int run_bench_infer(const InferFlags& flags, Context& context) {
   print_result(
       context,
       {{"model", flags.model},
-       {"precision", flags.precision},
+       {"precision", model::name_of(computed.precision)},
+       {"precision_asked", flags.precision},
+       {"kernel", computed.kernel},
        {"size", flags.size},
        {"batch", flags.batch},
        {"milliseconds", median},
@@ -143,11 +146,11 @@ int run_bench_infer(const InferFlags& flags, Context& context) {
        {"images_per_second", 1e3 * flags.batch / median},
        {"peak_rss_mb", static_cast<double>(train::peak_resident_bytes()) / 1e6},
        {"machine", machine}},
-      fmt::format("{} at {} px, {}, batch {}, {} threads: {:.2f} ms (median of {}; {:.2f} to "
+      fmt::format("{} at {} px, {} by {}, batch {}, {} threads: {:.2f} ms (median of {}; {:.2f} to "
                   "{:.2f}), {:.1f} images/s",
-                  flags.model, flags.size, flags.precision, flags.batch,
-                  machine["threads"].get<int>(), median, flags.runs, milliseconds.front(),
-                  milliseconds.back(), 1e3 * flags.batch / median));
+                  flags.model, flags.size, model::name_of(computed.precision), computed.kernel,
+                  flags.batch, machine["threads"].get<int>(), median, flags.runs,
+                  milliseconds.front(), milliseconds.back(), 1e3 * flags.batch / median));
   return kOk;
 }
 

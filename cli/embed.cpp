@@ -47,15 +47,16 @@ struct EmbedFlags {
 embed::StoreHeader header_of(const EmbedFlags& flags, const Network& network) {
   // Patches take hundreds of times the space: their shards hold fewer images.
   constexpr std::int64_t kShardRows = 65536, kShardRowsWithPatches = 1024;
-  embed::StoreHeader header{.network = arch::to_json({network.architecture, network.preprocess}),
-                            .weights_hash = embed::weights_hash(*network.backbone),
-                            .precision = flags.network.precision,
-                            .features = features_named(flags.store),
-                            .dtype = flags.dtype == "f16" ? format::DType::F16 : format::DType::F32,
-                            .dim = network.backbone->dim(),
-                            .registers = network.architecture.prefix_tokens() - 1,
-                            .patch_size = static_cast<int>(network.architecture.patch_size()),
-                            .shard_rows = flags.shard_rows};
+  embed::StoreHeader header{
+      .network = arch::to_json({network.architecture, network.preprocess}),
+      .weights_hash = embed::weights_hash(*network.backbone),
+      .precision = std::string(model::name_of(network.backbone->computed().precision)),
+      .features = features_named(flags.store),
+      .dtype = flags.dtype == "f16" ? format::DType::F16 : format::DType::F32,
+      .dim = network.backbone->dim(),
+      .registers = network.architecture.prefix_tokens() - 1,
+      .patch_size = static_cast<int>(network.architecture.patch_size()),
+      .shard_rows = flags.shard_rows};
   if (header.shard_rows == 0)
     header.shard_rows =
         header.features.back() == embed::Feature::Patches ? kShardRowsWithPatches : kShardRows;
@@ -84,23 +85,26 @@ int run_embed(const EmbedFlags& flags, Context& context) {
     fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
   if (flags.out.empty()) fail(ErrorKind::Usage, "--out is missing: name a directory");
   const Network network = load_network(flags.network, context);
+  report_precision(context, flags.network, network);
   const auto dataset = data::open_dataset(flags.images, data::source_options(network.preprocess));
   for (const data::SourceNote& note : dataset->notes())
     context.console.message(LogLevel::Info, data::describe(note));
   report_values(context, *dataset, network.preprocess, flags.images);
   embed::FeatureStoreWriter store(flags.out, header_of(flags, network),
                                   {.source = flags.images,
+                                   .kernel = network.backbone->computed().kernel,
                                    .class_names = dataset->class_names(),
                                    .append = flags.append,
                                    .retry_bad = flags.retry_bad,
                                    .force = flags.force});
   const InterruptGuard interrupt([&] {
-    context.console.message(
-        LogLevel::Info, "stopping after this batch and saving; press Ctrl-C again to quit at once");
+    context.console.message(LogLevel::Info,
+                            "stopping and saving; press Ctrl-C again to quit at once");
   });
   const auto result = embed::embed_images(*network.backbone, *dataset, network.preprocess, store,
                                           {.batch_size = flags.batch_size,
                                            .threads = decoding_threads(),
+                                           .max_tokens = flags.network.max_tokens,
                                            .commit_seconds = flags.save_every,
                                            .progress = show_progress(context),
                                            .stop = interrupt.token()});
@@ -118,14 +122,21 @@ int run_embed(const EmbedFlags& flags, Context& context) {
        {"added", result.added},
        {"known", result.known},
        {"bad_images", store.bad_count()},
+       {"not_finite", result.not_finite},
+       {"precision", store.header().precision},
+       {"kernel", network.backbone->computed().kernel},
        {"dimensions", store.header().dim},
        {"seconds", result.seconds},
        {"model_seconds", result.model_seconds},
        {"store_seconds", result.store_seconds},
        {"stopped", result.stopped}},
-      fmt::format("{}: {} images, {} of them new, {} bad{}", printable(out), store.size(),
-                  result.added, store.bad_count(),
-                  result.stopped ? "; interrupted: the same command goes on from here" : ""));
+      fmt::format(
+          "{}: {} images, {} of them new, {} bad{}{}", printable(out), store.size(), result.added,
+          store.bad_count(),
+          result.not_finite > 0
+              ? fmt::format(", {} of them because their features are not finite", result.not_finite)
+              : "",
+          result.stopped ? "; interrupted: the same command goes on from here" : ""));
   return result.stopped ? kInterrupted : kOk;
 }
 

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/network.h"
 #include "dino/base/error.h"
+#include "dino/eval/match_classes.h"
 
 namespace dino::cli {
 namespace {
@@ -39,17 +41,25 @@ class FeatureSource {
       data::validate(preprocess_);
     } else {
       network_ = load_network(flags.network, context, flags.features == "untrained");
+      report_precision(context, flags.network, network_);
       preprocess_ = network_.preprocess;
     }
   }
 
   const data::Preprocess& preprocess() const { return preprocess_; }
 
+  /** What features are computed in, and by what; empty for pixels. */
+  std::optional<model::Computed> computed() const {
+    if (flags_.features == "pixels") return std::nullopt;
+    return network_.backbone->computed();
+  }
+
   embed::FeatureMatrix operator()(const data::Dataset& dataset, const std::string& source,
                                   const data::Augment& augment) const {
     auto options = extract_options(context_, source);
     options.augment = augment;
     options.patch_size = static_cast<int>(network_.architecture.patch_size());
+    options.max_tokens = network_.backbone ? flags_.network.max_tokens : 0;
     const auto kind = flags_.features == "cls+mean" ? embed::FeatureKind::ClsAndMeanPatch
                                                     : embed::FeatureKind::Cls;
     auto matrix = flags_.features == "pixels" ? embed::extract_pixels(dataset, preprocess_, options)
@@ -103,17 +113,16 @@ int run_knn(const KnnFlags& flags, Context& context) {
   const auto test = open_labelled(flags.test, features.preprocess(), "--test");
   report_values(context, *train, features.preprocess(), flags.train);
   report_values(context, *test, features.preprocess(), flags.test);
-  if (train->class_names() != test->class_names())
-    fail(ErrorKind::Data,
-         "--train and --test name different classes ({} and {}); labels would not match",
-         train->class_names().size(), test->class_names().size());
+  const auto class_of = eval::match_classes(train->class_names(), test->class_names(),
+                                            "--train " + flags.train, "--test " + flags.test);
 
   const auto start = std::chrono::steady_clock::now();
   const eval::KnnOptions options{
       .k = flags.k, .temperature = flags.temperature, .center = flags.center};
   const auto gallery = features(*train, flags.train, {});
   const auto classify = [&](const data::Augment& augment) {
-    const auto queries = features(*test, flags.test, augment);
+    auto queries = features(*test, flags.test, augment);
+    eval::relabel(queries, class_of);
     return eval::knn_classify({gallery.features, gallery.labels},
                               {queries.features, queries.labels}, options);
   };
@@ -122,10 +131,15 @@ int run_knn(const KnnFlags& flags, Context& context) {
                              {"temperature", flags.temperature},
                              {"center", flags.center},
                              {"gallery_images", gallery.features.size(0)},
+                             {"bad_images", gallery.bad_count},
+                             {"not_finite", gallery.not_finite},
                              {"query_images", clean.predictions[0].size()},
                              {"top1", clean.scores[0].top1},
                              {"top5", clean.scores[0].top5},
                              {"scores", to_json(clean)}};
+  if (const auto computed = features.computed())
+    document.update(
+        {{"precision", model::name_of(computed->precision)}, {"kernel", computed->kernel}});
   std::string text = to_text(
       clean, fmt::format("k-NN on {}: {} queries, {} gallery images, T = {}{}", flags.features,
                          clean.predictions[0].size(), gallery.features.size(0), flags.temperature,

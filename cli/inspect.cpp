@@ -197,6 +197,7 @@ Finding inspect_store(const fs::path& path) {
                       {"sources", store.sources()},
                       {"classes", classes},
                       {"precision", header.precision},
+                      {"kernels", store.kernels()},
                       {"weights_hash", header.weights_hash},
                       {"network", nlohmann::json::parse(header.network, nullptr, false)}};
   finding.text = fmt::format(
@@ -211,8 +212,9 @@ Finding inspect_store(const fs::path& path) {
     finding.text +=
         fmt::format("  {} different grids of patches of {} px\n", grids.size(), header.patch_size);
   finding.text +=
-      fmt::format("  images of {}\n  weights {}, run in {}\n", fmt::join(store.sources(), ", "),
-                  header.weights_hash, header.precision);
+      fmt::format("  images of {}\n  weights {}, run in {}{}{}\n", fmt::join(store.sources(), ", "),
+                  header.weights_hash, header.precision, store.kernels().empty() ? "" : " by ",
+                  fmt::join(store.kernels(), ", "));
   return finding;
 }
 

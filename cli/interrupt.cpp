@@ -2,6 +2,7 @@
 
 #include <semaphore.h>
 
+#include <array>
 #include <csignal>
 
 #include "dino/base/error.h"
@@ -9,39 +10,59 @@
 namespace dino::cli {
 namespace {
 
+constexpr std::array kSignals = {
+    SIGINT, SIGTERM,
+    SIGHUP,   // the terminal is gone: an ssh line that dropped, often sent twice
+    SIGUSR1,  // SLURM's warning that time is nearly up, with SIGTERM to follow
+};
+
 // A signal handler can reach nothing but globals, and of those only what is async-signal-safe.
 sem_t signalled;
-volatile std::sig_atomic_t signal_count = 0;
+volatile std::sig_atomic_t has_stopped = 0, has_insisted = 0;
 
 extern "C" void handle_signal(int signal) {
-  if (signal_count > 0) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
-    return;
+  if (signal == SIGINT || signal == SIGTERM) {
+    if (has_insisted != 0) {  // the second one is meant
+      std::signal(signal, SIG_DFL);
+      std::raise(signal);
+      return;
+    }
+    has_insisted = 1;
   }
-  signal_count = 1;
+  if (has_stopped != 0) return;
+  has_stopped = 1;
   sem_post(&signalled);
 }
+
+/** Whoever read our output may be gone before us. Caught, not ignored: a program that we start must
+ * not inherit that. */
+extern "C" void handle_broken_pipe(int) {}
 
 }  // namespace
 
 InterruptGuard::InterruptGuard(std::function<void()> on_signal) {
-  signal_count = 0;
+  has_stopped = 0;
+  has_insisted = 0;
   DINO_ASSERT(sem_init(&signalled, 0, 0) == 0);
   waiter_ = std::jthread([this, on_signal = std::move(on_signal)](const std::stop_token& closing) {
     while (sem_wait(&signalled) != 0) {
     }
     if (closing.stop_requested()) return;
     source_.request_stop();
-    if (on_signal) on_signal();
+    try {
+      if (on_signal) on_signal();
+    } catch (...) {  // no memory for a message is no reason to die before the save
+    }
   });
-  std::signal(SIGINT, handle_signal);
-  std::signal(SIGTERM, handle_signal);
+  for (const int signal : kSignals)  // what nohup has us ignore stays ignored
+    if (std::signal(signal, handle_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+  std::signal(SIGPIPE, handle_broken_pipe);
 }
 
 InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (const int signal : kSignals)
+    if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN);
+  std::signal(SIGPIPE, SIG_DFL);
   waiter_.request_stop();
   sem_post(&signalled);
   waiter_.join();

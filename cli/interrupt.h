@@ -1,5 +1,5 @@
 // Ctrl-C as a stop token: the first one asks the running command to finish its step, the second
-// kills the process.
+// kills the process. A terminal that hangs up (SIGHUP) and a cluster's warning (SIGUSR1) ask too.
 #pragma once
 #include <functional>
 #include <stop_token>
@@ -7,8 +7,9 @@
 
 namespace dino::cli {
 
-/** Catches SIGINT and SIGTERM while it lives; at most one at a time. Commands that cannot stop
- * cleanly do not make one and are simply killed. */
+/** Catches SIGINT, SIGTERM, SIGHUP and SIGUSR1 while it lives; at most one at a time. A second
+ * SIGINT or SIGTERM kills; the others may come again, and one of those two after them. Commands
+ * that cannot stop cleanly do not make one and are simply killed. */
 class InterruptGuard {
  public:
   /** `on_signal` runs once, on a thread of its own, at the first signal. */

@@ -8,6 +8,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <system_error>
 
 #include "cli/commands.h"
 #include "cli/usage.h"
@@ -26,6 +28,23 @@ int report_error(const dino::cli::Context& context, std::string_view message, Ex
   std::fprintf(stderr, "%sdino: error: %s\n", context.console.is_terminal() ? "\r\x1b[2K" : "",
                first_line(message).c_str());
   return code;
+}
+
+/** What the tensor library says when an allocation fails; it has no type of its own on the CPU. */
+bool is_out_of_memory(std::string_view text) {
+  return text.find("allocate memory") != std::string_view::npos ||
+         text.find("out of memory") != std::string_view::npos;
+}
+
+int report_out_of_memory(const dino::cli::Context& context, std::string_view detail) {
+  return report_error(
+      context,
+      fmt::format(
+          "[memory] out of memory{}{}{}; what helps: a smaller batch (--batch; in training a "
+          "smaller train.batch_size or a larger train.accumulate), smaller images "
+          "(--image-size, crops.global_size), fewer --threads or data.workers",
+          detail.empty() ? "" : " (", detail, detail.empty() ? "" : ")"),
+      ExitCode::kFailure);
 }
 
 std::string join_arguments(int argc, char** argv) {
@@ -88,12 +107,18 @@ int main(int argc, char** argv) {
         context, error.what(),
         error.kind() == dino::ErrorKind::Usage ? ExitCode::kUsage : ExitCode::kFailure);
   } catch (const c10::Error& error) {
-    return report_error(context, std::string("[internal] ") + error.what_without_backtrace(),
-                        ExitCode::kFailure);
+    const std::string_view text = error.what_without_backtrace();
+    if (is_out_of_memory(text)) return report_out_of_memory(context, first_line(text));
+    return report_error(context, fmt::format("[internal] {}", text), ExitCode::kFailure);
   } catch (const std::bad_alloc&) {
-    return report_error(
-        context, "out of memory; try a smaller train.batch_size or a larger train.accumulate",
-        ExitCode::kFailure);
+    return report_out_of_memory(context, "");
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again)  // of std::thread
+      return report_error(context,
+                          "[threads] the system gives no more threads; try fewer --threads or "
+                          "data.workers, or a larger limit (ulimit -u)",
+                          ExitCode::kFailure);
+    return report_error(context, std::string("[internal] ") + error.what(), ExitCode::kFailure);
   } catch (const std::exception& error) {
     return report_error(context, std::string("[internal] ") + error.what(), ExitCode::kFailure);
   }

@@ -55,6 +55,11 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags) {
   command.add_option("--precision", flags.precision, "fp32, bf16 or int8 (ViT)")
       ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
       ->capture_default_str();
+  command
+      .add_option("--max-tokens", flags.max_tokens,
+                  "Leave images out that are cut into more patches than this; 0 = none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   add_value_range(command, flags.value_range);
 }
 
@@ -160,6 +165,17 @@ Network load_network(const NetworkFlags& flags, Context& context, bool untrained
   return network;
 }
 
+void report_precision(Context& context, const NetworkFlags& flags, const Network& network) {
+  const model::Computed computed = network.backbone->computed();
+  if (model::name_of(computed.precision) == flags.precision) return;
+  context.console.message(
+      LogLevel::Warning,
+      fmt::format("--precision {}: computed in {} by {}, which is faster on this processor and "
+                  "loses less; results are labelled {}",
+                  flags.precision, model::name_of(computed.precision), computed.kernel,
+                  model::name_of(computed.precision)));
+}
+
 int decoding_threads() {
   return std::max(1, at::get_num_threads());
 }
@@ -178,8 +194,14 @@ void report_bad_images(Context& context, const embed::FeatureMatrix& matrix,
                        const std::string& source) {
   if (matrix.bad_count == 0) return;
   context.console.message(
-      LogLevel::Warning, fmt::format("{}: {} images cannot be read and are left out; the first: {}",
-                                     printable(source), matrix.bad_count, matrix.bad.front()));
+      LogLevel::Warning,
+      fmt::format(
+          "{}: {} images cannot be used and are left out{}; the first: {}", printable(source),
+          matrix.bad_count,
+          matrix.not_finite > 0
+              ? fmt::format(", {} of them because their features are not finite", matrix.not_finite)
+              : "",
+          matrix.bad.front()));
 }
 
 void check_output_free(const std::string& path, bool force) {

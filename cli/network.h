@@ -8,6 +8,7 @@
 #include "cli/context.h"
 #include "dino/arch/architecture.h"
 #include "dino/embed/extractor.h"
+#include "dino/embed/image_batches.h"
 #include "dino/model/weights.h"
 
 namespace dino::cli {
@@ -15,12 +16,13 @@ namespace dino::cli {
 struct NetworkFlags {
   std::string weights;  ///< file, folder, or a run directory
   weights::ReadOptions read;
-  std::string precision = "fp32";  ///< fp32, bf16 or int8
-  int image_size = 0;              ///< px; 0 = as trained
-  int resize = 0;                  ///< px, short side; 0 = see data::Preprocess
-  std::string fit;                 ///< of data::kFitWords; empty = as the weights say
-  std::string remainder;           ///< of data::kRemainderWords; empty = as the weights say
-  std::vector<double> mean, std;   ///< per channel; empty = as the weights say
+  std::string precision = "fp32";               ///< fp32, bf16 or int8
+  std::int64_t max_tokens = embed::kMaxTokens;  ///< of an image; 0 = any number
+  int image_size = 0;                           ///< px; 0 = as trained
+  int resize = 0;                               ///< px, short side; 0 = see data::Preprocess
+  std::string fit;                ///< of data::kFitWords; empty = as the weights say
+  std::string remainder;          ///< of data::kRemainderWords; empty = as the weights say
+  std::vector<double> mean, std;  ///< per channel; empty = as the weights say
   std::optional<image::ValueRange> value_range;  ///< none = as the weights say
 };
 
@@ -37,7 +39,7 @@ void add_value_range(CLI::App& command, std::optional<image::ValueRange>& range)
 void report_values(Context& context, const data::Dataset& dataset,
                    const data::Preprocess& preprocess, const std::string& source);
 
-/** --weights, --image-size, --resize, --mean, --std, --precision, --value-range. */
+/** --weights, --image-size, --resize, --mean, --std, --precision, --max-tokens, --value-range. */
 void add_network_flags(CLI::App& command, NetworkFlags& flags);
 
 /** --fit, --remainder: for commands that take images of any shape. */
@@ -52,6 +54,9 @@ struct Network {
 /** Reads the weights, and says what had to be assumed of them. With `untrained`, the same
  * architecture with fresh weights drawn from seed 0. */
 Network load_network(const NetworkFlags& flags, Context& context, bool untrained = false);
+
+/** Says so if features are not computed in the precision that was asked for. */
+void report_precision(Context& context, const NetworkFlags& flags, const Network& network);
 
 /** Threads that decode images beside the network. */
 int decoding_threads();

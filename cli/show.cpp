@@ -50,8 +50,11 @@ std::unique_ptr<data::Dataset> open_images(const std::string& source,
 template <typename F>
 image::Sheet map_sheet(const ShowFlags& flags, Context& context, F make) {
   const Network network = load_network(flags.network, context);
+  report_precision(context, flags.network, network);
   const auto dataset = open_images(flags.images, data::source_options(network.preprocess));
-  const auto squares = embed::load_squares(*dataset, chosen(flags, *dataset), network.preprocess);
+  const auto squares = embed::load_squares(*dataset, chosen(flags, *dataset), network.preprocess,
+                                           static_cast<int>(network.architecture.patch_size()),
+                                           flags.network.max_tokens);
   if (squares.empty()) fail(ErrorKind::Data, "[show] none of the chosen images can be read");
   return make(*network.backbone, squares,
               {.preprocess = network.preprocess,
@@ -61,6 +64,7 @@ image::Sheet map_sheet(const ShowFlags& flags, Context& context, F make) {
 
 image::Sheet neighbors(const ShowFlags& flags, Context& context) {
   const Network network = load_network(flags.network, context);
+  report_precision(context, flags.network, network);
   const auto queries = open_images(flags.images, data::source_options(network.preprocess));
   const bool same = flags.gallery.empty() || flags.gallery == flags.images;
   const auto other =
@@ -69,6 +73,7 @@ image::Sheet neighbors(const ShowFlags& flags, Context& context) {
   const auto extract = [&](const data::Dataset& dataset, const std::string& source) {
     auto options = extract_options(context, source);
     options.patch_size = static_cast<int>(network.architecture.patch_size());
+    options.max_tokens = flags.network.max_tokens;
     auto matrix = embed::extract_features(*network.backbone, dataset, network.preprocess,
                                           embed::FeatureKind::Cls, options);
     report_bad_images(context, matrix, source);

@@ -3,13 +3,15 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <memory>
+#include <new>
 #include <string>
 
 #include "dino/dino.h"
 
 struct dino_model {
   dino::FeatureExtractor extractor;
-  std::string description;
+  std::string description, computed;
 };
 
 namespace {
@@ -44,33 +46,40 @@ int guarded(const Body& body) {
   } catch (const dino::Error& error) {
     last_error = error.what();
     return status_of(error.kind());
+  } catch (const std::bad_alloc&) {
+    last_error = "[memory] out of memory; try smaller images or a smaller batch";
   } catch (const std::exception& error) {
     last_error = error.what();
-    return DINO_INTERNAL;
+  } catch (...) {
+    last_error = "[internal] an error of unknown kind";
   }
+  return DINO_INTERNAL;
 }
 
 void require(bool condition, const char* what) {
   if (!condition) dino::fail(dino::ErrorKind::Usage, "[capi] {}", what);
 }
 
-float* copy_of(const torch::Tensor& tensor) {
+std::unique_ptr<float[]> copy_of(const torch::Tensor& tensor) {
   if (!tensor.defined()) return nullptr;
   const torch::Tensor dense = tensor.contiguous();
-  auto* values = new float[static_cast<std::size_t>(dense.numel())];
-  std::copy_n(dense.const_data_ptr<float>(), dense.numel(), values);
+  auto values = std::make_unique<float[]>(static_cast<std::size_t>(dense.numel()));
+  std::copy_n(dense.const_data_ptr<float>(), dense.numel(), values.get());
   return values;
 }
 
+/** All or nothing: `to` changes once every copy is made. */
 void export_features(const dino::Features& from, dino_features& to) {
+  auto cls = copy_of(from.cls), registers = copy_of(from.registers),
+       patches = copy_of(from.patches);
   to.batch = from.cls.size(0);
   to.dim = from.cls.size(1);
   to.registers = from.registers.defined() ? from.registers.size(1) : 0;
   to.grid_height = from.grid_height;
   to.grid_width = from.grid_width;
-  to.cls = copy_of(from.cls);
-  to.register_tokens = copy_of(from.registers);
-  to.patches = copy_of(from.patches);
+  to.cls = cls.release();
+  to.register_tokens = registers.release();
+  to.patches = patches.release();
 }
 
 }  // namespace
@@ -88,7 +97,9 @@ int dino_load(const char* path, dino_precision precision, dino_model** model) {
                                                  : dino::Precision::Fp32;
     dino::FeatureExtractor extractor(path, options);
     std::string description = dino::arch::to_json(extractor.network());
-    *model = new dino_model{std::move(extractor), std::move(description)};
+    const dino::model::Computed by = extractor.computed();
+    std::string computed = fmt::format("{} ({})", dino::model::name_of(by.precision), by.kernel);
+    *model = new dino_model{std::move(extractor), std::move(description), std::move(computed)};
   });
 }
 
@@ -101,8 +112,9 @@ int dino_prepare(const dino_model* model, const char* image_path, dino_input* in
     require(model != nullptr && image_path != nullptr && input != nullptr, "an argument is NULL");
     const int channels = model->extractor.preprocess().channels;
     const auto prepared = model->extractor.prepare(std::filesystem::path(image_path));
-    *input = {channels, prepared.height, prepared.width, new float[prepared.pixels.size()]};
-    std::ranges::copy(prepared.pixels, input->pixels);
+    auto pixels = std::make_unique<float[]>(prepared.pixels.size());
+    std::ranges::copy(prepared.pixels, pixels.get());
+    *input = {channels, prepared.height, prepared.width, pixels.release()};
   });
 }
 
@@ -135,11 +147,14 @@ int dino_image_features(const dino_model* model, const char* image_path, dino_fe
   return guarded([&] {
     require(model != nullptr && image_path != nullptr && features != nullptr,
             "an argument is NULL");
-    const auto image = dino::image::decode_file(image_path, model->extractor.preprocess().channels);
-    export_features(model->extractor.features(image), *features);
+    export_features(model->extractor.features(std::filesystem::path(image_path)), *features);
   });
 }
 
 const char* dino_describe(const dino_model* model) {
   return model == nullptr ? "" : model->description.c_str();
+}
+
+const char* dino_computed(const dino_model* model) {
+  return model == nullptr ? "" : model->computed.c_str();
 }

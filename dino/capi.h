@@ -56,7 +56,8 @@ typedef struct {
 /* Why the last call of this thread failed; "" if it did not. Valid until its next call. */
 DINO_API const char* dino_last_error(void);
 
-/* 1. Loads weights of any published form, or of a run. Free with dino_free. */
+/* 1. Loads weights of any published form, or of a run. A precision that the network has no way to
+ * compute in (int8 is for ViTs) is DINO_USAGE. Free with dino_free. */
 DINO_API int dino_load(const char* path, dino_precision precision, dino_model** model);
 DINO_API void dino_free(dino_model* model);
 
@@ -70,12 +71,17 @@ DINO_API int dino_forward(const dino_model* model, const float* pixels, int64_t 
                           int64_t channels, int64_t height, int64_t width, dino_features* features);
 DINO_API void dino_free_features(dino_features* features);
 
-/* 4. dino_prepare and dino_forward of one image file. */
+/* 4. dino_prepare and dino_forward of one image file: the features that `dino embed` gives it. */
 DINO_API int dino_image_features(const dino_model* model, const char* image_path,
                                  dino_features* features);
 
 /* 5. The network as JSON: architecture and preprocessing. Valid as long as the model. */
 DINO_API const char* dino_describe(const dino_model* model);
+
+/* 6. What features are computed in, and by what: "fp32 (dino avx512)". It is not always what
+ * dino_load was asked for: where bf16 is the slower way, fp32 is computed. Valid as long as the
+ * model. */
+DINO_API const char* dino_computed(const dino_model* model);
 
 #ifdef __cplusplus
 }

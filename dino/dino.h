@@ -1,7 +1,7 @@
 // dino.cpp for use: published or own weights in, features of images out.
 //
-//   const auto dino = dino::FeatureExtractor("dinov2_vits14_pretrain.pth");
-//   const auto features = dino.features(dino::image::decode_file("photo.jpg"));
+//   const dino::FeatureExtractor extractor("dinov2_vits14_pretrain.pth");
+//   const dino::Features features = extractor.features("photo.jpg");
 //   features.cls        // [1, D]
 //   features.patches    // [1, P, D], row-major over grid_height x grid_width
 //

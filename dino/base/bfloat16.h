@@ -5,9 +5,11 @@
 
 namespace dino {
 
-/** Rounded to nearest even. NaN is not kept. */
+/** Rounded to nearest even; NaN stays NaN, whatever its payload. */
 inline std::uint16_t to_bfloat16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
+  // Rounding would carry a payload of ones into the sign, and cut others off to infinity.
+  if (value != value) return static_cast<std::uint16_t>((bits >> 16) | 0x40);
   return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 

@@ -22,7 +22,7 @@ static_assert(2.0 * kValueWords * double{kWeightTop} * double{kValueTop} < 21474
 template <typename T>
 void pack_keys(const Attention& a, std::int64_t keys, std::int64_t words, std::uint8_t* rows,
                ByteWord* out, float* scales, std::int32_t* offsets) {
-  const ByteWord ones{0x01010101U};
+  const ByteWord ones{PackedWord::of(0x01010101U)};
   for (std::int64_t first = 0; first < keys; first += kPanel) {
     const std::int64_t width = std::min<std::int64_t>(kPanel, keys - first);
     const std::int64_t count = std::min(width, a.keys - first);
@@ -60,8 +60,8 @@ void pack_values(const Attention& a, std::int64_t dim, float* scales, ShortWord*
       return lanes == kLanes ? load(row) : load_some(row, lanes);
     };
     vf tops = {};
-    for (std::int64_t t = 0; t < a.keys; ++t) tops = max(absolute(get(t)), tops);
-    const vf scale = tops > 0.0F ? tops / kValueTop : broadcast(1.0F), inverse = 1.0F / scale;
+    for (std::int64_t t = 0; t < a.keys; ++t) tops = max_magnitude(tops, get(t));
+    const vf scale = step_of(tops, kValueTop), inverse = 1.0F / scale;
     store(scales + d, scale);
     const auto rounded = [&](std::int64_t t) {
       return bits<vu>(get(t) * inverse + magic) - bits<vu>(magic);
@@ -114,6 +114,21 @@ std::int32_t weigh(const float* scores, float top, float scale, std::int64_t key
   return sum;
 }
 
+/** 0, or NaN if one of the scales is not finite: what softmax would make of such a key, and the
+ * integers cannot say. */
+float poison_of(const float* scales, std::int64_t count) {
+  float poison = 0;
+  for (std::int64_t i = 0; i < count; ++i) poison += scales[i] * 0.0F;
+  return poison;
+}
+
+/** x with all lanes but the first `count` at minus infinity. */
+vf first_lanes(vf x, std::int64_t count) {
+  for (int i = static_cast<int>(std::max<std::int64_t>(count, 0)); i < kLanes; ++i)
+    x[i] = -INFINITY;
+  return x;
+}
+
 template <typename T>
 void forward(const Attention& a) {
   const std::int64_t keys = round_up(a.keys, kLanes), dim = round_up(a.head_dim, kLanes);
@@ -132,6 +147,7 @@ void forward(const Attention& a) {
   vf tops[kQueryBlock];
 
   pack_keys<T>(a, keys, words, rows, k_panels, k_scales, k_offsets);
+  const float poison = poison_of(k_scales, a.keys);
   pack_values<T>(a, dim, v_scales, v);
   for (std::int64_t first = 0; first < a.queries; first += kQueryBlock) {
     const std::int64_t count = std::min(kQueryBlock, a.queries - first);
@@ -149,7 +165,9 @@ void forward(const Attention& a) {
                 const vf score =
                     __builtin_convertvector(dots - offset, vf) * load(k_scales + key + column);
                 store(scores + r * keys + key + column, score);
-                tops[r] = max(score, tops[r]);
+                // Keys that only fill the last vector score 0, which may lie above all others.
+                const std::int64_t real = a.keys - key - column;
+                tops[r] = max(real >= kLanes ? score : first_lanes(score, real), tops[r]);
               });
     }
     for (std::int64_t r = 0; r < count; ++r)
@@ -166,7 +184,7 @@ void forward(const Attention& a) {
     for (std::int64_t r = 0; r < count; ++r) {
       const float* row = out + r * dim;
       T* to = static_cast<T*>(a.out) + (first + r) * a.out_stride;
-      const float inverse = 1.0F / sums[r];
+      const float inverse = 1.0F / sums[r] + q_scales[r] * 0.0F + poison;
       for_lanes(a.head_dim, [&](int, auto get, auto put) {
         put(to, get(row) * get(static_cast<const float*>(v_scales)) * inverse);
       });

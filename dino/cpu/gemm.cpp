@@ -5,11 +5,8 @@
 #endif
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <new>
-#include <vector>
 
 namespace dino::cpu {
 namespace {
@@ -32,38 +29,7 @@ std::int64_t per_word(GemmType type) {
   return 1;
 }
 
-/** Of a small product that stays in the cache. */
-double best_seconds(GemmType type) {
-  constexpr std::int64_t kRows = 48, kOutputs = 128, kInputs = 256;
-  const std::vector<float> weight(kOutputs * kInputs, 1.0F);
-  const PackedWeights packed(type, weight.data(), kOutputs, kInputs);
-  const AlignedBytes x(kRows * kInputs * sizeof(float)), out(kRows * kOutputs * sizeof(float));
-  std::memset(x.data(), 0, x.size());
-  const Gemm gemm{.weights = &packed,
-                  .rows = kRows,
-                  .x = x.data(),
-                  .x_stride = kInputs,
-                  .out = out.data(),
-                  .out_stride = kOutputs};
-  double best = 1e9;
-  for (int i = 0; i < 8; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    kernels().gemm(gemm);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    best = std::min(best, elapsed.count());
-  }
-  return best;
-}
-
 }  // namespace
-
-bool bf16_pairs_pay() {
-  static const bool pay = [] {
-    if (kernels().bf16_per_word != 2) return false;
-    return best_seconds(GemmType::BF16) < best_seconds(GemmType::F32);
-  }();
-  return pay;
-}
 
 AlignedBytes::AlignedBytes(std::size_t size) : size_(size) {
   const bool large = size >= kHugePage;

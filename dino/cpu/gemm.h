@@ -16,10 +16,6 @@ enum class GemmType {
   I8,    ///< weights in 8 bits with a scale per output, inputs in 8 bits with a scale per row
 };
 
-/** Whether pairs of bf16 are multiplied faster than floats here; on many processors they are not.
- * Measured at the first call, in a millisecond. Thread-safe. */
-bool bf16_pairs_pay();
-
 /** Memory aligned for vectors; contents undefined. */
 class AlignedBytes {
  public:

@@ -76,10 +76,9 @@ void pack_bytes(const float* rows, std::int64_t count, std::int64_t inputs, Byte
     vf tops = {};
     if (r < count) {
       for_lanes(inputs,
-                [&](int, auto get, auto) { tops = max(absolute(get(rows + r * inputs)), tops); });
+                [&](int, auto get, auto) { tops = max_magnitude(tops, get(rows + r * inputs)); });
     }
-    const float top = max(tops);
-    scales[r] = top > 0 ? top / 127.0F : 1.0F;
+    scales[r] = step_of(max_magnitude(tops), 127.0F);
     inverses[r] = 1.0F / scales[r];
     sums[r] = 0;
   }
@@ -88,7 +87,7 @@ void pack_bytes(const float* rows, std::int64_t count, std::int64_t inputs, Byte
   for (std::int64_t w = 0; w < words; ++w)
     for (std::int64_t r = 0; r < kPanel; ++r)
       for (int byte = 0; byte < 4; ++byte)
-        sums[r] += static_cast<std::int8_t>(out[w * kPanel + r].value >> (8 * byte));
+        sums[r] += static_cast<std::int8_t>(out[w * kPanel + r].value() >> (8 * byte));
 }
 
 /** Rounds to bf16 and back: what widened bf16 weights are. */

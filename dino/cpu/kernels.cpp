@@ -2,6 +2,7 @@
 #include "dino/cpu/kernels.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "dino/cpu/attention.h"
 
@@ -33,9 +34,22 @@ std::vector<const Kernels*> supported_kernels() {
   return supported;
 }
 
+namespace {
+std::atomic<const Kernels*>& chosen() {
+  static std::atomic<const Kernels*> set = supported_kernels().back();
+  return set;
+}
+}  // namespace
+
 const Kernels& kernels() {
-  static const Kernels& best = *supported_kernels().back();
-  return best;
+  return *chosen().load(std::memory_order_relaxed);
+}
+
+KernelsForTesting::KernelsForTesting(const Kernels& set) : before_(kernels()) {
+  chosen() = &set;
+}
+KernelsForTesting::~KernelsForTesting() {
+  chosen() = &before_;
 }
 
 std::int64_t attention_scratch_bytes(std::int64_t keys, std::int64_t head_dim) {

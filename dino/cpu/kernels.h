@@ -137,4 +137,18 @@ const Kernels& kernels();
 /** Every set it runs, the fastest last. */
 std::vector<const Kernels*> supported_kernels();
 
+/** For tests of what is built on kernels(): it answers with another of supported_kernels() while
+ * this lives. Not while anything computes; packed weights are good only under the set that packed
+ * them. */
+class KernelsForTesting {
+ public:
+  explicit KernelsForTesting(const Kernels& set);
+  ~KernelsForTesting();
+  KernelsForTesting(const KernelsForTesting&) = delete;
+  KernelsForTesting& operator=(const KernelsForTesting&) = delete;
+
+ private:
+  const Kernels& before_;
+};
+
 }  // namespace dino::cpu

@@ -6,14 +6,24 @@
 
 namespace dino::cpu::DINO_ISA {
 
+/** The step between neighbouring integers of `steps` to each side when the largest magnitude is
+ * `top`. What is too small for a reciprocal counts as zero; NaN and infinity stay, so that whatever
+ * is scaled by them is not finite either. */
+inline vf step_of(vf top, float steps) {
+  return top < 1e-30F ? broadcast(1.0F) : top / steps;
+}
+inline float step_of(float top, float steps) {
+  return top < 1e-30F ? 1.0F : top / steps;
+}
+
 /** x [dim] as bytes around 128, 128 from dim to `padded`; returns the scale: x is about (byte -
  * 128)
- * * scale. */
+ * * scale. The scale of a row that is not finite is not finite. */
 template <typename T>
 float quantize_row(const T* x, std::int64_t dim, std::uint8_t* out, std::int64_t padded) {
   vf tops = {};
-  for_lanes(dim, [&](int, auto get, auto) { tops = max(absolute(get(x)), tops); });
-  const float top = max(tops), scale = top > 0 ? top / 127.0F : 1.0F, inverse = 1.0F / scale;
+  for_lanes(dim, [&](int, auto get, auto) { tops = max_magnitude(tops, get(x)); });
+  const float scale = step_of(max_magnitude(tops), 127.0F), inverse = 1.0F / scale;
   const vf magic = broadcast(kRounding + 128.0F);  // moves zero to 128 too
   for (std::int64_t i = 0; i < dim; i += kLanes) {
     const std::int64_t n = std::min<std::int64_t>(kLanes, dim - i);

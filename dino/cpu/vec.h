@@ -53,7 +53,9 @@ inline void store(bf16* p, vf x) {
   std::memcpy(p, &y, sizeof(y));
 #else
   const vu u = bits<vu>(x);
-  const vh y = __builtin_convertvector((u + 0x7fff + ((u >> 16) & 1)) >> 16, vh);
+  const vu rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+  // A NaN whose payload is all ones would be carried to zero.
+  const vh y = __builtin_convertvector(x == x ? rounded : (u >> 16) | 0x40, vh);
   std::memcpy(p, &y, sizeof(y));
 #endif
 }
@@ -110,8 +112,17 @@ inline float sum(vf x) {
 inline vf max(vf a, vf b) {
   return a > b ? a : b;
 }
-inline vf absolute(vf x) {
-  return bits<vf>(bits<vu>(x) & 0x7fffffffU);
+/** The larger of the magnitudes seen so far and those of x. Compared as bits, which order like
+ * floats that are not negative, and put NaN above infinity: neither is ever dropped. */
+inline vf max_magnitude(vf magnitudes, vf x) {
+  const vi before = bits<vi>(magnitudes), now = bits<vi>(bits<vu>(x) & 0x7fffffffU);
+  return bits<vf>(now > before ? now : before);
+}
+inline float max_magnitude(vf magnitudes) {
+  vi all = bits<vi>(magnitudes);
+  std::int32_t top = all[0];
+  for (int i = 1; i < kLanes; ++i) top = all[i] > top ? all[i] : top;
+  return bits<float>(top);
 }
 inline float max(vf x) {
   float s[kLanes];
@@ -127,12 +138,12 @@ inline vf sqrt(vf x) {
   return load(s);
 }
 
-/** e^x within 2 ulp for x in [-87, 88]; smaller x give 0, larger x saturate. NaN stays NaN. */
 /** 1.5 * 2^23: adding it rounds a float below 2^22 to an integer, which then stands in its low
  * bits.
  */
 inline constexpr float kRounding = 12582912.0F;
 
+/** e^x within 2 ulp for x in [-87, 88]; smaller x give 0, larger x saturate. NaN stays NaN. */
 inline vf exp(vf x) {
   const vf low = broadcast(-87.0F), high = broadcast(88.0F);
   const vf clamped = x < low ? low : (x > high ? high : x);
@@ -148,7 +159,8 @@ inline vf exp(vf x) {
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
   const vi exponent = (bits<vi>(shifted) - bits<vi>(magic)) << 23;
-  const vf y = bits<vf>(bits<vi>(p) + exponent);
+  // Adding to the bits of a NaN may make a number of it; adding the NaN itself restores it.
+  const vf y = bits<vf>(bits<vi>(p) + exponent) + clamped * 0.0F;
   return x < low ? vf{} : y;
 }
 

@@ -30,21 +30,36 @@ struct FloatWord {
   }
 };
 
+/** The bytes of a word that holds several numbers. Bytes, because such words are read where arrays
+ * of these numbers lie: of other types, and not always at a multiple of four. */
+struct PackedWord {
+  unsigned char bytes[4];
+  std::uint32_t value() const {
+    std::uint32_t word;
+    std::memcpy(&word, bytes, sizeof(word));
+    return word;
+  }
+  static PackedWord of(std::uint32_t word) {
+    PackedWord packed;
+    std::memcpy(packed.bytes, &word, sizeof(word));
+    return packed;
+  }
+};
+
 #if defined(__AVX512BF16__)
 /** Two bf16 per word. */
-struct PairWord {
+struct PairWord : PackedWord {
   static constexpr int kPerWord = 2;
   using Sum = vf;
-  std::uint32_t value;
   static vf multiply_add(vf sum, const PairWord* a, const PairWord* b) {
     __m512i x;
     std::memcpy(&x, b, sizeof(x));
-    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
+    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value()));
     return bits<vf>(_mm512_dpbf16_ps(bits<__m512>(sum), bits<__m512bh>(y), bits<__m512bh>(x)));
   }
 };
 inline PairWord make_pair(bf16 low, bf16 high) {
-  return {static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16};
+  return {PackedWord::of(static_cast<std::uint32_t>(low) | static_cast<std::uint32_t>(high) << 16)};
 }
 #endif
 
@@ -62,22 +77,21 @@ using Bf16Word = FloatWord;                     // bf16 is widened while packing
 #endif
 
 /** Four bytes per word: unsigned in the first factor, signed in the second; sums are integers. */
-struct ByteWord {
+struct ByteWord : PackedWord {
   static constexpr int kPerWord = 4;
   using Sum = vi;
-  std::uint32_t value;
   static vi multiply_add(vi sum, const ByteWord* a, const ByteWord* b) {
 #if defined(__AVX512VNNI__)
     __m512i x;
     std::memcpy(&x, b, sizeof(x));
-    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
+    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value()));
     return bits<vi>(_mm512_dpbusd_epi32(bits<__m512i>(sum), y, x));
 #else
     vu x;
     std::memcpy(&x, b, sizeof(x));
     for (int byte = 0; byte < 4; ++byte) {
       const vi second = bits<vi>(x << (24 - 8 * byte)) >> 24;
-      sum += second * static_cast<std::int32_t>((a->value >> (8 * byte)) & 0xff);
+      sum += second * static_cast<std::int32_t>((a->value() >> (8 * byte)) & 0xff);
     }
     return sum;
 #endif
@@ -85,21 +99,20 @@ struct ByteWord {
 };
 
 /** Two signed 16-bit integers per word; sums are integers. */
-struct ShortWord {
+struct ShortWord : PackedWord {
   static constexpr int kPerWord = 2;
   using Sum = vi;
-  std::uint32_t value;
   static vi multiply_add(vi sum, const ShortWord* a, const ShortWord* b) {
 #if defined(__AVX512VNNI__)
     __m512i x;
     std::memcpy(&x, b, sizeof(x));
-    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value));
+    const __m512i y = _mm512_set1_epi32(static_cast<int>(a->value()));
     return bits<vi>(_mm512_dpwssd_epi32(bits<__m512i>(sum), y, x));
 #else
     vi x;
     std::memcpy(&x, b, sizeof(x));
-    return sum + (x << 16 >> 16) * static_cast<std::int16_t>(a->value) +
-           (x >> 16) * static_cast<std::int16_t>(a->value >> 16);
+    return sum + (x << 16 >> 16) * static_cast<std::int16_t>(a->value()) +
+           (x >> 16) * static_cast<std::int16_t>(a->value() >> 16);
 #endif
   }
 };

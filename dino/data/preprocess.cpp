@@ -157,9 +157,26 @@ bool keeps_shape(const Preprocess& p) {
   return p.fit == Fit::ShortSide || p.fit == Fit::LongSide || p.fit == Fit::Native;
 }
 
-Preparer::Preparer(Preprocess preprocess, int patch_size)
+std::int64_t token_count(int height, int width, int patch_size) {
+  const auto cells = [&](int side) { return (std::int64_t{side} + patch_size - 1) / patch_size; };
+  return cells(height) * cells(width);
+}
+
+void check_token_count(int height, int width, int patch_size, std::int64_t most) {
+  const std::int64_t tokens = token_count(height, width, patch_size);
+  if (most > 0 && tokens > most)
+    fail(
+        ErrorKind::Data,
+        "[preprocess] {} x {} px fed to the network need {} tokens of {} px, the limit is {}: time "
+        "grows with their square; try a smaller --image-size, a --fit that makes squares, or a "
+        "larger --max-tokens",
+        width, height, tokens, patch_size, most);
+}
+
+Preparer::Preparer(Preprocess preprocess, int patch_size, std::int64_t max_tokens)
     : preprocess_((validate(preprocess), std::move(preprocess))),
       patch_size_(patch_size),
+      max_tokens_(max_tokens),
       normalizer_(preprocess_.mean, preprocess_.std) {
   if (patch_size < 1)
     fail(ErrorKind::Config, "[preprocess] the patch must be at least 1 px: {}", patch_size);
@@ -171,6 +188,7 @@ Prepared Preparer::placed(int width, int height, int channels) const {
   Prepared out{.pixels = {}, .placement = place(width, height, p, patch_size_)};
   out.height = out.placement.height;
   out.width = out.placement.width;
+  check_token_count(out.height, out.width, patch_size_, max_tokens_);
   out.pixels.resize(static_cast<std::size_t>(p.channels) * static_cast<std::size_t>(out.height) *
                     static_cast<std::size_t>(out.width));
   return out;
@@ -212,6 +230,13 @@ Prepared Preparer::operator()(const image::Planes& source) const {
 
 Prepared Preparer::operator()(const Dataset& dataset, std::int64_t index) const {
   return preprocess_.full_range ? (*this)(dataset.load_wide(index)) : (*this)(dataset.load(index));
+}
+
+Prepared Preparer::operator()(const std::filesystem::path& file) const {
+  const SourceOptions source = source_options(preprocess_);
+  return preprocess_.full_range
+             ? (*this)(image::decode_file_wide(file, source.channels, source.decode))
+             : (*this)(image::decode_file(file, source.channels, source.decode));
 }
 
 Prepared prepare(const image::Image& source, const Preprocess& preprocess, int patch_size) {

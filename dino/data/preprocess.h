@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -102,22 +103,33 @@ struct Prepared {
   Placement placement;
 };
 
+/** Patches that an image of height x width px is cut into, sides rounded up. */
+std::int64_t token_count(int height, int width, int patch_size);
+
+/** Throws Error{Data} if that is more than `most`, saying what to try; 0 = any number will do. */
+void check_token_count(int height, int width, int patch_size, std::int64_t most);
+
 /** Prepares any number of images alike. `patch_size` px is the network's. The constructor throws
  * Error{Config} on a bad preprocess or patch; the calls as place(), and Error{Usage} on images of
- * other channels. Thread-safe. */
+ * other channels, Error{Data} on one that needs more than `max_tokens` patches (0 = any number),
+ * before any memory is asked for. Thread-safe. */
 class Preparer {
  public:
-  Preparer(Preprocess preprocess, int patch_size);
+  Preparer(Preprocess preprocess, int patch_size, std::int64_t max_tokens = 0);
   Prepared operator()(const image::Image& source) const;
   Prepared operator()(const image::Planes& source) const;
   /** Image `index`, read as full_range says. */
   Prepared operator()(const Dataset& dataset, std::int64_t index) const;
+  /** An image file, decoded as a data set opened with source_options() would. Throws
+   * Error{Io|Format} too, naming the file. */
+  Prepared operator()(const std::filesystem::path& file) const;
   const Preprocess& preprocess() const { return preprocess_; }
 
  private:
   Prepared placed(int width, int height, int channels) const;
   Preprocess preprocess_;
   int patch_size_;
+  std::int64_t max_tokens_;
   Normalizer normalizer_;
 };
 

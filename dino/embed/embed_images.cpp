@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "dino/base/error.h"
@@ -86,25 +87,62 @@ std::vector<std::int64_t> missing(const data::Dataset& dataset, const FeatureSto
   return order;
 }
 
-void add_rows(const data::Dataset& dataset, const ImageStretch& stretch,
-              const std::vector<BatchFeatures>& features, FeatureStoreWriter& store) {
-  std::vector<std::pair<std::size_t, std::int64_t>> where(stretch.indices.size());
-  for (std::size_t b = 0; b < stretch.batches.size(); ++b)
-    for (std::size_t i = 0; i < stretch.batches[b].rows.size(); ++i)
-      where[static_cast<std::size_t>(stretch.batches[b].rows[i])] = {b,
-                                                                     static_cast<std::int64_t>(i)};
-  for (std::size_t n = 0; n < where.size(); ++n) {
-    const auto [b, i] = where[n];
-    const std::int64_t index = stretch.indices[n];
-    store.add({.path = dataset.name(index),
-               .label = dataset.label(index),
-               .width = stretch.placements[n].source_width,
-               .height = stretch.placements[n].source_height,
-               .grid_height = features[b].grid_height,
-               .grid_width = features[b].grid_width},
-              features[b].row(i));
-  }
+/** Rows of a batch with a feature that is not finite. */
+std::set<std::int64_t> rows_not_finite(const BatchFeatures& features) {
+  std::set<std::int64_t> rows;
+  for (const auto& part : {features.cls, features.mean, features.registers, features.patches})
+    for (const std::int64_t row : embed::rows_not_finite(part)) rows.insert(row);
+  return rows;
 }
+
+/** What one run does with the stretches it is given. */
+class Run {
+ public:
+  Run(const data::Dataset& dataset, FeatureStoreWriter& store, EmbedResult& result)
+      : dataset_(dataset), store_(store), result_(result) {}
+
+  void add(const ImageStretch& stretch, const std::vector<BatchFeatures>& features) {
+    for (const BadImage& bad : stretch.bad) add_bad(bad.index, bad.reason);
+    std::vector<std::pair<std::size_t, std::int64_t>> where(stretch.indices.size());
+    std::vector<std::set<std::int64_t>> not_finite;
+    for (std::size_t b = 0; b < stretch.batches.size(); ++b) {
+      not_finite.push_back(rows_not_finite(features[b]));
+      for (std::size_t i = 0; i < stretch.batches[b].rows.size(); ++i)
+        where[static_cast<std::size_t>(stretch.batches[b].rows[i])] = {
+            b, static_cast<std::int64_t>(i)};
+    }
+    for (std::size_t n = 0; n < where.size(); ++n) {
+      const auto [b, i] = where[n];
+      const std::int64_t index = stretch.indices[n];
+      if (not_finite[b].contains(i)) {
+        ++result_.not_finite;
+        add_bad(index, kNotFinite);
+        continue;
+      }
+      ++result_.added;
+      store_.add({.path = dataset_.name(index),
+                  .label = dataset_.label(index),
+                  .width = stretch.placements[n].source_width,
+                  .height = stretch.placements[n].source_height,
+                  .grid_height = features[b].grid_height,
+                  .grid_width = features[b].grid_width},
+                 features[b].row(i));
+    }
+  }
+
+ private:
+  void add_bad(std::int64_t index, const std::string& reason) {
+    const std::string name = dataset_.name(index);
+    store_.add_bad(name, reason);
+    ++result_.bad_count;
+    if (result_.bad.size() < kBadNamesKept)
+      result_.bad.push_back(fmt::format("{}: {}", name, reason));
+  }
+
+  const data::Dataset& dataset_;
+  FeatureStoreWriter& store_;
+  EmbedResult& result_;
+};
 
 }  // namespace
 
@@ -113,48 +151,48 @@ EmbedResult embed_images(model::Backbone& backbone, const data::Dataset& dataset
                          const EmbedOptions& options) {
   const torch::NoGradGuard no_grad;
   const EvalMode eval_mode(backbone);
+  const StopScope stop(backbone, options.stop);
   const Clock::time_point begin = Clock::now();
   const Embedder embed(backbone, store.header());
   const std::vector<std::int64_t> order = missing(dataset, store);
   EmbedResult result;
   result.known = dataset.size() - std::ssize(order);
+  Run run(dataset, store, result);
   Clock::time_point committed = begin;
-  for_each_stretch(dataset, order, preprocess,
-                   {.batch_size = options.batch_size,
-                    .threads = options.threads,
-                    .patch_size = store.header().patch_size},
-                   [&](ImageStretch& stretch) {
-                     const Clock::time_point start = Clock::now();
-                     std::vector<BatchFeatures> features;
-                     for (const ImageBatch& batch : stretch.batches)
-                       features.push_back(embed(batch.images));
-                     result.model_seconds += seconds_since(start);
-                     const Clock::time_point computed = Clock::now();
-                     for (const BadImage& bad : stretch.bad) {
-                       const std::string name = dataset.name(bad.index);
-                       store.add_bad(name, bad.reason);
-                       if (result.bad.size() < kBadNamesKept)
-                         result.bad.push_back(fmt::format("{}: {}", name, bad.reason));
-                     }
-                     add_rows(dataset, stretch, features, store);
-                     result.added += std::ssize(stretch.indices);
-                     result.bad_count += std::ssize(stretch.bad);
-                     if (seconds_since(committed) >= options.commit_seconds) {
-                       store.commit();
-                       committed = Clock::now();
-                     }
-                     result.store_seconds += seconds_since(computed);
-                     if (options.progress) options.progress(stretch.done, std::ssize(order));
-                     result.stopped =
-                         options.stop.stop_requested() && stretch.done < std::ssize(order);
-                     return !result.stopped;
-                   });
+  std::int64_t done = 0;
+  const auto visit = [&](ImageStretch& stretch) {
+    const Clock::time_point start = Clock::now();
+    std::vector<BatchFeatures> features;
+    for (const ImageBatch& batch : stretch.batches) features.push_back(embed(batch.images));
+    result.model_seconds += seconds_since(start);
+    const Clock::time_point computed = Clock::now();
+    run.add(stretch, features);
+    done = stretch.done;
+    if (seconds_since(committed) >= options.commit_seconds) {
+      store.commit();
+      committed = Clock::now();
+    }
+    result.store_seconds += seconds_since(computed);
+    if (options.progress) options.progress(done, std::ssize(order));
+    return !options.stop.stop_requested();
+  };
+  try {
+    for_each_stretch(dataset, order, preprocess,
+                     {.batch_size = options.batch_size,
+                      .threads = options.threads,
+                      .patch_size = store.header().patch_size,
+                      .max_tokens = options.max_tokens,
+                      .stop = options.stop},
+                     visit);
+  } catch (const model::Stopped&) {  // amid a batch: the same command computes it again
+  }
+  result.stopped = options.stop.stop_requested() && done < std::ssize(order);
   const Clock::time_point last = Clock::now();
   store.commit();
   result.store_seconds += seconds_since(last);
   result.seconds = seconds_since(begin);
   if (store.size() == 0 && !result.stopped && dataset.size() > 0)
-    fail(ErrorKind::Data, "[embed] none of the {} images can be read{}{}", dataset.size(),
+    fail(ErrorKind::Data, "[embed] none of the {} images can be used{}{}", dataset.size(),
          result.bad.empty() ? "" : "; the first: ", result.bad.empty() ? "" : result.bad.front());
   return result;
 }

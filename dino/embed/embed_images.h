@@ -14,17 +14,19 @@
 namespace dino::embed {
 
 struct EmbedOptions {
-  int batch_size = 64;        ///< images per forward pass, at most
-  int threads = 2;            ///< decoding threads
-  double commit_seconds = 2;  ///< work that a kill may lose, in whole stretches; 0 = each of them
+  int batch_size = 64;          ///< images per forward pass, at most
+  int threads = 2;              ///< decoding threads
+  std::int64_t max_tokens = 0;  ///< an image of more patches is bad; 0 = any number
+  double commit_seconds = 2;    ///< work that a kill may lose, in whole stretches; 0 = each of them
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< of what is missing
-  std::stop_token stop = {};  ///< ends after the current stretch, with everything committed
+  std::stop_token stop = {};  ///< ends at the network's next block; what was done is committed
 };
 
 struct EmbedResult {
   std::int64_t added = 0;        ///< rows
   std::int64_t known = 0;        ///< images that were there already, or known to be bad
   std::int64_t bad_count = 0;    ///< of those looked at now
+  std::int64_t not_finite = 0;   ///< of the bad: read, but their features hold NaN or infinity
   std::vector<std::string> bad;  ///< "name: reason", the first 100
   bool stopped = false;
   double seconds = 0;        ///< all

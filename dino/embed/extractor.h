@@ -7,6 +7,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dino/data/dataset.h"
@@ -26,26 +27,29 @@ struct ExtractOptions {
   int batch_size = 256;  ///< images per forward pass; no influence on the result beyond rounding
   int threads = 2;       ///< decoding threads
   int patch_size = 1;    ///< px, of the network: see data::Remainder
-  data::Augment augment = {};  ///< none by default
+  std::int64_t max_tokens = 0;  ///< an image of more patches is bad; 0 = any number
+  data::Augment augment = {};   ///< none by default
   std::function<void(std::int64_t done, std::int64_t total)> progress =
       {};  ///< after each batch, from the calling thread
   std::stop_token stop =
-      {};  ///< when asked to stop, ends after the current batch with FeatureMatrix::stopped
+      {};  ///< when asked to stop, ends at the network's next block with FeatureMatrix::stopped
 };
 
-/** Rows in data-set order, without the images that could not be read. */
+/** Rows in data-set order, all finite, without the images that could not be used. */
 struct FeatureMatrix {
   torch::Tensor features;             ///< [n, D] fp32, CPU
   std::vector<std::int64_t> labels;   ///< [n], -1 without labels
   std::vector<std::int64_t> indices;  ///< [n] data-set index of each row
   std::vector<std::string> bad;       ///< "name: reason" of images left out, the first 100
   std::int64_t bad_count = 0;
-  bool stopped = false;  ///< the rows end early, because options.stop asked for it
+  std::int64_t not_finite = 0;  ///< of the bad: read, but their features hold NaN or infinity
+  bool stopped = false;         ///< the rows end early, because options.stop asked for it
 };
 
-/** Features of every readable image. The backbone runs in eval mode without gradients and is put
- * back as it was. Images that cannot be read are left out and counted; throws Error{Data} if none
- * is left, Error{Config} on a bad preprocess. Not thread-safe per backbone. */
+/** Features of every usable image. The backbone runs in eval mode without gradients and is put
+ * back as it was. Images that cannot be read, or whose features are not finite, are left out and
+ * counted; throws Error{Data} if none is left, Error{Config} on a bad preprocess. Not thread-safe
+ * per backbone. */
 FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& dataset,
                                const data::Preprocess& preprocess, FeatureKind kind,
                                const ExtractOptions& options);
@@ -54,7 +58,8 @@ FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& d
 FeatureMatrix extract_pixels(const data::Dataset& dataset, const data::Preprocess& preprocess,
                              const ExtractOptions& options);
 
-/** Puts a module into eval mode and its former mode back when it goes. */
+/** Puts a module and all in it into eval mode, and each of them back into its former one when it
+ * goes. */
 class EvalMode {
  public:
   explicit EvalMode(torch::nn::Module& module);
@@ -63,8 +68,29 @@ class EvalMode {
   EvalMode& operator=(const EvalMode&) = delete;
 
  private:
-  torch::nn::Module& module_;
-  bool was_training_;
+  std::vector<std::pair<torch::nn::Module*, bool>> were_training_;  ///< parents before children
 };
+
+/** While it lives, passes of the backbone end when `stop` is asked to. */
+class StopScope {
+ public:
+  StopScope(model::Backbone& backbone, std::stop_token stop) : backbone_(backbone) {
+    backbone_.set_stop(std::move(stop));
+  }
+  ~StopScope() { backbone_.set_stop({}); }
+  StopScope(const StopScope&) = delete;
+  StopScope& operator=(const StopScope&) = delete;
+
+ private:
+  model::Backbone& backbone_;
+};
+
+/** Rows of `features` [n, ...] that hold NaN or infinity, in order; empty if all are finite. */
+std::vector<std::int64_t> rows_not_finite(const torch::Tensor& features);
+
+/** Why such an image is left out. */
+inline constexpr const char* kNotFinite =
+    "its features are not finite (NaN or infinity): look for such values in the image, or compute "
+    "with --precision fp32";
 
 }  // namespace dino::embed

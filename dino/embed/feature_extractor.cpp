@@ -23,7 +23,8 @@ model::Features one_of(const model::Features& batch, std::int64_t i) {
 }  // namespace
 
 FeatureExtractor::FeatureExtractor(const std::filesystem::path& weights,
-                                   const ExtractorOptions& options) {
+                                   const ExtractorOptions& options)
+    : max_tokens_(options.max_tokens) {
   auto loaded = model::load_backbone(weights, options.read);
   backbone_ = std::move(loaded.backbone);
   network_ = std::move(loaded.network);
@@ -47,13 +48,11 @@ data::Prepared FeatureExtractor::prepare(const image::Planes& image) const {
 }
 
 data::Prepared FeatureExtractor::prepare(const std::filesystem::path& file) const {
-  const data::Preprocess& p = network_.preprocess;
-  return p.full_range ? prepare(image::decode_file_wide(file, p.channels))
-                      : prepare(image::decode_file(file, p.channels));
+  return preparer()(file);
 }
 
 data::Preparer FeatureExtractor::preparer() const {
-  return {network_.preprocess, static_cast<int>(network_.architecture.patch_size())};
+  return {network_.preprocess, static_cast<int>(network_.architecture.patch_size()), max_tokens_};
 }
 
 model::Features FeatureExtractor::forward(const torch::Tensor& images) const {
@@ -75,17 +74,25 @@ model::Features FeatureExtractor::features(const image::Image& image) const {
   return features(std::span(&image, 1))[0];
 }
 
+model::Features FeatureExtractor::features(const std::filesystem::path& file) const {
+  return features_of({prepare(file)}, 1)[0];
+}
+
 std::vector<model::Features> FeatureExtractor::features(std::span<const image::Image> images,
                                                         int batch_size) const {
   if (batch_size < 1)
     fail(ErrorKind::Usage, "[features] batch size must be at least 1: {}", batch_size);
   std::vector<data::Prepared> prepared;
+  for (const image::Image& image : images) prepared.push_back(prepare(image));
+  return features_of(prepared, batch_size);
+}
+
+std::vector<model::Features> FeatureExtractor::features_of(
+    const std::vector<data::Prepared>& prepared, int batch_size) const {
   std::map<std::pair<int, int>, std::vector<std::size_t>> by_size;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    prepared.push_back(prepare(images[i]));
+  for (std::size_t i = 0; i < prepared.size(); ++i)
     by_size[{prepared[i].height, prepared[i].width}].push_back(i);
-  }
-  std::vector<model::Features> results(images.size());
+  std::vector<model::Features> results(prepared.size());
   for (const auto& [size, members] : by_size) {
     for (std::size_t first = 0; first < members.size();
          first += static_cast<std::size_t>(batch_size)) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dino/data/preprocess.h"
+#include "dino/embed/image_batches.h"
 #include "dino/image/image.h"
 #include "dino/model/weights.h"
 
@@ -16,6 +17,8 @@ namespace dino::embed {
 struct ExtractorOptions {
   model::Precision precision = model::Precision::Fp32;
   weights::ReadOptions read = {};  ///< what the file does not tell
+  /** Images that need more are refused (Error{Data}) instead of computed for minutes; 0 = any. */
+  std::int64_t max_tokens = kMaxTokens;
 };
 
 /** Thread-safe, but for the constructor. Torch's threads (at::set_num_threads) do the work of each
@@ -27,6 +30,8 @@ class FeatureExtractor {
                             const ExtractorOptions& options = {});
 
   const arch::Network& network() const { return network_; }
+  /** What features are computed in, and by what. */
+  model::Computed computed() const { return backbone_->computed(); }
   /** How images are prepared; the weights' own preprocessing unless changed. */
   const data::Preprocess& preprocess() const { return network_.preprocess; }
   /** Throws Error{Config} if it is out of range. Not thread-safe. */
@@ -37,7 +42,8 @@ class FeatureExtractor {
    * data::Remainder). */
   data::Prepared prepare(const image::Image& image) const;
   data::Prepared prepare(const image::Planes& image) const;
-  /** Of an image file. Throws Error{Io|Format} too. */
+  /** Of an image file, read as `dino embed` reads it: its orientation, what is transparent and the
+   * range of its samples as preprocess() says. Throws Error{Io|Format} too. */
   data::Prepared prepare(const std::filesystem::path& file) const;
 
   /** Final-normed features of normalised images [B, C, H, W] fp32. */
@@ -51,6 +57,8 @@ class FeatureExtractor {
 
   /** prepare() and forward() of one image; B = 1. */
   model::Features features(const image::Image& image) const;
+  /** The same of an image file, which is read as prepare() does. */
+  model::Features features(const std::filesystem::path& file) const;
   /** Of several, in their order, each B = 1. Images whose prepared sizes are equal share forward
    * passes of at most `batch_size`; the results are those of one at a time, up to rounding. */
   std::vector<model::Features> features(std::span<const image::Image> images,
@@ -59,8 +67,13 @@ class FeatureExtractor {
  private:
   data::Preparer preparer() const;
 
+  /** Features of prepared images, in their order, each B = 1. */
+  std::vector<model::Features> features_of(const std::vector<data::Prepared>& prepared,
+                                           int batch_size) const;
+
   std::shared_ptr<model::Backbone> backbone_;
   arch::Network network_;
+  std::int64_t max_tokens_;
 };
 
 }  // namespace dino::embed

@@ -27,6 +27,7 @@ FeatureStore::FeatureStore(const std::filesystem::path& folder) {
   header_ = std::move(description.header);
   class_names_ = std::move(description.class_names);
   sources_ = std::move(description.sources);
+  kernels_ = std::move(description.kernels);
   bad_count_ = description.bad_images;
   for (std::size_t i = 0; i < rows_.size(); ++i)
     by_path_.emplace(rows_[i].path, static_cast<std::int64_t>(i));

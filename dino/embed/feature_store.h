@@ -38,7 +38,7 @@ std::string_view name_of(Feature feature);
 struct StoreHeader {
   std::string network;             ///< JSON of arch::to_json, with the preprocessing as used
   std::string weights_hash;        ///< of the values, whatever file they came in
-  std::string precision = "fp32";  ///< the network ran in
+  std::string precision = "fp32";  ///< that was computed in, whatever was asked for
   std::vector<Feature> features = {Feature::Cls};  ///< in the order of kFeatureWords
   format::DType dtype = format::DType::F32;        ///< F32 or F16
   std::int64_t dim = 0;                            ///< D
@@ -73,6 +73,9 @@ class FeatureStore {
   const StoreHeader& header() const { return header_; }
   const std::vector<std::string>& class_names() const { return class_names_; }
   const std::vector<std::string>& sources() const { return sources_; }  ///< what --images named
+  /** What computed the rows: "dino avx512", "torch AVX2"; several if that changed. Empty in stores
+   * of earlier versions. */
+  const std::vector<std::string>& kernels() const { return kernels_; }
   const std::vector<StoreRow>& rows() const { return rows_; }
   std::int64_t size() const { return static_cast<std::int64_t>(rows_.size()); }
   std::int64_t bad_count() const { return bad_count_; }  ///< images that could not be read
@@ -101,7 +104,7 @@ class FeatureStore {
   void check_row(Feature feature, std::int64_t row) const;
 
   StoreHeader header_;
-  std::vector<std::string> class_names_, sources_;
+  std::vector<std::string> class_names_, sources_, kernels_;
   std::vector<StoreRow> rows_;
   std::unordered_map<std::string_view, std::int64_t> by_path_;  // views into rows_
   std::int64_t bad_count_ = 0;

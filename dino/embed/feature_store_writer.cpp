@@ -81,6 +81,7 @@ void FeatureStoreWriter::create() {
          "beside them",
          printable(layout_.root));
   store_.sources = {printable(std::string_view(options_.source))};
+  note_kernel();
   merge_classes();
   write_json_file(layout_.description(), to_json(store_));
   index_ = std::make_unique<GrowingFile>(layout_.index(), 0);
@@ -113,6 +114,7 @@ void FeatureStoreWriter::open_existing() {
   rows_ = std::move(index.rows);
   for (const StoreRow& row : rows_) ++rows_of_[row.path];
   bad_paths_.insert(bad.paths.begin(), bad.paths.end());
+  note_kernel();
   merge_classes();
   write_json_file(layout_.description(), to_json(store_));
   // From here on nothing is lost by cutting off what was never counted.
@@ -132,6 +134,12 @@ void FeatureStoreWriter::open_existing() {
     shards_[static_cast<std::size_t>(feature)] =
         std::make_unique<GrowingNpy>(layout_, store_.header, feature, full,
                                      shard_array_rows(feature, rows_, full * shard_rows, images));
+}
+
+void FeatureStoreWriter::note_kernel() {
+  if (!options_.kernel.empty() &&
+      std::ranges::find(store_.kernels, options_.kernel) == store_.kernels.end())
+    store_.kernels.push_back(options_.kernel);
 }
 
 /** Known classes keep their numbers, new ones follow. */

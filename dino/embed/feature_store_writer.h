@@ -22,6 +22,7 @@ namespace dino::embed {
 
 struct StoreWriterOptions {
   std::string source;                         ///< where the images come from, for the record
+  std::string kernel = {};                    ///< what computes the features, for the record
   std::vector<std::string> class_names = {};  ///< what labels of add() mean
   bool append = false;     ///< images of another source than the store's may be added
   bool retry_bad = false;  ///< forget which images could not be read
@@ -68,6 +69,7 @@ class FeatureStoreWriter {
   void open_existing();
   void create();
   void merge_classes();
+  void note_kernel();
   GrowingNpy& shard(Feature feature);
   void step(std::string_view name) const {
     if (options_.on_step) options_.on_step(name);

@@ -15,6 +15,17 @@ namespace {
 
 constexpr std::int64_t kImagesPerTask = 8;  // small images take less time than handing them out
 constexpr std::int64_t kBatchesAhead = 4;   // where sizes differ: what waits costs memory
+constexpr std::int64_t kBatchTokens = std::int64_t{1} << 17;  // 512 images of 224 px, 8 of 1,792
+
+// Prepared pixels after which a stretch ends early, so that large images do not fill the memory.
+constexpr std::size_t kStretchBytes = std::size_t{1} << 30;
+
+/** Images of that size which go through the network at once. */
+std::int64_t images_per_batch(int height, int width, const BatchOptions& options) {
+  if (options.patch_size == 1) return options.batch_size;  // pixels are wanted, no network
+  const std::int64_t tokens = data::token_count(height, width, options.patch_size);
+  return std::clamp<std::int64_t>(kBatchTokens / tokens, 1, options.batch_size);
+}
 
 class StretchReader {
  public:
@@ -22,7 +33,7 @@ class StretchReader {
                 const BatchOptions& options)
       : dataset_(dataset),
         options_(options),
-        preparer_(preprocess, options.patch_size),
+        preparer_(preprocess, options.patch_size, options.max_tokens),
         pool_(static_cast<std::size_t>(std::max(options.threads, 1))) {}
 
   /** The images at `order`, prepared by the workers while the caller goes on. */
@@ -32,18 +43,11 @@ class StretchReader {
 
  private:
   ImageStretch read(std::span<const std::int64_t> order) {
-    const std::int64_t count = std::ssize(order);
     std::vector<data::Prepared> prepared(order.size());
     std::vector<std::string> reasons(order.size());
-    const std::int64_t tasks = (count + kImagesPerTask - 1) / kImagesPerTask;
-    pool_.parallel_for(tasks, [&](std::int64_t task) {
-      const std::int64_t last = std::min(count, (task + 1) * kImagesPerTask);
-      for (std::int64_t k = task * kImagesPerTask; k < last; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        reasons[i] = load_into(order[i], prepared[i]);
-      }
-    });
     ImageStretch stretch;
+    stretch.done = load(order, prepared, reasons);  // the walk adds what came before
+    order = order.first(static_cast<std::size_t>(stretch.done));
     std::map<std::pair<int, int>, std::size_t> open;  // size -> its last batch
     std::vector<std::vector<std::size_t>> sources;    // of each batch: places in `prepared`
     for (std::size_t i = 0; i < order.size(); ++i) {
@@ -53,7 +57,8 @@ class StretchReader {
       }
       const auto [found, is_new] =
           open.try_emplace({prepared[i].height, prepared[i].width}, sources.size());
-      if (is_new || std::ssize(sources[found->second]) == options_.batch_size) {
+      if (is_new || std::ssize(sources[found->second]) ==
+                        images_per_batch(prepared[i].height, prepared[i].width, options_)) {
         found->second = sources.size();
         sources.emplace_back();
         stretch.batches.emplace_back();
@@ -77,8 +82,31 @@ class StretchReader {
     return stretch;
   }
 
+  /** Prepares a batch's worth at a time, until all are there or they take too much memory; how
+   * many that were. */
+  std::int64_t load(std::span<const std::int64_t> order, std::vector<data::Prepared>& prepared,
+                    std::vector<std::string>& reasons) {
+    std::int64_t count = 0;
+    for (std::size_t bytes = 0; count < std::ssize(order) && bytes < kStretchBytes;) {
+      const std::int64_t first = count;
+      count = std::min<std::int64_t>(first + options_.batch_size, std::ssize(order));
+      const std::int64_t tasks = (count - first + kImagesPerTask - 1) / kImagesPerTask;
+      pool_.parallel_for(tasks, [&](std::int64_t task) {
+        const std::int64_t last = std::min(count, first + (task + 1) * kImagesPerTask);
+        for (std::int64_t k = first + task * kImagesPerTask; k < last; ++k) {
+          const auto i = static_cast<std::size_t>(k);
+          reasons[i] = load_into(order[i], prepared[i]);
+        }
+      });
+      for (std::int64_t k = first; k < count; ++k)
+        bytes += prepared[static_cast<std::size_t>(k)].pixels.size() * sizeof(float);
+    }
+    return count;
+  }
+
   /** Empty, or why the image cannot be used. */
   std::string load_into(std::int64_t index, data::Prepared& out) const {
+    if (options_.stop.stop_requested()) return "stopped";  // nobody will look at this stretch
     try {
       out = preparer_(dataset_, index);
       if (options_.augment.any())
@@ -106,17 +134,24 @@ void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t
   if (options.batch_size < 1)
     fail(ErrorKind::Usage, "[extract] batch size must be at least 1: {}", options.batch_size);
   StretchReader reader(dataset, preprocess, options);
-  const std::size_t length = static_cast<std::size_t>(options.batch_size) *
-                             (data::keeps_shape(preprocess) ? kBatchesAhead : 1);
+  std::int64_t images = options.batch_size * kBatchesAhead;
+  if (!data::keeps_shape(preprocess)) {  // all are squares of one size
+    const int side = preprocess.image_size;
+    data::check_token_count(side, side, options.patch_size, options.max_tokens);
+    images = images_per_batch(side, side, options);
+  }
+  const auto length = static_cast<std::size_t>(images);
   const auto read_from = [&](std::size_t begin) {
     return reader.start(order.subspan(begin, std::min(length, order.size() - begin)));
   };
   std::future<ImageStretch> next;
   if (!order.empty()) next = read_from(0);
-  for (std::size_t begin = 0; begin < order.size(); begin += length) {
+  for (std::size_t begin = 0; begin < order.size();) {
     ImageStretch stretch = next.get();
-    stretch.done = static_cast<std::int64_t>(std::min(begin + length, order.size()));
-    if (begin + length < order.size()) next = read_from(begin + length);
+    if (options.stop.stop_requested()) return;
+    begin += static_cast<std::size_t>(stretch.done);
+    stretch.done = static_cast<std::int64_t>(begin);
+    if (begin < order.size()) next = read_from(begin);
     if (!visit(stretch)) return;
   }
 }

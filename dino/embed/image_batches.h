@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -15,11 +16,18 @@
 
 namespace dino::embed {
 
+/** Patches of an image that are computed unless more are asked for: 1,960 px squared at a patch of
+ * 14 px. Attention takes time with their square: at this many some seconds a block. */
+inline constexpr std::int64_t kMaxTokens = 20'000;
+
 struct BatchOptions {
-  int batch_size = 256;  ///< images per batch, at most
-  int threads = 2;       ///< decoding threads
-  int patch_size = 1;    ///< px, of the network: see data::Remainder
+  int batch_size =
+      256;             ///< images per batch, at most; fewer of large ones, so that memory suffices
+  int threads = 2;     ///< decoding threads
+  int patch_size = 1;  ///< px, of the network: see data::Remainder
+  std::int64_t max_tokens = 0;  ///< an image of more is bad; 0 = any number
   data::Augment augment = {};
+  std::stop_token stop = {};  ///< ends the walk, also amid a stretch
 };
 
 /** Equally sized images. */
@@ -43,9 +51,11 @@ struct ImageStretch {
 };
 
 /** Calls visit(stretch) for the images of `dataset` at `order`, in order, from the calling thread,
- * until it returns false. An image that cannot be read or does not fit (Error{Io|Format|Data}) is
- * bad; other errors are thrown. Where sizes may differ (data::keeps_shape) a stretch is several
- * batches long, so that equal ones meet. Throws Error{Config|Usage} on bad options. */
+ * until it returns false or options.stop is asked to stop. An image that cannot be read or does not
+ * fit (Error{Io|Format|Data}) is bad; other errors are thrown. Where sizes may differ
+ * (data::keeps_shape) a stretch is several batches long, so that equal ones meet. Throws
+ * Error{Config|Usage} on bad options, Error{Data} at once if every image would need too many
+ * tokens. */
 void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t> order,
                       const data::Preprocess& preprocess, const BatchOptions& options,
                       const std::function<bool(ImageStretch&)>& visit);

@@ -7,6 +7,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <vector>
@@ -17,10 +18,6 @@
 namespace dino::embed {
 namespace {
 
-// fp32 products of different tile shapes differ in their last bits. Keeping this many candidates
-// beyond k before ordering them by float64 products makes that invisible.
-constexpr std::int64_t kMargin = 32;
-
 struct Candidate {
   double similarity;
   std::int64_t index;
@@ -29,43 +26,6 @@ struct Candidate {
 bool better(const Candidate& a, const Candidate& b) {
   return a.similarity != b.similarity ? a.similarity > b.similarity : a.index < b.index;
 }
-
-/** The best `keep` of a stream of similarities, amortised: grows to twice that, then halves. */
-class BestList {
- public:
-  explicit BestList(std::int64_t keep) : keep_(static_cast<std::size_t>(keep)) {
-    items_.reserve(2 * keep_);
-  }
-
-  void scan(const float* row, std::int64_t count, std::int64_t first_index, std::int64_t skip) {
-    constexpr std::int64_t kStride = 32;  // long enough to vectorise, short enough to skip often
-    for (std::int64_t begin = 0; begin < count; begin += kStride) {
-      const std::int64_t end = std::min(begin + kStride, count);
-      int hits = 0;
-      for (std::int64_t j = begin; j < end; ++j) hits |= row[j] > threshold_ ? 1 : 0;
-      if (hits == 0) continue;
-      for (std::int64_t j = begin; j < end; ++j)
-        if (row[j] > threshold_ && first_index + j != skip) push({row[j], first_index + j});
-    }
-  }
-
-  std::vector<Candidate>& items() { return items_; }
-
- private:
-  void push(const Candidate& candidate) {
-    items_.push_back(candidate);
-    if (items_.size() < 2 * keep_) return;
-    const auto last = items_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
-    std::nth_element(items_.begin(), last, items_.end(), better);
-    threshold_ =
-        static_cast<float>(last->similarity);  // later equals have larger indices: not wanted
-    items_.resize(keep_);
-  }
-
-  std::size_t keep_;
-  float threshold_ = -std::numeric_limits<float>::infinity();
-  std::vector<Candidate> items_;
-};
 
 /** Four independent float64 sums, always added in the same order. */
 double dot(const float* a, const float* b, std::int64_t dim) {
@@ -76,6 +36,71 @@ double dot(const float* a, const float* b, std::int64_t dim) {
       sum[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
   for (; i < dim; ++i) sum[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/** The best `keep` gallery rows of one query, amortised: grows to twice that, then halves. fp32
+ * products of different tile shapes differ in their last bits, so they only rule out: whatever may
+ * belong to the best by more than their error is ordered by its float64 product, then its index. */
+class BestList {
+ public:
+  /** `slack`: by how much an fp32 product may be wrong. */
+  BestList(std::int64_t keep, const float* query, const float* gallery, std::int64_t dim,
+           double slack)
+      : keep_(static_cast<std::size_t>(keep)),
+        query_(query),
+        gallery_(gallery),
+        dim_(dim),
+        slack_(slack) {
+    items_.reserve(2 * keep_);
+  }
+
+  void scan(const float* row, std::int64_t count, std::int64_t first_index, std::int64_t skip) {
+    constexpr std::int64_t kStride = 32;  // long enough to vectorise, short enough to skip often
+    for (std::int64_t begin = 0; begin < count; begin += kStride) {
+      const std::int64_t end = std::min(begin + kStride, count);
+      int hits = 0;
+      for (std::int64_t j = begin; j < end; ++j) hits |= row[j] >= threshold_ ? 1 : 0;
+      if (hits == 0) continue;
+      for (std::int64_t j = begin; j < end; ++j)
+        if (row[j] >= threshold_ && first_index + j != skip) push(first_index + j);
+    }
+  }
+
+  std::vector<Candidate>& items() { return items_; }
+
+ private:
+  void push(std::int64_t index) {
+    const Candidate candidate{dot(query_, gallery_ + index * dim_, dim_), index};
+    if (is_full_ && !better(candidate, worst_)) return;
+    items_.push_back(candidate);
+    if (items_.size() < 2 * keep_) return;
+    const auto last = items_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
+    std::nth_element(items_.begin(), last, items_.end(), better);
+    worst_ = *last;
+    is_full_ = true;
+    threshold_ = std::nextafter(static_cast<float>(worst_.similarity - slack_),
+                                -std::numeric_limits<float>::infinity());
+    items_.resize(keep_);
+  }
+
+  std::size_t keep_;
+  const float *query_, *gallery_;
+  std::int64_t dim_;
+  double slack_;
+  bool is_full_ = false;
+  Candidate worst_ = {};  // of the best, once there are enough
+  float threshold_ = -std::numeric_limits<float>::infinity();
+  std::vector<Candidate> items_;
+};
+
+/** By how much an fp32 product of rows of these lengths may be wrong. Rounding errors of its terms
+ * add up like steps of a random walk; eight times its width leaves nothing to luck. */
+double product_error(std::int64_t dim, double query_length, double gallery_length) {
+  return std::ldexp(8 * std::sqrt(static_cast<double>(dim)), -24) * query_length * gallery_length;
+}
+
+double longest_row(const torch::Tensor& rows) {
+  return rows.size(0) == 0 ? 0.0 : rows.norm(2, {1}).max().item<double>();
 }
 
 void check(const torch::Tensor& features, const char* what) {
@@ -121,7 +146,7 @@ Neighbors nearest_neighbors(const torch::Tensor& queries_in, const torch::Tensor
   if (available < 1)
     fail(ErrorKind::Usage, "[nearest_neighbors] the gallery holds nothing to compare with");
   const std::int64_t k = std::min<std::int64_t>(options.k, available);
-  const std::int64_t keep = std::min(k + kMargin, available);
+  const double slack = product_error(dim, longest_row(queries), longest_row(gallery));
   const int threads = options.threads > 0 ? options.threads : at::get_num_threads();
   ThreadPool pool(static_cast<std::size_t>(threads - 1));
   const auto for_each_row = [&](std::int64_t rows, const std::function<void(std::int64_t)>& work) {
@@ -141,7 +166,9 @@ Neighbors nearest_neighbors(const torch::Tensor& queries_in, const torch::Tensor
   for (std::int64_t q0 = 0; q0 < n; q0 += options.query_tile) {
     const std::int64_t rows = std::min<std::int64_t>(options.query_tile, n - q0);
     const auto query_rows = queries.narrow(0, q0, rows);  // [rows, D]
-    std::vector<BestList> best(static_cast<std::size_t>(rows), BestList(keep));
+    std::vector<BestList> best;
+    for (std::int64_t r = 0; r < rows; ++r)
+      best.emplace_back(k, query_data + (q0 + r) * dim, gallery_data, dim, slack);
     for (std::int64_t g0 = 0; g0 < m; g0 += options.gallery_tile) {
       const std::int64_t columns = std::min<std::int64_t>(options.gallery_tile, m - g0);
       if (!tile.defined() || tile.size(0) != rows || tile.size(1) != columns)
@@ -156,8 +183,6 @@ Neighbors nearest_neighbors(const torch::Tensor& queries_in, const torch::Tensor
     for_each_row(rows, [&](std::int64_t r) {
       auto& items = best[static_cast<std::size_t>(r)].items();
       const std::int64_t q = q0 + r;
-      for (auto& item : items)
-        item.similarity = dot(query_data + q * dim, gallery_data + item.index * dim, dim);
       std::partial_sort(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(k), items.end(),
                         better);
       for (std::int64_t j = 0; j < k; ++j) {

@@ -32,9 +32,10 @@ struct CosineRows {
 CosineRows cosine_rows(const torch::Tensor& queries, const torch::Tensor& gallery, bool center);
 
 /** The k gallery rows with the largest dot product for each query; pass rows through l2_normalize
- * for cosine similarity. queries [n, D], gallery [m, D], fp32 on the CPU. Candidates come from
- * tiled fp32 products, their order from float64 dot products, so the answer does not depend on tile
- * sizes. Throws Error{Usage} on shapes that do not fit and on rows that are not finite.
+ * for cosine similarity. queries [n, D], gallery [m, D], fp32 on the CPU. Tiled fp32 products rule
+ * out what cannot be among the k; the others are ordered by float64 dot products and, where these
+ * are equal, by index. So the answer does not depend on tile sizes, whatever number of rows are
+ * alike. Throws Error{Usage} on shapes that do not fit and on rows that are not finite.
  * Thread-safe. */
 Neighbors nearest_neighbors(const torch::Tensor& queries, const torch::Tensor& gallery,
                             const SearchOptions& options);

@@ -56,6 +56,12 @@ image::Image heat(const torch::Tensor& map) {
                          static_cast<int>(values.size(1)), static_cast<int>(values.size(0)));
 }
 
+/** A picture of NaN would show something that is not there. */
+void require_finite(const torch::Tensor& maps) {
+  if (const auto rows = rows_not_finite(maps); !rows.empty())
+    fail(ErrorKind::Data, "[show] image {} of {}: {}", rows.front() + 1, maps.size(0), kNotFinite);
+}
+
 std::string class_name(const data::Dataset& dataset, std::int64_t label) {
   const auto& names = dataset.class_names();
   if (label < 0) return {};
@@ -73,12 +79,15 @@ image::Tile tile_of(const FeatureSet& set, std::size_t row, std::string caption,
 
 std::vector<Square> load_squares(const data::Dataset& dataset,
                                  const std::vector<std::int64_t>& indices,
-                                 const data::Preprocess& preprocess) {
+                                 const data::Preprocess& preprocess, int patch_size,
+                                 std::int64_t max_tokens) {
   const data::Preparer prepare(preprocess, /*patch_size=*/1);
   std::vector<Square> squares;
   for (const auto index : indices) {
     try {
-      squares.push_back({data::eval_crop(dataset, index, preprocess), prepare(dataset, index)});
+      data::Prepared input = prepare(dataset, index);
+      data::check_token_count(input.height, input.width, patch_size, max_tokens);
+      squares.push_back({data::eval_crop(dataset, index, preprocess), std::move(input)});
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
     }
@@ -111,7 +120,8 @@ image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<Square
   const auto maps =
       dense_map(images, options.patch_size, stride_of(options), [&](const torch::Tensor& batch) {
         return attention_map(backbone, batch);
-      });                          // [B, h, gh, gw]
+      });  // [B, h, gh, gw]
+  require_finite(maps);
   const auto mean = maps.mean(1);  // [B, gh, gw]
   image::Sheet sheet{
       .title = "Attention of the last block",
@@ -139,6 +149,7 @@ image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<Square>& squ
       dense_map(images, options.patch_size, stride_of(options), [&](const torch::Tensor& batch) {
         return patch_map(backbone, batch);
       }).permute({0, 2, 3, 1});  // [B, gh, gw, D]
+  require_finite(maps);
   const auto pca = fit_pca(maps.flatten(0, 2));
   const auto scores = project(pca, maps);  // [B, gh, gw, 3]
   const auto range = fit_color_range(scores.flatten(0, 2));

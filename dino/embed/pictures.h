@@ -26,10 +26,12 @@ struct Square {
   data::Prepared input;
 };
 
-/** The images at `indices`; those that cannot be read are left out. */
+/** The images at `indices`; those that cannot be read are left out. Throws Error{Data} if one needs
+ * more than `max_tokens` patches of `patch_size` px; 0 = any number. */
 std::vector<Square> load_squares(const data::Dataset& dataset,
                                  const std::vector<std::int64_t>& indices,
-                                 const data::Preprocess& preprocess);
+                                 const data::Preprocess& preprocess, int patch_size = 1,
+                                 std::int64_t max_tokens = 0);
 
 /** `count` indices spread over the data set, or over its classes in turn if there are labels.
  * Deterministic. */

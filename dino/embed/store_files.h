@@ -29,7 +29,7 @@ struct StoreLayout {
  * yet. */
 struct StoreDescription {
   StoreHeader header;
-  std::vector<std::string> sources, class_names;
+  std::vector<std::string> sources, class_names, kernels;
   std::int64_t images = 0;      ///< lines of the index
   std::int64_t bad_images = 0;  ///< lines of bad.jsonl
 };

@@ -151,6 +151,7 @@ Json to_json(const StoreDescription& description) {
   Json json = header_json(description.header);
   json["version"] = kVersion;
   json["kind"] = kKind;
+  json["kernels"] = description.kernels;
   json["sources"] = Json::array();
   for (const auto& source : description.sources) json["sources"].push_back(printable(source));
   json["classes"] = Json::array();
@@ -170,6 +171,10 @@ StoreDescription read_description(const StoreLayout& layout) {
       throw std::invalid_argument("it was written by a newer version of this program");
     StoreDescription description;
     description.header = header_from(json);
+    if (json.contains("kernels"))
+      json.at("kernels").get_to(description.kernels);
+    else if (description.header.precision != "fp32")  // of a version that wrote what was asked for
+      description.header.precision += " was asked for, what was computed is not known";
     json.at("sources").get_to(description.sources);
     json.at("classes").get_to(description.class_names);
     json.at("images").get_to(description.images);

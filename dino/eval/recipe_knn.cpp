@@ -6,6 +6,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
+#include "dino/eval/match_classes.h"
 
 namespace dino::eval {
 namespace {
@@ -38,11 +39,14 @@ std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::
                                       const FeatureMaker& to_features) {
   const KnnOptions options{
       .k = {protocol.k}, .temperature = protocol.temperature, .center = protocol.center};
+  const auto class_of =
+      match_classes(gallery.class_names(), queries.class_names(), "the gallery", "the queries");
   const auto bank = to_features(gallery, {});
   if (bank.stopped) return std::nullopt;
   const auto top1 = [&](const data::Augment& augment) -> std::optional<double> {
-    const auto features = to_features(queries, augment);
+    auto features = to_features(queries, augment);
     if (features.stopped) return std::nullopt;
+    relabel(features, class_of);
     return knn_classify(labelled(bank), labelled(features), options).scores[0].top1;
   };
   const auto clean = top1({});
@@ -81,9 +85,8 @@ RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)
   gallery_ = open_labelled(recipe.knn.train, preprocess_, "knn.train");
   if (!recipe.knn.test.empty()) {
     test_ = open_labelled(recipe.knn.test, preprocess_, "knn.test");
-    if (test_->class_names() != gallery_->class_names())
-      fail(ErrorKind::Data, "[knn] knn.train and knn.test name different classes: {} and {}",
-           recipe.knn.train, recipe.knn.test);
+    match_classes(gallery_->class_names(), test_->class_names(), "knn.train = " + recipe.knn.train,
+                  "knn.test = " + recipe.knn.test);
   }
   const std::int64_t size = gallery_->size();
   if (size < 2)

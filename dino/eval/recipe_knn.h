@@ -32,7 +32,7 @@ struct KnnProtocol {
 };
 
 /** Evaluates `to_features`, called once with the gallery and once or twice with the queries; empty
- * if one of the calls was stopped. */
+ * if one of the calls was stopped. Classes are matched by name: see match_classes(). */
 using FeatureMaker =
     std::function<embed::FeatureMatrix(const data::Dataset&, const data::Augment&)>;
 std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
@@ -46,7 +46,7 @@ data::Preprocess knn_preprocess(const recipe::Recipe& recipe);
 class RecipeKnn {
  public:
   /** Throws Error{Config} if the recipe has no knn.train, Error{Data} if a source has no labels or
-   * gallery and test name different classes. */
+   * the test set has a class that the gallery lacks. */
   RecipeKnn(const recipe::Recipe& recipe, int threads);
 
   /** Top-1 on `knn.slice` gallery images held out by the seed, with up to `knn.gallery` others

@@ -51,7 +51,12 @@ class FusedDinoLoss : public torch::autograd::Function<FusedDinoLoss> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list output) {
+    if (!context->saved_data["gradient"].isTensor())
+      fail(ErrorKind::Usage,
+           "[dino_loss] backward was called twice: the gradient lies in the logits' memory and is "
+           "handed out once; use dino_loss_by_pairs() to keep the graph");
     torch::Tensor gradient = context->saved_data["gradient"].toTensor();
+    context->saved_data["gradient"] = torch::IValue();
     const float factor = output[0].item<float>();
     if (factor != 1.0F) gradient.mul_(factor);
     return {gradient, {}, {}, {}};

@@ -9,8 +9,9 @@ namespace dino::loss {
  * mean of -sum_k targets[t][k] * log softmax(logits[s] / temperature)[k]. logits [views * B, K]
  * fp32 or bf16 and targets [2 * B, K] fp32 are crop-major (row = view * B + image); the first two
  * views are the teacher's. Scalar fp32, differentiable in logits. On the CPU the call *overwrites
- * logits* with its gradient, so that crops x B x K values exist once; the teacher rows that face
- * one student row are summed before a single softmax. */
+ * logits* with its gradient, so that crops x B x K values exist once, and backward can be called
+ * once (Error{Usage}); the teacher rows that face one student row are summed before a single
+ * softmax. */
 torch::Tensor dino_loss(const torch::Tensor& logits, const torch::Tensor& targets,
                         std::int64_t batch_size, double temperature);
 

@@ -1,5 +1,6 @@
 #include "dino/model/backbone.h"
 
+#include <ATen/Version.h>
 #include <ATen/core/Generator.h>
 
 #include "dino/base/error.h"
@@ -9,6 +10,30 @@
 #include "dino/model/xcit.h"
 
 namespace dino::model {
+
+std::string_view name_of(Precision precision) {
+  switch (precision) {
+    case Precision::Fp32:
+      return "fp32";
+    case Precision::Bf16:
+      return "bf16";
+    case Precision::Int8:
+      return "int8";
+  }
+  DINO_ASSERT(false);
+}
+
+void Backbone::set_precision(Precision precision) {
+  if (precision == Precision::Int8)
+    fail(ErrorKind::Usage,
+         "[precision] int8 is for ViTs on the CPU: this network computes in fp32 or bf16; use "
+         "--precision fp32 or bf16");
+  precision_ = precision;
+}
+
+Computed Backbone::computed() const {
+  return {precision_, "torch " + at::get_cpu_capability()};
+}
 
 void Backbone::freeze() {
   eval();

@@ -5,9 +5,13 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,8 +25,21 @@ namespace dino::model {
  * fp32. */
 enum class Precision {
   Fp32,
-  Bf16,  ///< frozen ViTs on CPUs where it is slower than fp32 compute in fp32
-  Int8,  ///< frozen ViTs on the CPU: linear layers of the blocks in 8 bits; fp32 elsewhere
+  Bf16,  ///< frozen ViTs on CPUs where it is slower than fp32 compute in fp32: see Computed
+  Int8,  ///< ViTs on the CPU alone, frozen: linear layers of the blocks and attention in 8 bits
+};
+/** "fp32", "bf16" or "int8". */
+std::string_view name_of(Precision precision);
+
+/** What features for use are computed in, and by what: not always what was asked for. */
+struct Computed {
+  Precision precision = Precision::Fp32;
+  std::string kernel;  ///< whose products, on which instructions: "dino avx512", "torch AVX2"
+};
+
+/** Ends a pass that was asked to stop; see Backbone::set_stop(). */
+struct Stopped : std::exception {
+  const char* what() const noexcept override { return "stopped"; }
 };
 
 /** One batch of equally sized crops. */
@@ -80,8 +97,14 @@ class Backbone : public torch::nn::Module {
    * has none. */
   virtual torch::Tensor attention(const torch::Tensor& images, int block = -1,
                                   AttentionRows rows = AttentionRows::All) = 0;
-  /** Precision of the matrix products. Default fp32. */
-  virtual void set_precision(Precision precision) = 0;
+  /** Precision of the matrix products. Default fp32. Throws Error{Usage} on one that this network
+   * has no way to compute in. */
+  virtual void set_precision(Precision precision);
+  /** What features for use come from, with the precision as set. */
+  virtual Computed computed() const;
+  /** Once `stop` is asked to, a pass ends at its next block with Stopped; {} = never. Not while a
+   * pass runs. */
+  void set_stop(std::stop_token stop) { stop_ = std::move(stop); }
   /** Promises that the parameters will not change any more, and puts the module into eval mode:
    * features for use may then run on weights repacked for this machine. */
   virtual void freeze();
@@ -90,6 +113,13 @@ class Backbone : public torch::nn::Module {
 
  protected:
   void drop_mapped_pages() const;
+  /** To be called between blocks. */
+  void stop_if_asked() const {
+    if (stop_.stop_requested()) throw Stopped();
+  }
+
+  Precision precision_ = Precision::Fp32;
+  std::stop_token stop_;
 
  private:
   std::vector<MappedFile> mapped_files_;

@@ -80,7 +80,10 @@ std::vector<torch::Tensor> ConvNext::maps(const torch::Tensor& images) const {
     if (s > 0) x = layer_norm(x, *stage.norm, options_.norm_eps);
     x = convolve_patches(x, *stage.convolution, precision_);  // [B, H / s, W / s, D]
     if (s == 0) x = layer_norm(x, *stage.norm, options_.norm_eps);
-    for (const auto& block : stage.blocks) x = (*block)(x, options_.norm_eps, precision_);
+    for (const auto& block : stage.blocks) {
+      stop_if_asked();
+      x = (*block)(x, options_.norm_eps, precision_);
+    }
     maps.push_back(x);
   }
   return maps;

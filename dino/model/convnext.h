@@ -35,7 +35,6 @@ class ConvNext : public Backbone {
                                bool norm) override;
   /** Throws Error{Usage}. */
   torch::Tensor attention(const torch::Tensor& images, int block, AttentionRows rows) override;
-  void set_precision(Precision precision) override { precision_ = precision; }
 
  private:
   struct Stage {
@@ -48,7 +47,6 @@ class ConvNext : public Backbone {
   Features features_of(const torch::Tensor& map, bool norm) const;
 
   arch::ConvNext options_;
-  Precision precision_ = Precision::Fp32;
   std::vector<Stage> stages_;
   std::shared_ptr<Affine> norm_;
 };

@@ -8,6 +8,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -16,6 +17,7 @@
 
 #include "dino/base/error.h"
 #include "dino/cpu/attention.h"
+#include "dino/cpu/bf16_rule.h"
 #include "dino/cpu/kernels.h"
 
 namespace dino::model {
@@ -24,11 +26,16 @@ namespace {
 constexpr std::int64_t kSlabRows = 512;  // tokens a thread takes through the blocks at once
 constexpr std::int64_t kLeastRows = 6;   // that are worth a thread
 
-/** Where pairs of bf16 are the slower way, bf16 is computed in fp32, which loses less. */
 cpu::GemmType type_for(Precision precision) {
-  if (precision == Precision::Int8) return cpu::GemmType::I8;
-  return precision == Precision::Bf16 && cpu::bf16_pairs_pay() ? cpu::GemmType::BF16
-                                                               : cpu::GemmType::F32;
+  switch (FrozenVit::computed(precision).precision) {
+    case Precision::Fp32:
+      return cpu::GemmType::F32;
+    case Precision::Bf16:
+      return cpu::GemmType::BF16;
+    case Precision::Int8:
+      return cpu::GemmType::I8;
+  }
+  DINO_ASSERT(false);
 }
 
 std::vector<float> to_vector(const torch::Tensor& tensor) {
@@ -89,7 +96,17 @@ struct FrozenVit::Call {
   const float* rope = nullptr;                               ///< [2, P, d]
   std::vector<Tap>* taps = nullptr;
   float* cls = nullptr;  ///< [B, D]: only CLS is wanted of the last block
+  std::stop_token stop;
 };
+
+Computed FrozenVit::computed(Precision precision) {
+  Computed computed{precision, fmt::format("dino {}", cpu::kernels().name)};
+  // Where pairs of bf16 are the slower way, bf16 is computed in fp32, which loses less.
+  if (precision == Precision::Bf16 &&
+      !(cpu::kernels().bf16_per_word == 2 && cpu::bf16_pairs_pay(cpu::Processor::here())))
+    computed.precision = Precision::Fp32;
+  return computed;
+}
 
 FrozenVit::FrozenVit(const arch::Architecture& architecture, Precision precision,
                      const std::function<torch::Tensor(const std::string&)>& tensor,
@@ -170,8 +187,9 @@ class FrozenVit::Lane {
     barrier_.gather(members);
   }
 
-  /** Takes images [first, first + count) through the network; every member of the team calls it. */
-  void run(std::int64_t first, std::int64_t count, int member) {
+  /** Takes images [first, first + count) through the network; every member of the team calls it.
+   * All of them return false if the call is to end early. */
+  bool run(std::int64_t first, std::int64_t count, int member) {
     const std::int64_t rows = count * call_.tokens;
     const Range own = share(rows, member, members_);
     cut_patches(first, share(count, member, members_));
@@ -182,10 +200,15 @@ class FrozenVit::Lane {
     for (std::int64_t i = 0; i < depth; ++i) {
       const Block& block = net_.blocks_[static_cast<std::size_t>(i)];
       std::byte* qkv = qkv_[i % 2].data();
+      // One member decides for all, or they would wait for each other for ever. It decides about
+      // block i + 2 only when all have read what it decided about this one.
+      auto& is_leaving = is_leaving_[i % 2];
+      if (member == 0) is_leaving.store(call_.stop.stop_requested(), std::memory_order_relaxed);
       normalize(block.norm1, own, normed_.data(), net_.activations_);
       multiply(block.qkv, own, normed_.data(), qkv, cpu::Epilogue::Store, &block.proj);
       rotate(qkv, own);
       barrier_.wait();  // the rows of all keys and values are there
+      if (is_leaving.load(std::memory_order_relaxed)) return false;
       if (call_.cls != nullptr && i + 1 == depth) {
         finish_cls(block, qkv, first, share(count, member, members_), member);
         break;
@@ -196,6 +219,7 @@ class FrozenVit::Lane {
         if (tap.block == i) write_tap(tap, first, own);
     }
     barrier_.wait();  // before the next slab takes the memory
+    return true;
   }
 
  private:
@@ -311,6 +335,7 @@ class FrozenVit::Lane {
                     int member) const {
     const std::int64_t head_dim = dim() / vit().heads;
     for (std::int64_t h = 0; h < vit().heads; ++h) {
+      if (call_.stop.stop_requested()) return;  // a head of a large image takes seconds
       std::byte* keys = at(qkv, i * call_.tokens * 3 * dim() + dim() + h * head_dim);
       cpu::kernels().attention_forward(
           {.type = net_.activations_,
@@ -388,12 +413,18 @@ class FrozenVit::Lane {
   const Call& call_;
   int members_ = 1;
   Barrier barrier_;
+  std::array<std::atomic<bool>, 2> is_leaving_ = {};
   cpu::AlignedBytes x_, normed_, qkv_[2], hidden_, columns_, bytes_, scales_;
   std::int64_t byte_stride_ = 0;            ///< each row's own place, whatever the layer's width
   std::vector<cpu::AlignedBytes> scratch_;  ///< one per member
 };
 
 void FrozenVit::run(Call& call) const {
+  share_out(call);
+  if (call.stop.stop_requested()) throw Stopped();  // some rows were left as they were
+}
+
+void FrozenVit::share_out(Call& call) const {
   const auto threads = static_cast<int>(
       std::min<std::int64_t>(at::get_num_threads(), call.batch * call.tokens / kLeastRows + 1));
   const std::int64_t slab = std::clamp<std::int64_t>(kSlabRows / call.tokens, 1, call.batch);
@@ -409,7 +440,7 @@ void FrozenVit::run(Call& call) const {
       Lane& lane = lanes[static_cast<std::size_t>(omp_get_thread_num())];
       for (std::int64_t first = next.fetch_add(step); first < call.batch;
            first = next.fetch_add(step))
-        lane.run(first, std::min(step, call.batch - first), 0);
+        if (!lane.run(first, std::min(step, call.batch - first), 0)) break;
     }
     return;
   }
@@ -419,7 +450,7 @@ void FrozenVit::run(Call& call) const {
 #pragma omp single
     lane.gather(omp_get_num_threads());
     for (std::int64_t first = 0; first < call.batch; first += slab)
-      lane.run(first, std::min(slab, call.batch - first), omp_get_thread_num());
+      if (!lane.run(first, std::min(slab, call.batch - first), omp_get_thread_num())) break;
   }
 }
 
@@ -437,6 +468,7 @@ FrozenVit::Call FrozenVit::make_call(const Input& input) const {
   call.tokens = 1 + architecture_.vit.registers + call.grid_height * call.grid_width;
   if (input.positions.defined()) call.positions = input.positions.const_data_ptr<float>();
   if (input.rope.defined()) call.rope = input.rope.const_data_ptr<float>();
+  call.stop = input.stop;
   return call;
 }
 

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ class FrozenVit {
             const std::function<torch::Tensor(const std::string&)>& tensor,
             const std::function<void()>& copied = {});
 
+  /** What such a network computes in when it is asked for `precision`. */
+  static Computed computed(Precision precision);
+
   /** Output of a block that is wanted. */
   struct Tap {
     int block = 0;
@@ -35,6 +39,7 @@ class FrozenVit {
     torch::Tensor images;     ///< [B, C, H, W]
     torch::Tensor positions;  ///< [1, 1 + P, D], or undefined with RoPE
     torch::Tensor rope;       ///< [2, P, d], or undefined
+    std::stop_token stop;     ///< ends the call at its next block, with Stopped
   };
   /** Fills the taps. */
   void forward(const Input& input, std::vector<Tap>& taps) const;
@@ -58,6 +63,7 @@ class FrozenVit {
 
   Call make_call(const Input& input) const;
   void run(Call& call) const;
+  void share_out(Call& call) const;  ///< over threads
 
   arch::Architecture architecture_;
   cpu::GemmType type_;     ///< of the linear layers

@@ -90,7 +90,10 @@ torch::Tensor ResNet50::last_map(const torch::Tensor& images, bool batch_statist
   torch::Tensor x = convolve(images.to(dtype_of(precision_)), conv1_->weight, 2);
   x = at::relu((*bn1_)(x, batch_statistics));
   x = at::max_pool2d(x, 3, 2, 1);  // [B, 64, H/4, W/4]
-  for (const auto& block : blocks_) x = (*block)(x, batch_statistics);
+  for (const auto& block : blocks_) {
+    stop_if_asked();
+    x = (*block)(x, batch_statistics);
+  }
   return x;  // [B, D, H/32, W/32]
 }
 

@@ -35,13 +35,11 @@ class ResNet50 : public Backbone {
                                bool norm) override;
   /** Throws Error{Usage}. */
   torch::Tensor attention(const torch::Tensor& images, int block, AttentionRows rows) override;
-  void set_precision(Precision precision) override { precision_ = precision; }
 
  private:
   /** [B, C, H, W] -> [B, D, H / 32, W / 32], sizes rounded up. */
   torch::Tensor last_map(const torch::Tensor& images, bool batch_statistics) const;
 
-  Precision precision_ = Precision::Fp32;
   std::shared_ptr<Affine> conv1_;
   std::shared_ptr<BatchNorm> bn1_;
   std::vector<std::shared_ptr<Bottleneck>> blocks_;  ///< of all four stages, in order

@@ -2,12 +2,24 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "dino/base/error.h"
 #include "dino/model/fused_embed.h"
 
 namespace dino::model {
+namespace {
+
+/** Sizes whose tables are kept. Images of every shape have thousands, each as large as an image's
+ * tokens. */
+constexpr std::size_t kSizesKept = 8;
+
+bool has_even_heads(const arch::Vit& vit) {
+  return vit.dim / vit.heads % 2 == 0;
+}
+
+}  // namespace
 
 torch::Tensor interpolate_positions(const torch::Tensor& pos, std::int64_t grid_height,
                                     std::int64_t grid_width, arch::Positions mode,
@@ -85,6 +97,11 @@ void VisionTransformer::check_images(const torch::Tensor& x) const {
 }
 
 void VisionTransformer::set_precision(Precision precision) {
+  if (precision == Precision::Int8 && !has_even_heads(vit()))
+    fail(ErrorKind::Usage,
+         "[precision] int8 needs heads of even width, this network's are {} wide; use --precision "
+         "fp32 or bf16",
+         vit().dim / vit().heads);
   precision_ = precision;
   if (frozen_) {
     const std::lock_guard lock(frozen_->mutex);
@@ -97,9 +114,19 @@ void VisionTransformer::freeze() {
   frozen_ = std::make_unique<Frozen>();
 }
 
+bool VisionTransformer::runs_repacked() const {
+  return frozen_ && fused_ && cls_token_.device().is_cpu() && has_even_heads(vit());
+}
+
+Computed VisionTransformer::computed() const {
+  if (runs_repacked()) return FrozenVit::computed(precision_);
+  Computed by_torch = Backbone::computed();
+  if (by_torch.precision == Precision::Int8) by_torch.precision = Precision::Fp32;
+  return by_torch;
+}
+
 std::shared_ptr<const FrozenVit> VisionTransformer::engine() const {
-  if (!frozen_ || !fused_ || !cls_token_.device().is_cpu() || vit().dim / vit().heads % 2 != 0)
-    return nullptr;
+  if (!runs_repacked()) return nullptr;
   const std::lock_guard lock(frozen_->mutex);
   if (!frozen_->engine) {
     const auto parameters = named_parameters();
@@ -115,13 +142,24 @@ FrozenVit::Input VisionTransformer::frozen_input(const torch::Tensor& images) co
   const std::int64_t p = vit().patch_size, height = images.size(2) / p, width = images.size(3) / p;
   const bool square = images.size(2) == images.size(3);
   const std::lock_guard lock(frozen_->mutex);
-  auto& [positions, rope] = frozen_->tables[{height, width, square}];
-  if (!positions.defined() && pos_embed_.defined())
-    positions =
-        interpolate_positions(pos_embed_, height, width, vit().positions, square).contiguous();
-  if (!rope.defined() && vit().positions == arch::Positions::Rope)
-    rope = rope_table(vit(), height, width, {}, {}, options_.rope_type).to(torch::kFloat32);
-  return {images.to(torch::kFloat32).contiguous(), positions, rope};
+  auto& tables = frozen_->tables;
+  const auto known = std::ranges::find_if(tables, [&](const Table& table) {
+    return table.grid_height == height && table.grid_width == width && table.square == square;
+  });
+  if (known != tables.end()) {
+    tables.splice(tables.begin(), tables, known);
+  } else {
+    Table table{.grid_height = height, .grid_width = width, .square = square};
+    if (pos_embed_.defined())
+      table.positions =
+          interpolate_positions(pos_embed_, height, width, vit().positions, square).contiguous();
+    if (vit().positions == arch::Positions::Rope)
+      table.rope = rope_table(vit(), height, width, {}, {}, options_.rope_type).to(torch::kFloat32);
+    tables.push_front(std::move(table));
+    if (tables.size() > kSizesKept) tables.pop_back();
+  }
+  const Table& table = tables.front();
+  return {images.to(torch::kFloat32).contiguous(), table.positions, table.rope, stop_};
 }
 
 VisionTransformer::Packed VisionTransformer::embed(const std::vector<CropGroup>& groups) {
@@ -205,6 +243,7 @@ torch::Tensor VisionTransformer::encode(const Packed& packed, bool cls_only) {
   auto rope = rope_tables(packed);
   torch::Tensor x = packed.tokens;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    stop_if_asked();
     if (redraw && i > 0) rope = rope_tables(packed);
     x = block_forward(*blocks_[i], v, x,
                       {.layout = packed.layout,
@@ -294,6 +333,7 @@ std::vector<Features> VisionTransformer::layers(const torch::Tensor& images,
     const auto rope = rope_tables(packed);
     torch::Tensor x = packed.tokens;
     for (int i = 0; i < depth(); ++i) {
+      stop_if_asked();
       x = block_forward(*blocks_[static_cast<std::size_t>(i)], vit(), x,
                         {.layout = packed.layout, .rope = rope, .precision = precision_});
       const torch::Tensor tokens = x.view({images.size(0), -1, dim()});
@@ -311,9 +351,11 @@ std::vector<Features> VisionTransformer::layers(const torch::Tensor& images,
 torch::Tensor VisionTransformer::encode_before(const Packed& packed, int block) {
   const auto rope = rope_tables(packed);
   torch::Tensor x = packed.tokens;
-  for (int i = 0; i < block; ++i)
+  for (int i = 0; i < block; ++i) {
+    stop_if_asked();
     x = block_forward(*blocks_[static_cast<std::size_t>(i)], vit(), x,
                       {.layout = packed.layout, .rope = rope, .precision = precision_});
+  }
   return x;
 }
 

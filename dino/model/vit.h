@@ -5,10 +5,9 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include <map>
+#include <list>
 #include <memory>
 #include <mutex>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,6 +33,7 @@ class VisionTransformer : public Backbone {
                                bool norm) override;
   torch::Tensor attention(const torch::Tensor& images, int block, AttentionRows rows) override;
   void set_precision(Precision precision) override;
+  Computed computed() const override;
   void freeze() override;
   /** false: compose Torch operations instead of the fused CPU nodes (the reference for tests; what
    * other devices use). Default true. */
@@ -61,23 +61,29 @@ class VisionTransformer : public Backbone {
   torch::Tensor final_norm(const torch::Tensor& tokens, bool local = false) const;
   Features split_tokens(const torch::Tensor& tokens, std::int64_t grid_height,
                         std::int64_t grid_width) const;
-  /** The repacked network if this one is frozen and runs on the CPU, else null. */
+  /** Whether features for use come from a repacked network: frozen, on the CPU. */
+  bool runs_repacked() const;
+  /** The repacked network, or null without one. */
   std::shared_ptr<const FrozenVit> engine() const;
   FrozenVit::Input frozen_input(const torch::Tensor& images) const;
+
+  /** Positions and rotations of one size of image. */
+  struct Table {
+    std::int64_t grid_height = 0, grid_width = 0;
+    bool square = false;  ///< the image is
+    torch::Tensor positions = {}, rope = {};
+  };
 
   /** What is made once for a frozen network; guarded by its mutex. */
   struct Frozen {
     std::mutex mutex;
     std::shared_ptr<const FrozenVit> engine;  ///< made at the first use
-    /** Positions and rotations by grid height, grid width, square image. */
-    std::map<std::tuple<std::int64_t, std::int64_t, bool>, std::pair<torch::Tensor, torch::Tensor>>
-        tables;
+    std::list<Table> tables;                  ///< of the last few sizes, the newest first
   };
 
   arch::Architecture architecture_;
   TrainingOptions options_;
   torch::Generator generator_;
-  Precision precision_ = Precision::Fp32;
   bool fused_ = true;
   std::unique_ptr<Frozen> frozen_;  ///< null until freeze()
   torch::Tensor cls_token_, pos_embed_, register_tokens_, mask_token_;

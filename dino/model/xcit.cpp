@@ -237,6 +237,7 @@ torch::Tensor Xcit::input_of(std::int64_t i, const torch::Tensor& tokens) const 
 }
 
 void Xcit::apply_block(std::int64_t i, Grid& grid, bool batch_statistics) const {
+  stop_if_asked();
   const auto index = static_cast<std::size_t>(i);
   const torch::Tensor x = input_of(i, grid.tokens);
   grid.tokens = i < options_.depth

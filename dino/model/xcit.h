@@ -43,7 +43,6 @@ class Xcit : public Backbone {
   /** Of a class-attention block, where only the class token attends to tokens: [B, h, 1, 1 + P],
    * whatever `rows`. Throws Error{Usage} for the others, whose attention is between channels. */
   torch::Tensor attention(const torch::Tensor& images, int block, AttentionRows rows) override;
-  void set_precision(Precision precision) override { precision_ = precision; }
 
  private:
   struct StemStep {
@@ -64,7 +63,6 @@ class Xcit : public Backbone {
   Grid encode(const torch::Tensor& images, bool batch_statistics) const;
 
   arch::Xcit options_;
-  Precision precision_ = Precision::Fp32;
   torch::Tensor cls_token_;
   std::vector<StemStep> stem_;
   std::vector<std::shared_ptr<XcaBlock>> blocks_;

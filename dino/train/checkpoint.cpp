@@ -79,6 +79,19 @@ std::optional<Checkpoint> CheckpointStore::newest() const {
   return std::nullopt;
 }
 
+void CheckpointStore::set_aside_after(std::int64_t iteration) const {
+  for (const auto& path : list()) {
+    if (iteration_of(path) <= iteration) continue;
+    std::error_code error;
+    std::filesystem::rename(path, path.native() + ".damaged", error);
+    log(log_, LogLevel::Warning,
+        error ? fmt::format("cannot rename the damaged checkpoint {}: {}", printable(path),
+                            error.message())
+              : fmt::format("renamed the damaged checkpoint {} to {}.damaged", printable(path),
+                            path.filename().string()));
+  }
+}
+
 std::vector<std::filesystem::path> CheckpointStore::list() const {
   std::vector<std::pair<std::int64_t, std::filesystem::path>> found;
   std::error_code ignored;  // no folder, no checkpoints
@@ -92,8 +105,10 @@ std::vector<std::filesystem::path> CheckpointStore::list() const {
 }
 
 void CheckpointStore::prune(const CheckpointInfo& newest) const {
-  const std::vector<std::filesystem::path> paths = list();
-  const std::size_t keep = static_cast<std::size_t>(keep_last_);
+  std::vector<std::filesystem::path> paths = list();
+  // Only what came before: never the one just written, whatever else lies in the folder.
+  std::erase_if(paths, [&](const auto& path) { return iteration_of(path) >= newest.iteration; });
+  const auto keep = static_cast<std::size_t>(keep_last_ - 1);
   for (std::size_t i = 0; i + keep < paths.size(); ++i) {
     if (iteration_of(paths[i]) == newest.best_iteration) continue;
     std::error_code error;

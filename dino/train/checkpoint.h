@@ -58,13 +58,18 @@ class CheckpointStore {
  public:
   CheckpointStore(std::filesystem::path folder, int keep_last, LogSink log = {});
 
-  /** Writes `step_<iteration>.safetensors` atomically, then removes all but the newest keep_last
-   * and the best. Throws Error{Io} and leaves the older ones as they are when the disk is full. */
+  /** Writes `step_<iteration>.safetensors` atomically, then removes those before it but for the
+   * keep_last - 1 newest and the best. Throws Error{Io} and leaves the older ones as they are when
+   * the disk is full. */
   void save(const CheckpointInfo& info, std::span<const format::TensorRecord> tensors);
 
   /** The newest readable one; a damaged one is passed over with a warning. nullopt if there are
    * none; throws Error{Format} if all are damaged. */
   std::optional<Checkpoint> newest() const;
+
+  /** Renames what lies beyond `iteration`, where a run goes on from: damaged files that newest()
+   * passed over. They would be taken for its future. */
+  void set_aside_after(std::int64_t iteration) const;
 
   /** Paths by iteration, oldest first, unopened. */
   std::vector<std::filesystem::path> list() const;

@@ -2,22 +2,18 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/ops/mm.h>
-#include <ATen/ops/ones.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <torch/types.h>
 #include <torch/version.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "dino/base/error.h"
+#include "dino/cpu/bf16_rule.h"
 
 namespace dino::train {
 namespace {
@@ -39,35 +35,8 @@ std::int64_t physical_memory_bytes() {
   return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }
 
-/** Whether bf16 products are clearly faster here. Having the instructions does not tell: with them
- * AMD's Zen 4 is twice as fast as in fp32, Intel's cores without AMX half as fast. Measured once,
- * in some milliseconds: the best of many short products on one thread, the types in turn, so that
- * other programs running at the time do not decide. */
-bool measure_fast_bf16() {
-  const int threads = at::get_num_threads();
-  at::set_num_threads(1);
-  std::array<double, 2> best = {1e9, 1e9};
-  const std::array types = {torch::kFloat32, torch::kBFloat16};
-  for (int round = 0; round < 40; ++round) {
-    for (std::size_t i = 0; i < types.size(); ++i) {
-      const torch::Tensor a = at::ones({128, 192}, types[i]), b = at::ones({192, 384}, types[i]);
-      const auto start = std::chrono::steady_clock::now();
-      at::mm(a, b);
-      const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-      best[i] = std::min(best[i], passed.count());
-    }
-  }
-  at::set_num_threads(threads);
-  return 1.2 * best[1] < best[0];
-}
-
 bool has_fast_bf16() {
-#if defined(__x86_64__)
-  static const bool fast = __builtin_cpu_supports("avx512bf16") != 0 && measure_fast_bf16();
-  return fast;
-#else
-  return false;
-#endif
+  return cpu::bf16_pays_in_training(cpu::Processor::here());
 }
 
 }  // namespace
@@ -97,10 +66,6 @@ model::Precision resolve_precision(const std::string& name) {
   if (name == "bf16") return model::Precision::Bf16;
   if (name == "auto") return has_fast_bf16() ? model::Precision::Bf16 : model::Precision::Fp32;
   fail(ErrorKind::Config, "[train] unknown train.precision: '{}'; use fp32, bf16 or auto", name);
-}
-
-std::string precision_name(model::Precision precision) {
-  return precision == model::Precision::Bf16 ? "bf16" : "fp32";
 }
 
 std::int64_t peak_resident_bytes() {

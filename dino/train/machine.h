@@ -15,11 +15,10 @@ std::string version_text();
  * and operating system. */
 nlohmann::json describe_machine();
 
-/** The arithmetic of a recipe's train.precision: "fp32", "bf16", or "auto" (bf16 where matrix
- * products are clearly faster in it, which the first call measures in some milliseconds). Throws
- * Error{Config} on another name. */
+/** The arithmetic of a recipe's train.precision: "fp32", "bf16", or "auto" (bf16 on processors that
+ * are known to be faster in it, see cpu::bf16_pays_in_training()). Throws Error{Config} on another
+ * name. */
 model::Precision resolve_precision(const std::string& name);
-std::string precision_name(model::Precision precision);
 
 /** Largest resident size of this process so far, bytes. */
 std::int64_t peak_resident_bytes();

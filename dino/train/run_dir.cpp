@@ -1,6 +1,7 @@
 #include "dino/train/run_dir.h"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "dino/base/error.h"
 #include "dino/base/file.h"

@@ -88,6 +88,8 @@ struct SslModel::Impl {
   Network student, teacher;
   torch::Tensor center;  // [K] fp32
   std::unique_ptr<Optimizer> optimizer;
+  // Running statistics of both networks, and what they were before the step.
+  std::vector<torch::Tensor> buffers, buffers_before;
 
   Impl(const recipe::Recipe& r, model::Precision precision, std::int64_t per_epoch)
       : recipe(r),
@@ -109,6 +111,20 @@ struct SslModel::Impl {
       trainable.push_back(!(gain && recipe.head.norm_last_layer));
     }
     optimizer = std::make_unique<Optimizer>(recipe.optim, student.arena, trainable);
+    for (const auto* network : {&student, &teacher})
+      for (const auto& item : network->module->named_buffers()) {
+        buffers.push_back(item.value());
+        buffers_before.push_back(item.value().clone());
+      }
+  }
+
+  /** Forward passes change the running statistics of batch norm, before a step is known to be good.
+   */
+  void note_buffers() {
+    for (std::size_t i = 0; i < buffers.size(); ++i) buffers_before[i].copy_(buffers[i]);
+  }
+  void restore_buffers() {
+    for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i].copy_(buffers_before[i]);
   }
 
   void copy_buffers() {
@@ -223,6 +239,7 @@ StepMetrics SslModel::step(const data::CropBatch& batch, std::int64_t iteration)
       Rng(m.recipe.seed, static_cast<std::uint64_t>(iteration), /*sample=*/~0ULL, /*view=*/1)
           .next_u64());
   m.student.arena.gradients().zero_();
+  m.note_buffers();
 
   StepMetrics metrics;
   torch::Tensor mean_logits;
@@ -251,6 +268,7 @@ StepMetrics SslModel::step(const data::CropBatch& batch, std::int64_t iteration)
   metrics.teacher_student_kl = metrics.losses[kDino] - metrics.teacher_entropy;
   metrics.gradient_norm = m.optimizer->measure_gradients();
   if (!std::isfinite(metrics.loss) || !std::isfinite(metrics.gradient_norm)) {
+    m.restore_buffers();
     metrics.skipped = true;
     return metrics;
   }

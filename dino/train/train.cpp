@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <numeric>
 #include <optional>
 
@@ -81,8 +82,8 @@ CheckpointInfo starting_point(const std::optional<Checkpoint>& checkpoint,
 
 std::optional<Checkpoint> find_checkpoint(const RunLayout& layout, const recipe::Recipe& recipe,
                                           const LogSink& log) {
-  std::optional<Checkpoint> checkpoint =
-      CheckpointStore(layout.checkpoints(), recipe.train.keep_last, log).newest();
+  const CheckpointStore store(layout.checkpoints(), recipe.train.keep_last, log);
+  std::optional<Checkpoint> checkpoint = store.newest();
   if (!checkpoint) {
     dino::log(log, LogLevel::Info, "no checkpoint yet: starting at step 0");
     return std::nullopt;
@@ -90,7 +91,23 @@ std::optional<Checkpoint> find_checkpoint(const RunLayout& layout, const recipe:
   check_resumable(
       recipe::parse_recipe(checkpoint->info.recipe, checkpoint->path.string(), layout.root), recipe,
       log);
+  store.set_aside_after(checkpoint->info.iteration);
   return checkpoint;
+}
+
+/** What a recipe has made that its objectives do not look at: the reader of the figures should not
+ * take it for a part of the method. */
+void warn_of_unread(const recipe::Recipe& recipe, const LogSink& log) {
+  if (recipe.masks.share > 0)
+    dino::log(
+        log, LogLevel::Warning,
+        fmt::format("[masks] share = {} has no effect: no objective of this recipe reads masks",
+                    recipe.masks.share));
+  if (recipe.crops.gram_size > 0 || std::ranges::any_of(recipe.mixes.gram_size, std::identity()))
+    dino::log(
+        log, LogLevel::Warning,
+        "[crops] gram_size makes crops that no objective of this recipe reads: they cost time "
+        "and change nothing; set it to 0");
 }
 
 nlohmann::json training_figures(const recipe::Recipe& recipe, const Trainer& trainer) {
@@ -153,6 +170,8 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
     for (const data::SourceNote& note : images.dataset()->notes())
       log(hooks.log, LogLevel::Info, "data.train: " + data::describe(note));
   data::LoaderOptions options = recipe::loader_options(recipe);
+  warn_of_unread(recipe, hooks.log);
+  options.masks = {};
   options.first_iteration = checkpoint ? checkpoint->info.iteration : 0;
   options.stop = stop;
   data::Loader loader = images.stream()
@@ -160,7 +179,7 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                             : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);
   for (const std::string& advice : recipe::value_advice(images, recipe))
     dino::log(hooks.log, LogLevel::Warning, advice);
-  CheckpointInfo start = starting_point(checkpoint, recipe, precision_name(precision),
+  CheckpointInfo start = starting_point(checkpoint, recipe, std::string(model::name_of(precision)),
                                         loader.iterations_per_epoch(), hooks.log);
   const arch::Network network = network_of(recipe);
   start.network = arch::to_json(network);

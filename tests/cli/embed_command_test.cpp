@@ -125,6 +125,58 @@ TEST_F(EmbedCommand, RefusesToMixAndNamesTheDifference) {
   EXPECT_EQ(dino(embed("store", "--dtype f16 --force")).exit_code, 0);
 }
 
+TEST_F(EmbedCommand, WritesDownWhatWasComputed) {
+  for (const char* precision : {"fp32", "bf16", "int8"}) {
+    const auto ran = dino(embed(precision, fmt::format("--precision {}", precision)));
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    const std::string computed = ran.json()["precision"];
+    const auto store = nlohmann::json::parse(read_text_file(temp_ / precision / "store.json"));
+    EXPECT_EQ(store["precision"], computed);
+    EXPECT_EQ(store["kernels"], nlohmann::json{ran.json()["kernel"]});
+    EXPECT_EQ(dino(fmt::format("inspect --json {}", path(precision))).json()["precision"],
+              computed);
+    EXPECT_EQ(computed == precision, ran.err.find("computed in") == std::string::npos) << ran.err;
+    if (std::string(precision) != "bf16") {
+      EXPECT_EQ(computed, precision);
+    }
+  }
+  const auto mixed = dino(embed("fp32", "--precision int8"));
+  EXPECT_EQ(mixed.exit_code, 2);
+  EXPECT_NE(mixed.err.find("precision: \"fp32\" in the store, \"int8\" now"), std::string::npos)
+      << mixed.err;
+}
+
+TEST_F(EmbedCommand, KnnMatchesClassesByName) {
+  write_images(temp_ / "test", 12);
+  fs::remove_all(temp_ / "test" / "cat");
+  const auto knn = [&](const char* train, const char* test) {
+    return dino(
+        fmt::format("eval knn --weights {} --train {} --test {} --k 5 --json", run(), train, test));
+  };
+  const std::string all = (*shared_ / "images").string();
+  const auto fewer = knn(all.c_str(), path("test").c_str());
+  ASSERT_EQ(fewer.exit_code, 0) << fewer.err;
+  EXPECT_EQ(fewer.json()["query_images"], 6);
+  EXPECT_EQ(fewer.json()["precision"], "fp32");
+  // In a folder of dogs alone they are class 0, in the gallery class 1: the same pictures are
+  // found.
+  EXPECT_GT(fewer.json()["top5"], 0.9);
+  const auto more = knn(path("test").c_str(), all.c_str());
+  EXPECT_EQ(more.exit_code, 1);
+  EXPECT_NE(more.err.find("1 of the 2 classes"), std::string::npos) << more.err;
+  EXPECT_NE(more.err.find("cat"), std::string::npos) << more.err;
+}
+
+TEST_F(EmbedCommand, ImagesOfTooManyTokensAreBadImages) {
+  const std::string flags = "--fit native --remainder floor --max-tokens 6";
+  const auto ran = dino(embed("store", flags));  // 20 to 24 x 24 px, patches of 8 px
+  ASSERT_EQ(ran.exit_code, 1) << ran.out;
+  EXPECT_NE(ran.err.find("need 9 tokens of 8 px, the limit is 6"), std::string::npos) << ran.err;
+  const auto large = dino(embed("large", "--image-size 2800"));
+  EXPECT_EQ(large.exit_code, 1);
+  EXPECT_NE(large.err.find("--max-tokens"), std::string::npos) << large.err;
+}
+
 TEST_F(EmbedCommand, MixedSizesKeepTheirShape) {
   const auto ran = dino(
       embed("store", "--fit short_side --image-size 16 --remainder pad --store patches --batch 3"));
@@ -184,6 +236,16 @@ TEST_F(EmbedCommand, KilledAndRestartedIsAsIfUndisturbed) {
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_GT(resumed.json()["known"], 0);
   expect_equal(path("undisturbed"), path("killed"));
+}
+
+/** A terminal that hangs up tells twice; a cluster warns, then terminates. */
+TEST_F(EmbedCommand, HangUpsAndWarningsSaveToo) {
+  for (const char* signals : {"HUP $!; kill -HUP", "USR1 $!; kill -TERM", "USR1 $!; kill -HUP"}) {
+    const std::string flags = "--batch 4 --threads 1 --save-every 0 --force";
+    EXPECT_EQ(interrupt(embed("stopped", flags, "many"), path("stopped"), signals), 130) << signals;
+    EXPECT_GT(dino("inspect --json " + path("stopped")).json()["images"], 0);
+    std::filesystem::remove_all(path("stopped"));
+  }
 }
 
 TEST_F(EmbedCommand, CtrlCSavesAndExits130) {

@@ -24,6 +24,16 @@ class TrainCommand : public ::testing::Test {
   test::Ran dino(const std::string& arguments) const { return test::run_dino(temp_, arguments); }
   std::string recipe() const { return (temp_ / "tiny.toml").string(); }
   std::string run() const { return (temp_ / "run").string(); }
+  /** Exit status of a training that is sent signals once it has written figures. */
+  int interrupt_endless(const char* signals) const {
+    const std::string endless =
+        fmt::format("train --recipe {} --out {} --set train.epochs=100000 -q", recipe(), run());
+    const std::string script = fmt::format(
+        "{} {} 2>{}/err & while [ ! -s {}/metrics.jsonl ]; do kill -0 $! || exit 99; done; kill "
+        "-{} $!; wait $!",
+        DINO_BINARY, endless, temp_.path().string(), run(), signals);
+    return WEXITSTATUS(std::system(fmt::format("bash -c '{}'", script).c_str()));
+  }
 
   test::TempDir temp_;
 };
@@ -96,15 +106,17 @@ TEST_F(TrainCommand, BenchPrintsWhatScriptsRead) {
   EXPECT_EQ(result["machine"]["threads"], 2);
 }
 
+TEST_F(TrainCommand, HangUpsAndWarningsSaveToo) {
+  for (const char* signals : {"HUP $!; kill -HUP", "USR1 $!; kill -TERM"}) {
+    EXPECT_EQ(interrupt_endless(signals), 130) << signals;
+    const auto stopped = dino(fmt::format("inspect {} --json", run())).json();
+    EXPECT_GE(stopped["newest"]["iteration"].get<std::int64_t>(), 3) << signals;
+    std::filesystem::remove_all(run());
+  }
+}
+
 TEST_F(TrainCommand, CtrlCSavesAndTheRunResumes) {
-  const std::string endless =
-      fmt::format("train --recipe {} --out {} --set train.epochs=100000 -q", recipe(), run());
-  const std::string script = fmt::format(
-      "{} {} 2>{}/err & while [ ! -s {}/metrics.jsonl ]; do kill -0 $! || exit 99; done; kill -INT "
-      "$!; wait $!",
-      DINO_BINARY, endless, temp_.path().string(), run());
-  const int status = std::system(fmt::format("bash -c '{}'", script).c_str());
-  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_EQ(interrupt_endless("INT"), 130);
   const auto stopped = dino(fmt::format("inspect {} --json", run())).json();
   const auto iteration = stopped["newest"]["iteration"].get<std::int64_t>();
   EXPECT_GE(iteration, 3);

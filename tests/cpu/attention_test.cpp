@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <tuple>
 #include <vector>
@@ -35,7 +38,7 @@ struct Matrix {
   std::int64_t rows, columns, stride;
   Type type;
 
-  Matrix(std::int64_t r, std::int64_t c, std::int64_t s, Type t, Rng* rng)
+  Matrix(std::int64_t r, std::int64_t c, std::int64_t s, Type t, Rng* rng, double mean = 0)
       : values(static_cast<std::size_t>(r * c)),
         bytes(static_cast<std::size_t>(r * s * (t == Type::F32 ? 4 : 2)) + 64),
         rows(r),
@@ -44,7 +47,7 @@ struct Matrix {
         type(t) {
     for (std::int64_t i = 0; i < r; ++i) {
       for (std::int64_t j = 0; rng != nullptr && j < c; ++j) {
-        const float x = round_to(t, static_cast<float>(rng->normal()));
+        const float x = round_to(t, static_cast<float>(mean + rng->normal()));
         at(i, j) = static_cast<double>(x);
         put(i, j, x);
       }
@@ -210,6 +213,25 @@ struct Int8Case {
   double sharpness;  ///< of the scores
 };
 
+/** softmax(Q K^T scale) V in doubles. Shifted scores are no trouble for it. */
+std::vector<double> plain_attention(Matrix& q, Matrix& k, Matrix& v, double scale) {
+  std::vector<double> out(static_cast<std::size_t>(q.rows * v.columns));
+  for (std::int64_t i = 0; i < q.rows; ++i) {
+    std::vector<double> scores(static_cast<std::size_t>(k.rows));
+    for (std::int64_t j = 0; j < k.rows; ++j)
+      for (std::int64_t c = 0; c < k.columns; ++c)
+        scores[static_cast<std::size_t>(j)] += scale * q.at(i, c) * k.at(j, c);
+    const double top = *std::max_element(scores.begin(), scores.end());
+    double total = 0;
+    for (double& score : scores) total += score = std::exp(score - top);
+    for (std::int64_t j = 0; j < k.rows; ++j)
+      for (std::int64_t c = 0; c < v.columns; ++c)
+        out[static_cast<std::size_t>(i * v.columns + c)] +=
+            scores[static_cast<std::size_t>(j)] / total * v.at(j, c);
+  }
+  return out;
+}
+
 class Int8AttentionTest
     : public testing::TestWithParam<std::tuple<Int8Case, Type, const Kernels*>> {};
 
@@ -224,20 +246,7 @@ TEST_P(Int8AttentionTest, IsCloseToPlainLoops) {
   Attention a = attention_of(test.sizes, type, scale, q, k, v, out, scratch);
   a.int8 = true;
   isa->attention_forward(a);
-  std::vector<double> expected(static_cast<std::size_t>(n * d));
-  for (std::int64_t i = 0; i < n; ++i) {
-    double total = 0;
-    for (std::int64_t j = 0; j < m; ++j) {
-      double s = 0;
-      for (std::int64_t c = 0; c < d; ++c) s += q.at(i, c) * k.at(j, c);
-      const double p = std::exp(s * scale);
-      total += p;
-      for (std::int64_t c = 0; c < d; ++c)
-        expected[static_cast<std::size_t>(i * d + c)] += p * v.at(j, c);
-    }
-    for (std::int64_t c = 0; c < d; ++c) expected[static_cast<std::size_t>(i * d + c)] /= total;
-  }
-  EXPECT_LT(relative_error(out, expected), 0.02 * test.sharpness);
+  EXPECT_LT(relative_error(out, plain_attention(q, k, v, scale)), 0.02 * test.sharpness);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -250,6 +259,75 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(Type::F32, Type::BF16),
                      testing::ValuesIn(supported_kernels())),
     isa_name);
+
+/** Every kind of kernel, on every instruction set, with scores far from zero on either side:
+ * softmax does not see the shift, and trained networks are free to have it. */
+class ShiftedAttention : public testing::TestWithParam<const Kernels*> {
+ protected:
+  /** Relative error with `keys` keys whose scores average about `mean_score`. */
+  double error(Type type, bool int8, std::int64_t keys, double mean_score) const {
+    constexpr std::int64_t kDim = 64, kQueries = 7;
+    const double scale = 1 / std::sqrt(static_cast<double>(kDim));
+    const double shift = std::sqrt(std::abs(mean_score) / scale / kDim);
+    Rng rng(static_cast<std::uint64_t>(keys));
+    Matrix q(kQueries, kDim, 3 * kDim, type, &rng, shift);
+    Matrix k(keys, kDim, 3 * kDim, type, &rng, mean_score < 0 ? -shift : shift);
+    Matrix v(keys, kDim, 3 * kDim, type, &rng, 0.5), out(kQueries, kDim, kDim, type, nullptr);
+    Scratch scratch(keys, kDim);
+    Attention a = attention_of({kQueries, keys, kDim}, type, scale, q, k, v, out, scratch);
+    a.int8 = int8;
+    GetParam()->attention_forward(a);
+    return relative_error(out, plain_attention(q, k, v, scale));
+  }
+};
+
+TEST_P(ShiftedAttention, IsAsCloseAsWithoutTheShift) {
+  std::vector<std::int64_t> counts = {197, 256, 257, 1370};
+  for (std::int64_t keys = 1; keys <= 40; ++keys) counts.push_back(keys);
+  for (const std::int64_t keys : counts)
+    for (const double mean_score : {-64.0, -32.0, -13.5, -8.0, 0.0, 8.0, 32.0}) {
+      // Bytes have the shift and the rest to hold: what is left of them grows coarse with it.
+      const double coarse = 0.02 + 0.0015 * std::abs(mean_score);
+      for (const Type type : {Type::F32, Type::BF16}) {
+        EXPECT_LT(error(type, false, keys, mean_score), type == Type::F32 ? 2e-5 : 1.5e-2)
+            << keys << " keys, mean score " << mean_score;
+        EXPECT_LT(error(type, true, keys, mean_score), coarse)
+            << "int8, " << keys << " keys, mean score " << mean_score;
+      }
+    }
+}
+
+/** A value that is not finite must never be lost: whoever looks at the result has to see it. */
+TEST_P(ShiftedAttention, KeepsWhatIsNotFinite) {
+  constexpr std::int64_t kKeys = 21, kDim = 8;
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        std::bit_cast<float>(0xffffffffU)})
+    for (const bool int8 : {false, true})
+      for (int which = 0; which < 3; ++which) {
+        std::vector<float> q(kDim, 0.5F), k(kKeys * kDim, 0.25F), v(kKeys * kDim, 1), out(kDim);
+        (which == 0 ? q[3] : which == 1 ? k[5 * kDim + 3] : v[5 * kDim + 3]) = bad;
+        Scratch scratch(kKeys, kDim);
+        GetParam()->attention_forward({.queries = 1,
+                                       .keys = kKeys,
+                                       .head_dim = kDim,
+                                       .q = q.data(),
+                                       .k = k.data(),
+                                       .v = v.data(),
+                                       .q_stride = kDim,
+                                       .kv_stride = kDim,
+                                       .out = out.data(),
+                                       .out_stride = kDim,
+                                       .int8 = int8,
+                                       .scratch = scratch.data()});
+        EXPECT_FALSE(std::isfinite(out[3])) << bad << ", int8 " << int8 << ", factor " << which;
+      }
+}
+
+constexpr auto set_name = [](const auto& test) { return test.param->name; };
+
+INSTANTIATE_TEST_SUITE_P(EverySet, ShiftedAttention, testing::ValuesIn(supported_kernels()),
+                         set_name);
 
 /** Attention of one query [dim] to keys and values [keys, dim]. */
 std::vector<float> attend_int8(const std::vector<float>& q, const std::vector<float>& k,

@@ -1,9 +1,13 @@
 // Products of packed weights against plain loops in double.
 #include "dino/cpu/gemm.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <tuple>
 #include <vector>
 
@@ -54,7 +58,7 @@ double relative_error(const std::vector<float>& actual, const std::vector<double
   return std::sqrt(error / norm);
 }
 
-class GemmTest : public testing::TestWithParam<std::tuple<GemmType, Product>> {
+class GemmTest : public testing::TestWithParam<std::tuple<GemmType, Product, const Kernels*>> {
  protected:
   GemmType type() const { return std::get<0>(GetParam()); }
   Product size() const { return std::get<1>(GetParam()); }
@@ -97,6 +101,7 @@ class GemmTest : public testing::TestWithParam<std::tuple<GemmType, Product>> {
     g.x = bytes_.data();
   }
 
+  const KernelsForTesting set_{*std::get<2>(GetParam())};
   AlignedBytes bytes_;
   std::vector<float> scales_;
 };
@@ -161,11 +166,80 @@ TEST_P(GemmTest, GatesTheSecondHalfWithTheFirst) {
   EXPECT_LT(relative_error(out, expected), 1.5 * tolerance());
 }
 
+constexpr auto product_name = [](const auto& test) {
+  const auto& [type, p, set] = test.param;
+  return fmt::format("{}_{}x{}x{}_{}",
+                     type == GemmType::F32    ? "F32"
+                     : type == GemmType::BF16 ? "BF16"
+                                              : "I8",
+                     p.rows, p.outputs, p.inputs, set->name);
+};
+
 INSTANTIATE_TEST_SUITE_P(
     Types, GemmTest,
     testing::Combine(testing::Values(GemmType::F32, GemmType::BF16, GemmType::I8),
                      testing::Values(Product{1, 5, 4}, Product{6, 64, 32}, Product{13, 70, 52},
-                                     Product{23, 200, 128})));
+                                     Product{23, 200, 128}),
+                     testing::ValuesIn(supported_kernels())),
+    product_name);
+
+/** What bf16 weights are rounded to is the same on every set, widened or not. */
+TEST(PackedWeightsTest, Bf16WeightsAreRounded) {
+  for (const Kernels* set : supported_kernels()) {
+    const KernelsForTesting use(*set);
+    // 1 + 2^-9 is half way between two bf16 numbers; the even one is 1.
+    const std::vector<float> weight = {1.001953125F, 0, 0, 0};
+    const PackedWeights packed(GemmType::BF16, weight.data(), 1, 4);
+    AlignedBytes x(64 * sizeof(float));
+    std::fill_n(x.data<float>(), 64, 0.0F);
+    if (set->bf16_per_word == 2)
+      x.data<bf16>()[0] = 0x3f80;
+    else
+      x.data<float>()[0] = 1;
+    float y = 0;
+    set->gemm({.weights = &packed,
+               .rows = 1,
+               .x = x.data(),
+               .x_stride = packed.padded_inputs(),
+               .out = &y,
+               .out_stride = 1});
+    EXPECT_EQ(y, 1.0F) << set->name;
+  }
+}
+
+/** NaN or infinity in a row or a weight shows in the product, where bytes have no word for it. */
+TEST(Int8Gemm, KeepsWhatIsNotFinite) {
+  constexpr std::int64_t kInputs = 20;
+  for (const Kernels* set : supported_kernels()) {
+    const KernelsForTesting use(*set);
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+          -std::numeric_limits<float>::infinity(), std::bit_cast<float>(0xffffffffU)})
+      for (const bool in_weight : {false, true}) {
+        std::vector<float> weight(kInputs, 0.5F), x(kInputs, 1);
+        (in_weight ? weight : x)[7] = bad;
+        const PackedWeights packed(GemmType::I8, weight.data(), 1, kInputs);
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed.padded_inputs()));
+        float scale = 0, y = 0;
+        set->quantize_rows({.x = x.data(),
+                            .rows = 1,
+                            .dim = kInputs,
+                            .stride = kInputs,
+                            .out = bytes.data(),
+                            .out_stride = packed.padded_inputs(),
+                            .scales = &scale});
+        set->gemm({.weights = &packed,
+                   .rows = 1,
+                   .x = bytes.data(),
+                   .x_stride = packed.padded_inputs(),
+                   .x_scales = &scale,
+                   .out = &y,
+                   .out_stride = 1});
+        EXPECT_FALSE(std::isfinite(y))
+            << set->name << ": " << bad << " in " << (in_weight ? "the weight" : "x");
+      }
+  }
+}
 
 }  // namespace
 }  // namespace dino::cpu

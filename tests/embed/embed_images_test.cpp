@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+#include <functional>
+
 #include "dino/base/error.h"
 #include "dino/embed/extractor.h"
 #include "dino/embed/image_batches.h"
@@ -161,6 +164,60 @@ TEST(EmbedImages, AddsOnlyWhatIsMissing) {
   EXPECT_EQ(embed_into(temp / "store", mixed(20), {}).added, 0);
   embed_into(temp / "whole", mixed(20), {});
   EXPECT_EQ(contents(temp / "store"), contents(temp / "whole"));  // the fake does not round
+}
+
+/** A network that gives NaN for images of 16 px and stops amid a pass when asked to. */
+class UnsoundBackbone : public FakeBackbone {
+ public:
+  using FakeBackbone::FakeBackbone;
+  std::function<void()> within_pass = [] {};
+  model::Features forward_features(const torch::Tensor& images) override {
+    model::Features features = FakeBackbone::forward_features(images);
+    within_pass();
+    stop_if_asked();
+    if (images.size(3) == 16) features.patches = features.patches / 0.0 * 0.0;
+    return features;
+  }
+};
+
+TEST(EmbedImages, FeaturesThatAreNotFiniteNeverReachTheStore) {
+  const test::TempDir temp;
+  UnsoundBackbone backbone(4);
+  FeatureStoreWriter writer(temp / "store", header(), memory_options());
+  const auto result = embed_images(backbone, mixed(), kNative, writer, {.batch_size = 3});
+  EXPECT_EQ(result.not_finite, 5);  // a third of twenty is 16 px wide, one of them unreadable
+  EXPECT_EQ(result.bad_count, 2 + 5);
+  EXPECT_EQ(result.added, 13);
+  const FeatureStore store(temp / "store");
+  ASSERT_EQ(store.size(), 13);
+  EXPECT_EQ(store.bad_count(), 7);
+  for (std::int64_t row = 0; row < store.size(); ++row)
+    for (const Feature feature : {Feature::Cls, Feature::Mean, Feature::Patches})
+      for (const float value : store.values(feature, row)) ASSERT_TRUE(std::isfinite(value));
+  EXPECT_NE(read_text_file(temp / "store" / "bad.jsonl").find("not finite"), std::string::npos);
+}
+
+TEST(EmbedImages, StoppedAmidAPassKeepsWhatWasDone) {
+  const test::TempDir temp;
+  embed_into(temp / "expected", mixed(), {.batch_size = 2});
+  std::stop_source source;
+  UnsoundBackbone backbone(4);
+  int passes = 0;
+  backbone.within_pass = [&] {
+    if (++passes == 7) source.request_stop();  // in the second stretch
+  };
+  {
+    FeatureStoreWriter writer(temp / "store", header(), memory_options());
+    const auto result = embed_images(backbone, mixed(), kNative, writer,
+                                     {.batch_size = 2, .stop = source.get_token()});
+    EXPECT_TRUE(result.stopped);
+    EXPECT_EQ(result.added + result.bad_count, 8) << "the stretch before";
+  }
+  backbone.within_pass = [] {};
+  FeatureStoreWriter writer(temp / "store", header(), memory_options());
+  const auto rest = embed_images(backbone, mixed(), kNative, writer, {.batch_size = 2});
+  EXPECT_FALSE(rest.stopped) << "the backbone keeps no stop of a run before";
+  EXPECT_EQ(rest.known, 8);
 }
 
 TEST(EmbedImages, NothingReadableIsAnError) {

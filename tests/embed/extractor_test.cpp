@@ -89,6 +89,91 @@ TEST(ExtractFeatures, NothingReadableIsAnError) {
   }
 }
 
+/** A network that overflows on bright images. */
+class OverflowingBackbone : public FakeBackbone {
+ public:
+  using FakeBackbone::FakeBackbone;
+  model::Features forward_features(const torch::Tensor& images) override {
+    model::Features features = FakeBackbone::forward_features(images);
+    const torch::Tensor bright = images.flatten(1).amax(1) > 1.45;  // 250 and more of 255
+    features.cls = torch::where(bright.unsqueeze(1), torch::full({}, INFINITY), features.cls);
+    return features;
+  }
+};
+
+TEST(ExtractFeatures, ImagesWhoseFeaturesAreNotFiniteAreCountedAndLeftOut) {
+  std::vector<image::Image> images;
+  std::vector<std::int64_t> labels, kept;
+  for (int i = 0; i < 20; ++i) {
+    images.push_back(picture(8, 8, 1, 13 * i));
+    for (auto& pixel : images.back().pixels) pixel = static_cast<std::uint8_t>(pixel % 200);
+    if (i == 0 || i == 7 || i == 8 || i == 19)
+      images.back().pixels[5] = 255;
+    else
+      kept.push_back(i);
+    labels.push_back(i % 3);
+  }
+  const MemoryDataset dataset(images, labels);
+  FakeBackbone sound(4);
+  const auto all = extract_features(sound, dataset, grey(8), FeatureKind::Cls, {});
+  for (const int batch : {1, 3, 7, 64}) {
+    OverflowingBackbone backbone(4);
+    const auto matrix =
+        extract_features(backbone, dataset, grey(8), FeatureKind::Cls, {.batch_size = batch});
+    EXPECT_EQ(matrix.indices, kept) << batch;
+    EXPECT_EQ(matrix.bad_count, 4);
+    EXPECT_EQ(matrix.not_finite, 4);
+    EXPECT_NE(matrix.bad.at(1).find("memory#7: its features are not finite"), std::string::npos);
+    ASSERT_EQ(matrix.features.size(0), std::ssize(kept));
+    for (std::size_t row = 0; row < kept.size(); ++row) {
+      EXPECT_EQ(matrix.labels[row], kept[row] % 3);
+      EXPECT_TRUE(
+          torch::equal(matrix.features[static_cast<std::int64_t>(row)], all.features[kept[row]]));
+    }
+  }
+  OverflowingBackbone backbone(4);
+  EXPECT_THROW(extract_features(backbone, MemoryDataset({images[0], images[7]}), grey(8),
+                                FeatureKind::Cls, {}),
+               Error);
+}
+
+TEST(EvalModeTest, PutsEachPartBackIntoItsOwnMode) {
+  auto inner = std::make_shared<torch::nn::BatchNorm1dImpl>(3);
+  torch::nn::Sequential outer(torch::nn::Linear(3, 3), inner);
+  outer->train();
+  inner->eval();  // a frozen part of a network in training
+  {
+    const EvalMode eval_mode(*outer);
+    EXPECT_FALSE(outer->is_training() || inner->is_training());
+  }
+  EXPECT_TRUE(outer->is_training());
+  EXPECT_FALSE(inner->is_training());
+  EXPECT_TRUE(outer->children()[0]->is_training());
+}
+
+TEST(ExtractFeatures, LeavesOutImagesOfTooManyTokens) {
+  const MemoryDataset dataset({picture(8, 8, 1), picture(400, 8, 1), picture(12, 8, 1)});
+  auto native = grey(8);
+  native.fit = data::Fit::Native;
+  FakeBackbone backbone(4);
+  const auto matrix = extract_features(backbone, dataset, native, FeatureKind::Cls,
+                                       {.patch_size = 4, .max_tokens = 100});
+  EXPECT_EQ(matrix.indices, (std::vector<std::int64_t>{0, 2}));
+  EXPECT_NE(matrix.bad.at(0).find("400 x 8 px fed to the network need 200 tokens of 4 px"),
+            std::string::npos)
+      << matrix.bad.at(0);
+  EXPECT_NE(matrix.bad.at(0).find("--max-tokens"), std::string::npos);
+  // Where all images are fed alike, the first need not be read to know.
+  try {
+    extract_features(backbone, MemoryDataset({image::Image{}}), grey(800), FeatureKind::Cls,
+                     {.patch_size = 4, .max_tokens = 100});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("need 40000 tokens"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(ExtractFeatures, StopsBetweenBatchesAndReportsProgress) {
   const auto dataset = sixteen();
   FakeBackbone backbone(4);

@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <filesystem>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "dino/arch/zoo.h"
@@ -71,6 +74,80 @@ TEST_F(FeatureExtractorTest, ManyThreadsMayShareOne) {
     });
   threads.clear();
   for (const auto& result : results) EXPECT_LT(difference(result, expected), 1e-6);
+}
+
+/** The library and the tool must see the same picture: turned, transparent, of 16 bits. */
+TEST_F(FeatureExtractorTest, ReadsAFileAsEmbedReadsIt) {
+  namespace fs = std::filesystem;
+  const fs::path formats = DINO_SOURCE_DIR "/tests/golden/image/formats";
+  fs::create_directories(temp_ / "images");
+  for (const char* name :
+       {"turned3.jpg", "turned6.jpg", "turned8.jpg", "turned6.png", "turned.webp", "turned.tif",
+        "palette_alpha.png", "alpha.webp", "rgba.tif", "rgb16.png", "rgba16.tif", "lossy.webp"})
+    fs::copy_file(formats / name, temp_ / "images" / name);
+  std::map<std::string, std::vector<float>> defaults;
+  for (const bool full_range : {false, true})
+    for (const bool upright : {true, false})
+      for (const std::vector<int>& background : {std::vector<int>{}, {200, 10, 90}}) {
+        FeatureExtractor dino = extractor();
+        data::Preprocess preprocess = dino.preprocess();
+        preprocess.full_range = full_range;
+        preprocess.upright = upright;
+        preprocess.background = background;
+        preprocess.fit = data::Fit::LongSide;
+        preprocess.remainder = data::Remainder::Stretch;
+        dino.set_preprocess(preprocess);
+        const auto dataset = data::open_dataset(temp_ / "images", data::source_options(preprocess));
+        const data::Preparer prepare(preprocess, 16);
+        const std::string folder = (temp_ / "images").string();
+        ASSERT_EQ(dataset->size(), 12);
+        for (std::int64_t i = 0; i < dataset->size(); ++i) {
+          const fs::path name = fs::path(dataset->name(i)).filename();
+          const fs::path file = temp_ / "images" / name;
+          const data::Prepared expected = prepare(*dataset, i), found = dino.prepare(file);
+          ASSERT_EQ(found.width, expected.width) << name;
+          ASSERT_EQ(found.height, expected.height) << name;
+          EXPECT_EQ(found.pixels, expected.pixels) << name;
+          EXPECT_TRUE(torch::equal(
+              dino.features(file).cls,
+              dino.forward(
+                      torch::tensor(expected.pixels).view({1, 3, expected.height, expected.width}))
+                  .cls))
+              << name;
+          if (!full_range && upright && background.empty())
+            defaults[name.string()] = found.pixels;
+          else if (!full_range && (upright ? name == "alpha.webp" : name == "turned3.jpg")) {
+            EXPECT_NE(found.pixels, defaults[name.string()]) << "the setting has an effect";
+          }
+        }
+      }
+}
+
+TEST_F(FeatureExtractorTest, SaysWhatItComputesAndRefusesWhatTakesTooLong) {
+  EXPECT_EQ(extractor().computed().precision, model::Precision::Fp32);
+  const FeatureExtractor bytes(temp_ / "toy.safetensors", {.precision = model::Precision::Int8});
+  EXPECT_EQ(bytes.computed().precision, model::Precision::Int8);
+  const FeatureExtractor strict(temp_ / "toy.safetensors", {.max_tokens = 15});
+  EXPECT_THROW(strict.features(testing::picture(64, 64, 3)), Error);
+  EXPECT_NO_THROW(FeatureExtractor(temp_ / "toy.safetensors", {.max_tokens = 16})
+                      .features(testing::picture(64, 64, 3)));
+}
+
+/** Images of every shape: what is kept of each size must not pile up, nor be mixed up. */
+TEST_F(FeatureExtractorTest, ManySizesInTurnGiveWhatTheyGaveBefore) {
+  FeatureExtractor dino = extractor();
+  auto preprocess = dino.preprocess();
+  preprocess.fit = data::Fit::Native;
+  dino.set_preprocess(preprocess);
+  std::vector<torch::Tensor> first;
+  for (int round = 0; round < 2; ++round)
+    for (int i = 0; i < 12; ++i) {
+      const auto cls = dino.features(testing::picture(32 + 16 * (i % 4), 32 + 16 * (i / 4), 3)).cls;
+      if (round == 0)
+        first.push_back(cls);
+      else
+        EXPECT_TRUE(torch::equal(cls, first[static_cast<std::size_t>(i)])) << i;
+    }
 }
 
 TEST_F(FeatureExtractorTest, LayersAndAttention) {

@@ -41,6 +41,25 @@ TEST(NearestNeighbors, EqualRowsComeInOrderOfIndex) {
   EXPECT_TRUE(torch::equal(others.index[1], torch::tensor({0, 2}, torch::kInt64)));
 }
 
+/** Frames of a video: thousands of rows that differ by less than fp32 products are good to, and
+ * more of them than any margin. */
+TEST(NearestNeighbors, ManyAlmostEqualRowsGiveOneAnswerForAnyTiling) {
+  torch::manual_seed(3);
+  const auto row = torch::randn({1, 96});
+  const auto gallery =
+      l2_normalize(torch::cat({row.expand({400, 96}), row + 1e-7 * torch::randn({400, 96}),
+                               torch::randn({100, 96}), row.expand({100, 96})}));
+  const auto queries = l2_normalize(torch::cat({row, torch::randn({4, 96})}));
+  const auto expected = nearest_neighbors(queries, gallery, {.k = 20});
+  const auto exact = brute_force(queries, gallery, 20);
+  EXPECT_TRUE(torch::allclose(expected.similarity, exact.similarity, 1e-12, 1e-12));
+  for (const auto& [query_tile, gallery_tile] : {std::pair{1, 1}, {2, 7}, {5, 64}, {3, 999}}) {
+    const auto found = nearest_neighbors(
+        queries, gallery, {.k = 20, .query_tile = query_tile, .gallery_tile = gallery_tile});
+    EXPECT_TRUE(torch::equal(found.index, expected.index)) << query_tile << " x " << gallery_tile;
+  }
+}
+
 TEST(NearestNeighbors, PermutingTheGalleryPermutesTheAnswer) {
   torch::manual_seed(2);
   const auto queries = l2_normalize(torch::randn({11, 16})),

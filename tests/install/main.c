@@ -15,6 +15,8 @@ int main(void) {
   if (features.grid_width != 3 || features.grid_height != 2 || features.registers != 4) return 5;
   dino_free_features(&features);
   if (dino_forward(model, pixels, 1, 1, 28, 42, &features) != DINO_USAGE) return 6;
+  printf("%s\n", dino_computed(model));
+  if (strncmp(dino_computed(model), "fp32 (dino ", 11) != 0) return 7;
   dino_free(model);
   return 0;
 }

@@ -147,6 +147,15 @@ TEST(DinoLoss, GradientScalesWithTheLossItBelongsTo) {
   EXPECT_TRUE(torch::allclose(scaled.gradient, plain * 0.25));
 }
 
+/** The gradient lies in the logits: a second backward would scale it twice. */
+TEST(DinoLoss, RefusesASecondBackward) {
+  const auto leaf = logits_of("student", 8, 30).clone().requires_grad_();
+  const auto loss =
+      dino_loss(leaf.clone(), targets_of("teacher", 4, 30), 2, kStudentTemperature) * 0.5;
+  loss.backward({}, /*keep_graph=*/true);
+  EXPECT_THROW(loss.backward({}, /*keep_graph=*/true), dino::Error);
+}
+
 TEST(DinoLoss, Bf16LogitsAreOnlyRounded) {
   const auto logits = logits_of("student", 12, 100).to(torch::kBFloat16);
   const auto targets = targets_of("teacher", 4, 100);

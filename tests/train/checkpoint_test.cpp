@@ -101,6 +101,40 @@ TEST(Checkpoint, ADamagedNewestOneIsPassedOverWithAWarning) {
   EXPECT_THROW(store.newest(), Error);
 }
 
+/** A run that goes on from before a damaged checkpoint writes lower numbers than that one has. */
+TEST(Checkpoint, NeverRemovesWhatWasJustWritten) {
+  for (const int keep : {1, 2, 3}) {
+    const test::TempDir folder;
+    CheckpointStore store(folder.path(), keep);
+    store.save(at(100), State(1).records());
+    store.save(at(200), State(2).records());
+    truncate(store.list().back(), 50);
+    store.save(at(150), State(3).records());
+    const auto checkpoint = store.newest();
+    ASSERT_TRUE(checkpoint) << keep;
+    EXPECT_EQ(checkpoint->info.iteration, 150) << keep;
+    EXPECT_EQ(first_value(*checkpoint), 3.0F);
+  }
+}
+
+TEST(Checkpoint, DamagedOnesAreSetAsideAndNotCounted) {
+  const test::TempDir folder;
+  std::vector<std::string> warnings;
+  CheckpointStore store(folder.path(), 2,
+                        [&](LogLevel, std::string_view text) { warnings.emplace_back(text); });
+  for (const int i : {100, 200, 300}) store.save(at(i), State(1).records());
+  truncate(store.list().back(), 50);
+  ASSERT_EQ(store.newest()->info.iteration, 200);
+  warnings.clear();
+  store.set_aside_after(200);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find("step_00000300.safetensors.damaged"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(folder / "step_00000300.safetensors.damaged"));
+  store.save(at(250), State(1).records());
+  store.save(at(300), State(1).records());
+  EXPECT_EQ(names(store), (std::vector<std::string>{"step_00000250", "step_00000300"}));
+}
+
 TEST(Checkpoint, OtherFilesAreNotTakenForOne) {
   const test::TempDir folder;
   format::write_safetensors(folder / "weights.safetensors", State(1).records());

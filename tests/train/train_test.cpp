@@ -111,6 +111,19 @@ TEST_F(TrainTest, ALimitedDataSetTrainsOnThatManyImages) {
   EXPECT_EQ(train().summary["iterations"], 2);
 }
 
+TEST_F(TrainTest, SaysWhatNoObjectiveReads) {
+  std::vector<std::string> warnings;
+  hooks_.log = [&](LogLevel level, std::string_view text) {
+    if (level == LogLevel::Warning) warnings.emplace_back(text);
+  };
+  request_.recipe.masks.share = 0.5;
+  request_.recipe.crops.gram_size = 16;
+  train();
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_NE(warnings[0].find("[masks]"), std::string::npos);
+  EXPECT_NE(warnings[1].find("gram_size"), std::string::npos);
+}
+
 TEST_F(TrainTest, AnEmptyFolderIsRefused) {
   std::filesystem::create_directory(temp_ / "empty");
   request_.recipe.data.train = (temp_ / "empty").string();
