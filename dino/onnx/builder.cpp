@@ -114,7 +114,7 @@ Value GraphBuilder::constant(Value name, Shape shape, Filler filler, Storage sto
   }
   graph_.constants.push_back({name + ".fp16", format::DType::F16, std::move(shape),
                               [filler = std::move(filler)](std::span<std::byte> out) {
-                                const std::vector<std::uint16_t> halves = to_halves(filler());
+                                const std::vector<std::uint16_t> halves = format::to_halves(filler());
                                 DINO_ASSERT(halves.size() * sizeof(std::uint16_t) == out.size());
                                 std::memcpy(out.data(), halves.data(), out.size());
                               }});
@@ -127,7 +127,7 @@ Value GraphBuilder::weight(const std::string& name) {
   Value& known = constants_["weight " + name];
   if (known.empty())
     known = constant(
-        name, tensor.shape, [&tensor] { return to_floats(tensor); },
+        name, tensor.shape, [&tensor] { return format::to_floats(tensor); },
         tensor.shape.size() >= 4 ? storage_ : Storage::Fp32);
   return known;
 }
@@ -139,7 +139,7 @@ Value GraphBuilder::part(const std::string& name, std::int64_t first, Shape shap
   return constant(
       fmt::format("{}.from_{}", name, first), std::move(shape),
       [&tensor, first, count] {
-        const std::vector<float> all = to_floats(tensor);
+        const std::vector<float> all = format::to_floats(tensor);
         return std::vector<float>(all.begin() + first, all.begin() + first + count);
       },
       Storage::Fp32);
@@ -150,12 +150,12 @@ namespace {
 /** The rows as they are stored, [count, rest], multiplied. */
 std::vector<float> take_rows(const format::TensorRecord& tensor, const Rows& rows,
                              const format::TensorRecord* gain) {
-  std::vector<float> values = to_floats(tensor);
+  std::vector<float> values = format::to_floats(tensor);
   const std::int64_t width = static_cast<std::int64_t>(values.size()) / tensor.shape[0];
   const std::int64_t count = rows.count > 0 ? rows.count : tensor.shape[0];
   values.erase(values.begin(), values.begin() + rows.first * width);
   values.resize(static_cast<std::size_t>(count * width));
-  const std::vector<float> gains = gain == nullptr ? std::vector<float>() : to_floats(*gain);
+  const std::vector<float> gains = gain == nullptr ? std::vector<float>() : format::to_floats(*gain);
   for (std::int64_t r = 0; r < count; ++r) {
     const double factor =
         rows.scale *
