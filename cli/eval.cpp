@@ -77,7 +77,8 @@ class FeatureSource {
 };
 
 std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
-                                             const data::Preprocess& preprocess, const char* flag) {
+                                             const data::Preprocess& preprocess, const char* flag,
+                                             Context& context) {
   auto dataset = data::open_dataset(source, data::source_options(preprocess));
   std::string notes;
   for (const data::SourceNote& note : dataset->notes()) notes += "; " + data::describe(note);
@@ -86,7 +87,13 @@ std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
          "{} {} has no labels; use a folder with one sub-folder per class, a list with labels or "
          "an IDX file{}",
          flag, source, notes);
-  return data::labelled_images(std::move(dataset));
+  const std::int64_t images = dataset->size();
+  auto labelled = data::labelled_images(std::move(dataset));
+  if (labelled->size() < images)
+    context.console.message(LogLevel::Warning,
+                            fmt::format("{} {}: {} of {} images have no label and are left out{}",
+                                        flag, source, images - labelled->size(), images, notes));
+  return labelled;
 }
 
 nlohmann::json to_json(const eval::KnnResult& result) {
@@ -109,8 +116,8 @@ int run_knn(const KnnFlags& flags, Context& context) {
     fail(ErrorKind::Usage,
          "name labelled images: --train for the gallery that votes, --test for the queries");
   const FeatureSource features(flags, context);
-  const auto train = open_labelled(flags.train, features.preprocess(), "--train");
-  const auto test = open_labelled(flags.test, features.preprocess(), "--test");
+  const auto train = open_labelled(flags.train, features.preprocess(), "--train", context);
+  const auto test = open_labelled(flags.test, features.preprocess(), "--test", context);
   report_values(context, *train, features.preprocess(), flags.train);
   report_values(context, *test, features.preprocess(), flags.test);
   const auto class_of = eval::match_classes(train->class_names(), test->class_names(),

@@ -19,6 +19,7 @@
 #include "dino/base/error.h"
 #include "dino/base/hash.h"
 #include "dino/base/text.h"
+#include "dino/data/bad_share.h"
 #include "dino/data/batch_maker.h"
 #include "dino/data/image_feed.h"
 
@@ -33,7 +34,6 @@ double seconds_since(Clock::time_point start) {
 
 constexpr std::int64_t kListedBad = 100;  ///< bad images named in the statistics
 constexpr std::int64_t kLoggedBad = 10;   ///< of these, logged one by one
-constexpr std::int64_t kFewestBad = 16;   ///< a share of fewer bad images than this means nothing
 
 void check_samples(const LoaderOptions& options) {
   if (options.full_range && options.type == SampleType::U8)
@@ -199,9 +199,12 @@ class Loader::Impl {
   /** Rethrows why a finished slot has no batch, again at each call. Called by the consumer only,
    * who leaves it where it is. */
   void settle(Slot& slot) {
+    if (!slot.failure && !std::exchange(slot.counted, true)) try {
+        count_bad(slot);
+      } catch (...) {
+        slot.failure = std::current_exception();
+      }
     if (slot.failure) std::rethrow_exception(slot.failure);
-    count_bad(slot);
-    if (over_share_) refuse_share();
   }
 
   void work(const std::stop_token& stop) {
@@ -276,7 +279,7 @@ class Loader::Impl {
         found = feed_->index(drawn, choice);
       else
         bad.push_back(feed_->identity(drawn, choice));
-      if (images_ > 0 && too_many(std::ssize(bad), images_)) refuse_share();  // a wholly bad source
+      if (images_ > 0 && bad_share_.over(std::ssize(bad), images_)) refuse_share();  // all bad
     }
     const bool none = found < 0 && !stop.stop_requested();
     const std::lock_guard lock(mutex_);
@@ -327,11 +330,6 @@ class Loader::Impl {
       log(log_, LogLevel::Warning, "further bad images are counted, not shown");
   }
 
-  bool too_many(std::int64_t bad, std::int64_t of) const {
-    return bad >= kFewestBad &&
-           static_cast<double>(bad) > options_.max_bad_share * static_cast<double>(of);
-  }
-
   [[noreturn]] void refuse_share() const {
     const LoaderStats now = stats();
     fail(ErrorKind::Data,
@@ -340,17 +338,11 @@ class Loader::Impl {
          now.bad_count, bad_reasons(now.bad_by_reason), options_.max_bad_share, now.bad.front());
   }
 
-  /** Whether there are too many: of the images the sampler asked for (bad ones often lie together,
-   * and replacements would meet the same ones again and again), and in all. Counted batch by batch
-   * as they are given, so that it does not depend on how far the workers are ahead. */
-  void count_bad(Slot& slot) {
-    if (slot.counted) return;
-    slot.counted = true;
-    asked_ += options_.batch_size + slot.scheduled.lost;
-    asked_bad_ += slot.asked_bad + slot.scheduled.lost;
-    given_bad_.insert(slot.bad_met.begin(), slot.bad_met.end());
-    over_share_ =
-        too_many(asked_bad_, asked_) || (images_ > 0 && too_many(std::ssize(given_bad_), images_));
+  /** Batch by batch as they are given, so that it does not depend on how far workers are ahead. */
+  void count_bad(const Slot& slot) {
+    const std::int64_t lost = slot.scheduled.lost;
+    if (bad_share_.add(options_.batch_size + lost, slot.asked_bad + lost, slot.bad_met, images_))
+      refuse_share();
   }
 
   const LoaderOptions options_;
@@ -367,10 +359,8 @@ class Loader::Impl {
   LoaderStats stats_;
   std::unordered_set<std::uint64_t> bad_;
   std::vector<BadFile> new_bad_;
-  // The consumer's own: of the batches that were given, images asked for and bad ones met.
-  std::int64_t asked_ = 0, asked_bad_ = 0;
-  std::unordered_set<std::uint64_t> given_bad_;
-  bool over_share_ = false, feed_failed_ = false;
+  BadShare bad_share_{options_.max_bad_share};  // of the batches given; the consumer's own
+  bool feed_failed_ = false;
   std::unique_ptr<ImageFeed> feed_;    // its thread uses what is above
   std::vector<std::jthread> workers_;  // last: joined before anything they use goes
 };

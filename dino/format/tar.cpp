@@ -15,6 +15,7 @@ namespace dino::format {
 namespace {
 
 constexpr std::size_t kBlock = 512;
+constexpr std::size_t kMostPadding = 2048;       // blocks of zeros between joined archives
 constexpr std::uint64_t kLongestText = 1 << 20;  // of a pax header or a long name
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -81,6 +82,23 @@ std::optional<std::uint64_t> tar_number(std::string_view field) {
   return value <= kLargestTarNumber ? std::optional(value) : std::nullopt;
 }
 
+namespace {
+
+/** Whether the sum that a header states is its own. */
+bool has_checksum(std::string_view block) {
+  std::uint64_t sum = 8 * ' ';
+  std::int64_t signed_sum = 8 * ' ';  // what writers with signed characters made
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    if (i >= 148 && i < 156) continue;
+    sum += static_cast<unsigned char>(block[i]);
+    signed_sum += static_cast<signed char>(block[i]);
+  }
+  const auto stated = tar_number(block.substr(148, 8));
+  return stated && (*stated == sum || static_cast<std::int64_t>(*stated) == signed_sum);
+}
+
+}  // namespace
+
 // ---- members
 // -------------------------------------------------------------------------------------
 
@@ -113,6 +131,18 @@ bool TarReader::read_block(std::span<std::byte> block) {
   if (got < block.size()) refuse("ends within the header at byte {}; is it cut short?", position_);
   position_ += got;
   return true;
+}
+
+/** False at the end: of the source, or of the archive. Behind the zeros that end an archive another
+ * may begin (`cat a.tar b.tar`); anything else there is padding. */
+bool TarReader::read_header_block(std::span<std::byte> block) {
+  for (std::size_t zeros = 0; zeros <= kMostPadding; ++zeros) {
+    if (zeros == 0 ? !read_block(block) : source_.read(block) < kBlock) return false;
+    if (zeros > 0) position_ += kBlock;
+    if (std::ranges::any_of(block, [](std::byte b) { return b != std::byte{0}; }))
+      return zeros == 0 || has_checksum(text_of(block));
+  }
+  return false;
 }
 
 void TarReader::pass_over(std::uint64_t count) {
@@ -174,15 +204,7 @@ std::string TarReader::read_text(const Header& header) {
 }
 
 TarReader::Header TarReader::parse_header(std::string_view block, std::uint64_t at) const {
-  std::uint64_t sum = 8 * ' ';
-  std::int64_t signed_sum = 8 * ' ';  // what writers with signed characters made
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    if (i >= 148 && i < 156) continue;
-    sum += static_cast<unsigned char>(block[i]);
-    signed_sum += static_cast<signed char>(block[i]);
-  }
-  const auto stated = tar_number(block.substr(148, 8));
-  if (!stated || (*stated != sum && static_cast<std::int64_t>(*stated) != signed_sum))
+  if (!has_checksum(block))
     refuse("no member header at byte {}: damaged, or not a tar archive", at);
   const auto size = tar_number(block.substr(124, 12));
   if (!size) refuse("the member at byte {} has no readable size", at);
@@ -279,13 +301,12 @@ std::optional<TarMember> TarReader::next() {
   std::array<std::byte, kBlock> block;
   std::uint64_t begin = position_;
   for (;;) {
-    const std::uint64_t at = position_;
-    if (!read_block(block) ||
-        std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; })) {
-      if (described.any()) refuse("ends where a member should follow, at byte {}", at);
+    if (!read_header_block(block)) {
+      if (described.any()) refuse("ends where a member should follow, at byte {}", position_);
       finished_ = true;
       return std::nullopt;
     }
+    const std::uint64_t at = position_ - kBlock;
     const Header header = parse_header(text_of(block), at);
     if (describes(header, at, described)) continue;
     TarMember member = begin_member(header, text_of(block), described);

@@ -32,7 +32,8 @@ class TarReader {
   TarReader(ByteSource& source, std::string_view name);
 
   /** The next regular file; folders, links and devices are passed over. Nothing at the end: a block
-   * of zeros, or the end of the source between two members. Throws Error{Format} naming archive and
+   * of zeros that no member follows (archives may be joined), or the end of the source between two
+   * members. Throws Error{Format} naming archive and
    * place on a header that is damaged or cut short, and where the member before this one was. */
   std::optional<TarMember> next();
   /** Fills `out` with the bytes of the member that are not read yet; returns how many. Throws
@@ -43,6 +44,7 @@ class TarReader {
   struct Header;
   struct Described;
   bool read_block(std::span<std::byte> block);
+  bool read_header_block(std::span<std::byte> block);
   Header parse_header(std::string_view block, std::uint64_t at) const;
   bool describes(const Header& header, std::uint64_t at, Described& described);
   TarMember begin_member(const Header& header, std::string_view block, const Described& described);

@@ -274,6 +274,20 @@ TEST(NpzDataset, WhatIsNotUsedIsTold) {
   says(notes, "Python objects");
 }
 
+TEST(NpzDataset, LabelsOfAnotherNumberAreTold) {
+  const SourceFolder temp;
+  const std::int64_t images[] = {2, 4, 4}, labels[] = {3};
+  const auto data = open_dataset(
+      temp.write(
+          "a.npz",
+          zip({{"images.npy", format::npy_header(format::DType::U8, images) + std::string(32, 'x')},
+               {"labels.npy", format::npy_header(format::DType::U8, labels) + "123"}})),
+      1);
+  EXPECT_TRUE(data->class_names().empty());
+  ASSERT_EQ(data->notes().size(), 1u);
+  says(describe(data->notes()[0]), "[3] for 2 images");
+}
+
 /** An archive whose member unpacks to more, or less, than its header claims. */
 TEST(NpzDataset, UnpacksNoMoreThanTheHeaderClaims) {
   const SourceFolder temp;

@@ -79,6 +79,7 @@ TEST_F(DatasetList, TheBestOfSeveralColumnsIsTaken) {
   const auto data = open("a.csv", "image,label_id,path,label\n7,3,x.png,cat\n");
   EXPECT_EQ(names(*data), Names{"x.png"});
   EXPECT_EQ(data->class_names(), Names{"cat"});
+  EXPECT_EQ(open("c.csv", "sep=;\r\nPath;Label\r\nx.png;cat\r\n")->class_names(), Names{"cat"});
   // As pandas writes its index.
   EXPECT_EQ(names(*open("b.csv", ",Path\n0,y.png\n")), Names{"y.png"});
 }

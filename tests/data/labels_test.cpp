@@ -52,6 +52,9 @@ TEST(Labels, OfJson) {
 TEST(Labels, OfText) {
   for (const auto& [text, label] : {std::pair{"3\n", "3"},
                                     {" cat \r\n", "cat"},
+                                    {"\xef\xbb\xbf"
+                                     "3\r\n",
+                                     "3"},
                                     {"1.0", "1"},
                                     {"1.000e+00\n", "1"},
                                     {"[0, 1]", "1"},

@@ -32,6 +32,15 @@ TEST(TarOfTars, IsTheFolderItWouldUnpackTo) {
   EXPECT_EQ(values_in(*open_dataset(temp.write("deep.tar", deep), 1)), (Values{2, 3}));
 }
 
+TEST(TarOfTars, OfNothingSaysSo) {
+  const SourceFolder temp;
+  const std::string text = refusal_of(ErrorKind::Data, [&] {
+    open_dataset(temp.write("a.tar", tar({{"n1.tar", tar({})}, {"n2.tar", tar({})}})), 1);
+  });
+  says(text, "holds no images; 2 archives within it are empty");
+  says(text, "n1/");
+}
+
 TEST(TarOfTars, DamageWithinCostsWhatIsBehindItThere) {
   const SourceFolder temp;
   std::string cut = tar({{"1.png", png(1)}, {"2.png", png(2)}});

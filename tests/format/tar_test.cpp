@@ -100,6 +100,17 @@ TEST(Tar, AMissingEndMarkIsNoDamage) {
   EXPECT_EQ(read_all(bytes_of(bytes)), (Members{{"a", "data"}}));
 }
 
+TEST(Tar, JoinedArchivesAreReadToTheEnd) {
+  const std::string a = written({{"a", "1"}}), b = written({{"b", "2"}});
+  const Members both = {{"a", "1"}, {"b", "2"}};
+  EXPECT_EQ(read_all(bytes_of(a + b)), both);
+  EXPECT_EQ(read_all(bytes_of(a + std::string(20 * 512, '\0') + b)), both);
+  EXPECT_EQ(read_all(bytes_of(a + std::string(9000 * 512, '\0') + b)), (Members{{"a", "1"}}));
+  for (const std::string& padding : {std::string(10'240, '\0'), std::string(700, 'x'),
+                                     std::string(100, '\0'), std::string(2048, 'x')})
+    EXPECT_EQ(read_all(bytes_of(a + padding)), (Members{{"a", "1"}})) << "no member, no damage";
+}
+
 /** A correct header with `type` and `size`, whose checksum is right. */
 std::string header(char type, std::string_view size, std::string_view name = "n") {
   std::string bytes = written({{"n", ""}}).substr(0, 512);

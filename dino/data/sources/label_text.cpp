@@ -95,6 +95,7 @@ std::string without_nan(std::string_view text) {
 }  // namespace
 
 std::string label_of_field(std::string_view field) {
+  if (field.starts_with("\xef\xbb\xbf")) field.remove_prefix(3);  // UTF-8 mark of some editors
   const std::string_view text = trimmed(field);
   if (text.starts_with('[') && text.ends_with(']')) try {
       return label_of_json(parse_json(text, "read label", "list"));

@@ -154,6 +154,7 @@ class ListReader {
   /** A first line without an image's name that has a column called path is a heading. */
   void read_heading() {
     while (!reader_.at_end() && reader_.peek().empty()) reader_.next_line();
+    if (reader_.peek().starts_with("sep=")) reader_.next_line();  // as spreadsheets write it
     const std::string_view line = reader_.peek();
     if (image::has_image_extension(line)) return;
     for (const char delimiter : kDelimiters) {

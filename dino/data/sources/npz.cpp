@@ -122,6 +122,15 @@ class NpzFile {
     return open_npy_file(unpack_to_disk(archive_, member.entry, member.header), member.header.name);
   }
 
+  /** Those called by one of `names` that hold no labels of so many images. */
+  void note_unfit(std::span<const std::string_view> names, std::int64_t images) {
+    for (const std::string_view name : names)
+      if (const auto found = arrays_.find(name); found != arrays_.end() && name != "arr_1")
+        add_note(notes, "arrays are no labels of the images", found->second.header.name,
+                 fmt::format("[{}] for {} images",
+                             fmt::join(found->second.header.header.shape, ", "), images));
+  }
+
   /** Of those that `fits`, all but `used`. */
   template <typename Fits>
   void note_unused(const std::string& used, const Fits& fits) {
@@ -175,6 +184,7 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, const FileDecoding& d
                                 (named || (one && is_integer(array.header.dtype))));
   });
   ArrayLabels classes;
+  if (labels.empty()) npz.note_unfit(kLabelNames, count);
   if (!labels.empty()) try {
       classes = read_labels(npz.open(labels), fmt::format("{}#{}", archive.native(), labels));
     } catch (const Error& error) {

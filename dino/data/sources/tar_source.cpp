@@ -111,7 +111,9 @@ class ShardScan {
     FileSource source(file_, begin, bytes);
     format::TarReader reader(source, file_.path().native());
     try {
-      while (const auto member = reader.next()) add(*member, begin, folder, depth);
+      bool empty = true;
+      for (; const auto member = reader.next(); empty = false) add(*member, begin, folder, depth);
+      if (empty && depth > 1) index_.note("archives within it are empty", folder);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Format) throw;
       damaged_.push_back(first_ | begin / kBlock);
