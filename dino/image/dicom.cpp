@@ -101,7 +101,7 @@ std::uint16_t palette_entry(const DicomFile& file, std::size_t colour, std::int3
   const int entries = size == 0 ? 65536 : size;
   const auto index = static_cast<std::size_t>(
       std::clamp<std::int64_t>(std::int64_t{value} - start, 0, entries - 1));
-  const ByteReader table(file.palette[colour], Endian::Little);
+  const ByteReader table(file.palette[colour], file.endian);
   // Entries of 8 bits lie in a byte each or, as some write them, in two.
   if (bits == 8 && file.palette[colour].size() < 2 * static_cast<std::size_t>(entries)) {
     const auto entry = table.u8(index);

@@ -39,10 +39,12 @@ struct DicomFile {
   std::array<std::array<int, 3>, 3> palette_shape{};
   std::array<Bytes, 3> palette;
 
+  Endian endian = Endian::Little;
   bool has_pixels = false;
-  Bytes pixels;           ///< of all frames; empty if coded
-  bool is_coded = false;  ///< the pixels lie in fragments
-  Bytes offsets;          ///< of each frame's first fragment; may be empty
+  bool pixels_are_words = false;  ///< swapped in pairs of bytes in files of the other order
+  Bytes pixels;                   ///< of all frames; empty if coded
+  bool is_coded = false;          ///< the pixels lie in fragments
+  Bytes offsets;                  ///< of each frame's first fragment; may be empty
   std::vector<DicomFragment> fragments;
 };
 

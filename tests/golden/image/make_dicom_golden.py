@@ -279,6 +279,39 @@ both("j2k_signed.dcm", grey(16, True), syntax=J2K,
      coded=[imagecodecs.jpeg2k_encode(grey(16, True), level=0, reversible=True, codecformat="j2k")])
 both("j2k_rgb.dcm", colour, syntax=J2K, photometric="YBR_RCT", raw=colour,
      coded=[imagecodecs.jpeg2k_encode(colour, level=0, reversible=True, codecformat="j2k", mct=True)])
+# The retired byte order; files without preamble, without a transfer syntax, with another than they say, and one that begins
+# like a TIFF file.
+BIG = "1.2.840.10008.1.2.2"
+
+
+def big_endian(name, values, order):
+    data = pydicom.dcmread(HERE / name)
+    data.file_meta.TransferSyntaxUID = BIG
+    data["PixelData"].VR = "OW"
+    data.PixelData = values.byteswap().tobytes() if order == "words" else values.view(">u2").astype("<u2").tobytes()
+    data.save_as(HERE / f"big_{name}", implicit_vr=False, little_endian=False)
+
+
+for name, values in (("bits12.dcm", grey(12)), ("ct.dcm", grey(12))):
+    big_endian(name, values, "words")
+    expected[f"big_{name}"] = expected[name] | {"file": f"big_{name}"}
+big_endian("grey8.dcm", grey(8).reshape(-1), "pairs")
+expected["big_grey8.dcm"] = expected["grey8.dcm"] | {"file": "big_grey8.dcm"}
+for name in ("ct.dcm", "ct_implicit.dcm"):
+    data = (HERE / name).read_bytes()
+    after_meta = 132 + 12 + int.from_bytes(data[140:144], "little")
+    (HERE / f"bare_{name}").write_bytes(data[after_meta:])
+    expected[f"bare_{name}"] = expected[name] | {"file": f"bare_{name}"}
+data = (HERE / "ct.dcm").read_bytes()
+(HERE / "no_preamble.dcm").write_bytes(data[132:])
+expected["no_preamble.dcm"] = expected["ct.dcm"] | {"file": "no_preamble.dcm"}
+(HERE / "tiff_preamble.dcm").write_bytes(b"II*\0" + data[4:])
+expected["tiff_preamble.dcm"] = expected["ct.dcm"] | {"file": "tiff_preamble.dcm"}
+implicit = bytearray((HERE / "ct_implicit.dcm").read_bytes())
+at = implicit.index(b"1.2.840.10008.1.2\0", 132)
+explicit_meta = data[:132 + 12 + int.from_bytes(data[140:144], "little")]
+(HERE / "says_explicit.dcm").write_bytes(explicit_meta + implicit[132 + 12 + int.from_bytes(implicit[140:144], "little"):])
+expected["says_explicit.dcm"] = expected["ct.dcm"] | {"file": "says_explicit.dcm"}
 # Not read
 write("video.dcm", grey(8), syntax="1.2.840.10008.1.2.4.102", coded=[b"\0" * 64])
 write("cmyk.dcm", colour, photometric="RGB", more={"PhotometricInterpretation": "HSV"})
