@@ -289,7 +289,7 @@ def big_endian(name, values, order):
     data.file_meta.TransferSyntaxUID = BIG
     data["PixelData"].VR = "OW"
     data.PixelData = values.byteswap().tobytes() if order == "words" else values.view(">u2").astype("<u2").tobytes()
-    data.save_as(HERE / f"big_{name}", implicit_vr=False, little_endian=False)
+    pydicom.dcmwrite(HERE / f"big_{name}", data, implicit_vr=False, little_endian=False, force_encoding=True)
 
 
 for name, values in (("bits12.dcm", grey(12)), ("ct.dcm", grey(12))):
