@@ -71,14 +71,16 @@ class Parser {
       fail(ErrorKind::Format,
            "[decode] DICOM in {} is not supported; rewrite it as Explicit VR Little Endian",
            dicom_syntax_name(file_.transfer_syntax));
-    // Old files leave the transfer syntax out, and some have another than they say: the first
-    // element tells, whose group is a small number.
-    if (reader_.u16(body).value_or(0) > 255) {
+    // Old files leave the transfer syntax out: the first group is a small number. Some
+    // representations are not those that the file says: the first element shows.
+    const bool says_none = file_.transfer_syntax.empty();
+    if (file_.transfer_syntax == "1.2.840.10008.1.2.2" ||
+        (says_none && reader_.u16(body).value_or(0) > 255)) {
       file_.endian = Endian::Big;
       reader_ = ByteReader(reader_.part(0, reader_.size()), Endian::Big);
     }
     const bool is_explicit = names_representation(body);
-    if (file_.transfer_syntax.empty()) file_.transfer_syntax = "1.2.840.10008.1.2";
+    if (says_none) file_.transfer_syntax = "1.2.840.10008.1.2";
     walk(body, reader_.size(), 0, is_explicit, false);
     return std::move(file_);
   }
