@@ -7,9 +7,11 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/network.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/data/pack.h"
+#include "dino/data/value_check.h"
 
 namespace dino::cli {
 namespace {
@@ -75,7 +77,12 @@ std::string text_of(const PackFlags& flags, const nlohmann::json& document) {
 }
 
 int run_pack(const PackFlags& flags, Context& context) {
-  const auto dataset = data::open_dataset(flags.source, flags.channels);
+  data::SourceOptions options;
+  options.channels = flags.channels;
+  options.decode.value_range = flags.options.value_range;
+  const auto dataset = data::open_dataset(flags.source, options);
+  for (const std::string& advice : data::value_advice(*dataset, options.decode, false))
+    context.console.message(LogLevel::Warning, advice);
   ThreadPool pool(pool_workers(context.threads));
   const InterruptGuard interrupt([] {});
   const std::int64_t step = std::max<std::int64_t>(1, dataset->size() / 100);
@@ -113,6 +120,7 @@ void add_data(CLI::App& parent, Context& context) {
   command->add_option("--channels", flags->channels, "1 grey or 3 RGB")
       ->check(CLI::IsMember({1, 3}))
       ->capture_default_str();
+  add_value_range(*command, flags->options.value_range);
 }
 
 }  // namespace dino::cli

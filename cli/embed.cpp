@@ -85,6 +85,7 @@ int run_embed(const EmbedFlags& flags, Context& context) {
   if (flags.out.empty()) fail(ErrorKind::Usage, "--out is missing: name a directory");
   const Network network = load_network(flags.network);
   const auto dataset = data::open_dataset(flags.images, data::source_options(network.preprocess));
+  report_values(context, *dataset, network.preprocess, flags.images);
   embed::FeatureStoreWriter store(flags.out, header_of(flags, network),
                                   {.source = flags.images,
                                    .class_names = dataset->class_names(),

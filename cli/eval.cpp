@@ -34,6 +34,8 @@ class FeatureSource {
       // No network, no statistics of its own: pixels in [0, 1].
       preprocess_.mean.assign(static_cast<std::size_t>(preprocess_.channels), 0.0);
       preprocess_.std.assign(static_cast<std::size_t>(preprocess_.channels), 1.0);
+      if (const auto& range = flags.network.value_range)
+        preprocess_.value_range = {range->low, range->high};
       data::validate(preprocess_);
     } else {
       network_ = load_network(flags.network, flags.features == "untrained");
@@ -97,6 +99,8 @@ int run_knn(const KnnFlags& flags, Context& context) {
   const FeatureSource features(flags, context);
   const auto train = open_labelled(flags.train, features.preprocess(), "--train");
   const auto test = open_labelled(flags.test, features.preprocess(), "--test");
+  report_values(context, *train, features.preprocess(), flags.train);
+  report_values(context, *test, features.preprocess(), flags.test);
   if (train->class_names() != test->class_names())
     fail(ErrorKind::Data,
          "--train and --test name different classes ({} and {}); labels would not match",

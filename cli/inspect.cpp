@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/inspect_data.h"
+#include "cli/network.h"
 #include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
@@ -252,6 +253,7 @@ void add_inspect(CLI::App& parent, Context& context) {
       ->add_option("--channels", flags->data.channels,
                    "Channels to decode images into (default: as stored)")
       ->check(CLI::Range(1, 4096));
+  add_value_range(*command, flags->data.decode.value_range);
   command->add_option("--sample", flags->data.images, "Images to decode, spread over the data set")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -269,6 +271,7 @@ void add_inspect(CLI::App& parent, Context& context) {
       ->add_option("--channels", data_flags->channels,
                    "Channels to decode images into (default: as stored)")
       ->check(CLI::Range(1, 4096));
+  add_value_range(*flags->data_command, data_flags->decode.value_range);
   flags->data_command
       ->add_option("--sample", data_flags->images,
                    "Images to look at, spread over the data set (default: all)")

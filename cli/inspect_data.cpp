@@ -39,6 +39,24 @@ nlohmann::json statistics_document(const data::Survey& survey) {
   return documents;
 }
 
+nlohmann::json values_document(const data::Survey& survey) {
+  nlohmann::json kinds = nlohmann::json::array();
+  for (const data::ValueKind& kind : survey.values) {
+    const image::SampleReport& samples = kind.samples;
+    kinds.push_back({{"format", kind.format},
+                     {"type", samples.type},
+                     {"images", kind.images},
+                     {"range", {samples.range.low, samples.range.high}},
+                     {"range_given", samples.range_given},
+                     {"found", {samples.lowest, samples.highest}},
+                     {"nearly_all", {samples.low, samples.high}},
+                     {"samples", samples.samples},
+                     {"clipped", samples.clipped},
+                     {"no_data", samples.no_data}});
+  }
+  return kinds;
+}
+
 nlohmann::json document_of(const std::string& source, const data::Survey& survey,
                            const DataFlags& flags) {
   nlohmann::json bad = nlohmann::json::array(), channels = nlohmann::json::object();
@@ -54,6 +72,8 @@ nlohmann::json document_of(const std::string& source, const data::Survey& survey
                              {"sizes", survey.sizes},
                              {"channels", channels},
                              {"bits", survey.depths},
+                             {"values", values_document(survey)},
+                             {"advice", data::value_advice(survey.values, false)},
                              {"with_alpha", survey.with_alpha},
                              {"with_pages", survey.with_pages},
                              {"classes", survey.classes},
@@ -74,6 +94,25 @@ void append_lines(std::string& text, const List& list, std::string_view what, Li
   if (list.size() > kShown) text += fmt::format("    and {} more {}\n", list.size() - kShown, what);
 }
 
+/** A line for each kind of samples, then what should be done about them. */
+std::string values_text(const data::Survey& survey) {
+  std::string text;
+  for (const data::ValueKind& kind : survey.values) {
+    const image::SampleReport& samples = kind.samples;
+    text += fmt::format(
+        "    values    {} {} ({}): {:.10g} is black, {:.10g} white{}; found {:.6g} to {:.6g}, "
+        "{:.2f} % clipped, {} no data\n",
+        kind.format, samples.type, kind.images, samples.range.low, samples.range.high,
+        samples.range_given ? " (given)" : "", samples.lowest, samples.highest,
+        100.0 * static_cast<double>(samples.clipped) /
+            static_cast<double>(std::max<std::int64_t>(1, samples.samples)),
+        samples.no_data);
+  }
+  for (const std::string& advice : data::value_advice(survey.values, false))
+    text += fmt::format("  {}\n", advice);
+  return text;
+}
+
 std::string text_of(const std::string& source, const data::Survey& survey) {
   std::string text =
       fmt::format("data set {}\n  {} images, {} classes\n", printable(std::string_view(source)),
@@ -87,6 +126,7 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
     text += fmt::format("    formats   {}\n    sizes     {}\n    channels  {}\n    bits      {}\n",
                         ranking(survey.formats), ranking(survey.sizes, " px"),
                         ranking(survey.channels), ranking(survey.depths));
+  text += values_text(survey);
   if (survey.with_alpha > 0) text += fmt::format("  {} have alpha\n", survey.with_alpha);
   if (survey.with_pages > 0)
     text += fmt::format("  {} have pages that are not used; name them .tif\n", survey.with_pages);
@@ -110,7 +150,10 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
 }  // namespace
 
 Finding inspect_data(const std::string& source, const DataFlags& flags, int threads) {
-  const auto dataset = data::open_dataset(source, flags.channels);
+  data::SourceOptions options;
+  options.channels = flags.channels;
+  options.decode = flags.decode;
+  const auto dataset = data::open_dataset(source, options);
   ThreadPool pool(pool_workers(threads));
   const data::Survey survey = data::survey(*dataset, flags, pool);
   return {document_of(source, survey, flags), text_of(source, survey)};

@@ -9,6 +9,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/data/value_check.h"
 
 namespace dino::cli {
 namespace {
@@ -45,6 +46,32 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags) {
   command.add_option("--precision", flags.precision, "fp32, bf16 or int8 (ViT)")
       ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
       ->capture_default_str();
+  add_value_range(command, flags.value_range);
+}
+
+void add_value_range(CLI::App& command, std::optional<image::ValueRange>& range) {
+  command
+      .add_option_function<std::vector<double>>(
+          "--value-range",
+          [&range](const std::vector<double>& values) {
+            range = {values[0], values[1]};
+            if (!image::is_valid(*range))
+              fail(ErrorKind::Usage,
+                   "--value-range {} {}: the low value comes first, as in --value-range 0 4095",
+                   range->low, range->high);
+          },
+          "Stored values that are black and white, such as 0 4095 (default: as the weights, then "
+          "the files or the types of their samples say)")
+      ->expected(2)
+      ->type_name("LOW HIGH");
+}
+
+void report_values(Context& context, const data::Dataset& dataset,
+                   const data::Preprocess& preprocess, const std::string& source) {
+  for (const std::string& advice :
+       data::value_advice(dataset, data::decode_options(preprocess), preprocess.full_range))
+    context.console.message(LogLevel::Warning,
+                            fmt::format("{}: {}", printable(std::string_view(source)), advice));
 }
 
 void add_read_flags(CLI::App& command, weights::ReadOptions& options) {
@@ -109,6 +136,8 @@ Network load_network(const NetworkFlags& flags, bool untrained) {
   if (flags.resize > 0) network.preprocess.resize = flags.resize;
   set_by_word(data::kFitWords, flags.fit, network.preprocess.fit);
   set_by_word(data::kRemainderWords, flags.remainder, network.preprocess.remainder);
+  if (const auto& range = flags.value_range)
+    network.preprocess.value_range = {range->low, range->high};
   data::validate(network.preprocess);
   return network;
 }

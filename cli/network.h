@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/context.h"
@@ -19,6 +20,7 @@ struct NetworkFlags {
   int resize = 0;                  ///< px, short side; 0 = see data::Preprocess
   std::string fit;                 ///< of data::kFitWords; empty = as the weights say
   std::string remainder;           ///< of data::kRemainderWords; empty = as the weights say
+  std::optional<image::ValueRange> value_range;  ///< none = as the weights say
 };
 
 /** --arch, --network, --positions. */
@@ -27,7 +29,14 @@ void add_read_flags(CLI::App& command, weights::ReadOptions& options);
 /** "fp32", "bf16" or "int8". */
 model::Precision precision_of(const std::string& name);
 
-/** --weights, --image-size, --resize, --precision. */
+/** --value-range LOW HIGH. */
+void add_value_range(CLI::App& command, std::optional<image::ValueRange>& range);
+
+/** Warns where 8 bits or the range would lose the pictures. */
+void report_values(Context& context, const data::Dataset& dataset,
+                   const data::Preprocess& preprocess, const std::string& source);
+
+/** --weights, --image-size, --resize, --precision, --value-range. */
 void add_network_flags(CLI::App& command, NetworkFlags& flags);
 
 /** --fit, --remainder: for commands that take images of any shape. */

@@ -3,11 +3,11 @@ find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)             # text formatting
 find_package(nlohmann_json REQUIRED)   # JSON in and out
 find_package(JPEG REQUIRED)            # JPEG decoding and encoding (libjpeg-turbo)
+find_package(PNG REQUIRED)             # PNG decoding and encoding
 find_package(TIFF REQUIRED)            # TIFF decoding
 find_package(GIF REQUIRED)             # GIF decoding
 find_package(ZLIB REQUIRED)            # gzip streams (IDX.gz)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)  # PNG decoding and encoding
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)  # WebP decoding
 pkg_check_modules(HEIF REQUIRED IMPORTED_TARGET libheif)      # HEIC and AVIF decoding
 pkg_check_modules(JXL REQUIRED IMPORTED_TARGET libjxl)        # JPEG XL decoding

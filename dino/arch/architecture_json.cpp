@@ -137,6 +137,7 @@ void visit_fields(T& o, Field&& field) {
   field("full_range", o.full_range, Anything{});
   field("background", o.background, between(0, 255));
   field("upright", o.upright, Anything{});
+  field("value_range", o.value_range, Anything{});
   field("remainder", o.remainder, Anything{});
 }
 
@@ -232,7 +233,7 @@ Network from_version2(const nlohmann::json& json) {
   }
   nlohmann::json preprocess = json.at("preprocess");
   const nlohmann::json defaults = fields_to_json(data::Preprocess{});
-  for (const char* key : {"full_range", "background", "upright"})
+  for (const char* key : {"full_range", "background", "upright", "value_range"})
     preprocess.emplace(key, defaults.at(key));  // early files do not say
   fields_from_json(preprocess, network.preprocess);
   return network;

@@ -45,13 +45,19 @@ Kind kind_of(const fs::path& path, bool folder) {
 }  // namespace
 
 StoredImage Dataset::stored(std::int64_t index) const {
-  const image::Image image = load(index);
+  image::Image image = load(index);
   const auto bytes = std::as_bytes(std::span(image.pixels));
+  const image::ImageInfo info{.kind = image::ImageKind::Unknown,
+                              .width = image.width,
+                              .height = image.height,
+                              .channels = image.channels};
   return {{bytes.begin(), bytes.end()},
-          image::ImageInfo{.kind = image::ImageKind::Unknown,
-                           .width = image.width,
-                           .height = image.height,
-                           .channels = image.channels}};
+          info,
+          image::Raster{.width = image.width,
+                        .height = image.height,
+                        .samples = image.channels,
+                        .is_rgb = image.channels == 3,
+                        .values = std::move(image.pixels)}};
 }
 
 std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOptions& options) {
@@ -101,14 +107,14 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, const SourceOpt
     case Kind::Zip:
       return open_zip(path, options);
     case Kind::Npy:
-      return open_npy(path, options.channels, options.labels);
+      return open_npy(path, decoding, options.labels);
     case Kind::Npz:
-      return open_npz(path, options.channels);
+      return open_npz(path, decoding);
     case Kind::Cifar:
       return open_cifar(fs::is_directory(status) ? cifar_batches(path) : std::vector{path},
-                        options.channels);
+                        decoding);
     case Kind::Idx:
-      return open_idx(path, options.channels == 0 ? 1 : options.channels, options.labels);
+      return open_idx(path, decoding, options.labels);
   }
   fail(ErrorKind::Internal, "[open data set] no kind");
 }

@@ -26,7 +26,8 @@ struct StoredImage {
   /// An encoded file (of a TIFF file of several pages: the page as a file of its own), or the
   /// samples of an array, in native byte order
   std::vector<std::byte> bytes;
-  std::optional<image::ImageInfo> samples;  ///< of an array: what its samples are
+  std::optional<image::ImageInfo> samples;             ///< of an array: what its samples are
+  std::optional<image::Raster> raster = std::nullopt;  ///< of an array: the samples themselves
 };
 
 /** A finite, indexable collection of images. Thread-safe: load() may be called from many threads at
@@ -60,7 +61,7 @@ class Dataset {
 struct SourceOptions {
   int channels = 3;                  ///< what images are decoded into: 1, 3, as many bands as the
                                      ///< files have, or 0: those each file has
-  image::DecodeOptions decode = {};  ///< of encoded files
+  image::DecodeOptions decode = {};  ///< of encoded files; value range and background of arrays too
   std::string labels = "";           ///< an IDX or NPY file of labels (with an IDX or NPY source)
   std::vector<std::string> inputs;   ///< of tar and zip archives: only members that end in one of
                                      ///< these after the first dot ("jpg", "left.png"); empty = all
@@ -83,9 +84,9 @@ struct SourceOptions {
  *  - a .zip archive, the same way;
  *  - IDX (`images-idx3-ubyte[.gz]`); labels come from `labels` or, if that is empty, from the
  * sibling whose name has `labels-idx1` for `images-idx3`, if there is one. Held in memory;
- *  - .npy and .npz: U8, U16 or F32 [N, H, W], [N, H, W, C] or [N, C, H, W]. [H, W, 3] and
- * [H, W, 4] (or as many bands as are asked for) with larger H and W are one picture; [3, H, W] are
- * three grey ones, unless it has an axis in front (array[np.newaxis]);
+ *  - .npy and .npz: integers, bool or floats (float16 to 64) [N, H, W], [N, H, W, C] or [N, C, H,
+ * W]. [H, W, 3] and [H, W, 4] (or as many bands as are asked for) with larger H and W are one
+ * picture; [3, H, W] are three grey ones, unless it has an axis in front (array[np.newaxis]);
  *  - CIFAR's binary files: a .bin file, or a folder that holds data_batch_*.bin.
  *  Each page of a .tif or .tiff file is an image, "path#page" with its file's label; a file of one
  * page keeps its plain name, one that is damaged at its start is one bad image. Opening reads the

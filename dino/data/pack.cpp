@@ -45,6 +45,9 @@ nlohmann::json settings_of(const Dataset& dataset, const std::string& source,
           {"size", options.size},
           {"quality", options.raw ? nlohmann::json() : nlohmann::json(options.quality)},
           {"raw", options.raw},
+          {"value_range", options.value_range ? nlohmann::json({options.value_range->low,
+                                                                options.value_range->high})
+                                              : nlohmann::json()},
           {"shard_images", options.shard_images}};
 }
 
@@ -63,12 +66,13 @@ void claim(const std::filesystem::path& out, const nlohmann::json& settings) {
   std::error_code ignored;
   if (std::filesystem::exists(file)) {
     const auto found = nlohmann::json::parse(read_text_file(file), nullptr, false);
-    for (const auto& [key, value] : settings.items())
-      if (!found.is_object() || !found.contains(key) || found[key] != value)
+    for (const auto& [key, value] : settings.items()) {
+      const auto there = found.is_object() ? found.value(key, nlohmann::json()) : found;
+      if (there != value)
         fail(ErrorKind::Usage,
              "[pack] {} holds another pack: {} is {} there, {} here; name another folder",
-             printable(out), key,
-             found.is_object() ? found.value(key, nlohmann::json()).dump() : "?", value.dump());
+             printable(out), key, found.is_object() ? there.dump() : "?", value.dump());
+    }
     return;
   }
   if (std::filesystem::exists(out) && !std::filesystem::is_empty(out, ignored))

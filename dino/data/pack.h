@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ namespace dino::data {
 struct PackOptions {
   int size = 256;    ///< px of the short side; images that are smaller stay as they are, 0 = all do
   int quality = 90;  ///< of the JPEGs, 1..100
+  /// That the data set is read with: a pack of another range is another pack
+  std::optional<image::ValueRange> value_range = std::nullopt;
   bool raw = false;  ///< uncompressed (PNM) instead: nothing is lost, reading costs next to nothing
   std::int64_t shard_images = 4096;  ///< images per shard
 };

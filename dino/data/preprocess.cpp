@@ -116,12 +116,25 @@ void validate(const Preprocess& p) {
          p.mean.size(), p.std.size());
   if (std::any_of(p.std.begin(), p.std.end(), [](double s) { return !(s > 0); }))
     fail(ErrorKind::Config, "[preprocess] std must be above 0 in each channel");
-  decode_options(p.background, p.upright);
+  decode_options(p);
 }
 
-image::DecodeOptions decode_options(const std::vector<int>& background, bool upright) {
+image::DecodeOptions decode_options(const Preprocess& p) {
+  return decode_options(p.background, p.upright, p.value_range);
+}
+
+image::DecodeOptions decode_options(const std::vector<int>& background, bool upright,
+                                    const std::vector<double>& value_range) {
   image::DecodeOptions options;
   options.upright = upright;
+  if (!value_range.empty()) {
+    if (value_range.size() == 2) options.value_range = {value_range[0], value_range[1]};
+    if (!options.value_range || !image::is_valid(*options.value_range))
+      fail(ErrorKind::Config,
+           "[preprocess] value_range must be the values of black and white, the low one first, or "
+           "empty: [{}]",
+           fmt::join(value_range, ", "));
+  }
   if (background.empty()) return options;
   if (background.size() != 3 || std::ranges::min(background) < 0 ||
       std::ranges::max(background) > 255)
@@ -136,7 +149,7 @@ image::DecodeOptions decode_options(const std::vector<int>& background, bool upr
 SourceOptions source_options(const Preprocess& p) {
   SourceOptions options;
   options.channels = p.channels;
-  options.decode = decode_options(p.background, p.upright);
+  options.decode = decode_options(p);
   return options;
 }
 

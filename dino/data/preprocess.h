@@ -57,17 +57,19 @@ struct Preprocess {
                          ///< images that are image_size squared alone, else image_size * 256 / 224
   int channels = 3;      ///< 1 grey, 3 RGB, others with full_range
   std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of samples in [0, 1]
-                                                     ///< (with full_range, floats as stored)
+                                                     ///< (with full_range also outside)
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
   Fit fit = Fit::CenterCrop;
   image::Filter filter = image::Filter::Bicubic;
   bool resize_floats = false;  ///< resize in floats, as tensors are, not in Pillow's 8 bits
-  bool full_range = false;  ///< keep 16-bit and float samples as they are (see load_wide()); also
-                            ///< resizes in floats, cut to the image's range
+  bool full_range = false;     ///< keep samples finer than 8 bits and outside their range (see
+                               ///< load_wide()); also resizes in floats, cut to the image's range
   Remainder remainder = Remainder::Error;
   std::vector<int> background = {};  ///< RGB behind transparent pixels, 0 to 255; empty = drop the
                                      ///< alpha
   bool upright = true;               ///< turn images as their EXIF orientation says
+  std::vector<double> value_range = {};  ///< stored values that are black and white; empty = as
+                                         ///< files or their types say
   bool operator==(const Preprocess&) const = default;
 };
 
@@ -76,7 +78,10 @@ void validate(const Preprocess& preprocess);
 
 /** How files are read for it. */
 SourceOptions source_options(const Preprocess& preprocess);
-image::DecodeOptions decode_options(const std::vector<int>& background, bool upright);
+image::DecodeOptions decode_options(const Preprocess& preprocess);
+/** Throws Error{Config} on a background or a range that is none. */
+image::DecodeOptions decode_options(const std::vector<int>& background, bool upright,
+                                    const std::vector<double>& value_range);
 
 /** Whether images of different shapes come out in different sizes. */
 bool keeps_shape(const Preprocess& preprocess);

@@ -46,6 +46,7 @@ struct Finding {
   std::int64_t bytes = 0;
   std::uint64_t hash = 0;
   bool is_array = false;
+  image::SampleReport samples;
   std::vector<Moments> moments;
 };
 
@@ -63,13 +64,13 @@ Finding examine(const Dataset& dataset, std::int64_t index, const SurveyOptions&
     finding.is_array = stored.samples.has_value();
     finding.bytes = static_cast<std::int64_t>(stored.bytes.size());
     finding.hash = xxh3_64(stored.bytes);
-    finding.info = stored.samples ? *stored.samples : image::peek(stored.bytes);
+    finding.info = stored.samples ? *stored.samples : image::peek(stored.bytes, options.decode);
+    const image::Raster raster =
+        stored.raster ? *stored.raster : image::read_raster(stored.bytes, options.decode);
+    finding.samples = image::report_samples(raster);
+    const int channels = image::resolve_channels(raster, options.channels);
     if (options.statistics)
-      finding.moments =
-          moments_of(finding.is_array ? dataset.load_wide(index)
-                                      : image::decode_wide(stored.bytes, options.channels));
-    else if (!finding.is_array)
-      image::decode(stored.bytes, options.channels);
+      finding.moments = moments_of(image::to_planes(raster, channels, options.decode.background));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
     finding.reason = error.what();
@@ -90,7 +91,9 @@ class Tally {
       return;
     }
     const image::ImageInfo& info = finding.info;
-    ++survey_.formats[finding.is_array ? "array" : std::string(image::name_of(info.kind))];
+    const std::string format(finding.is_array ? "array" : image::name_of(info.kind));
+    ++survey_.formats[format];
+    values_.add(format, finding.samples);
     ++survey_.sizes[fmt::format("{}x{}", info.width, info.height)];
     ++survey_.channels[info.channels];
     ++survey_.depths[fmt::format("{}{}", info.bits, info.is_float ? " float" : "")];
@@ -105,6 +108,7 @@ class Tally {
 
   Survey finish() {
     find_duplicates();
+    survey_.values = values_.kinds();
     for (const auto& [channels, sums] : moments_)
       for (const Moments& sum : sums)
         survey_.statistics[channels].push_back({sum.mean, std::sqrt(sum.squares / sum.count)});
@@ -140,6 +144,7 @@ class Tally {
   Survey survey_;
   std::vector<Content> contents_;
   std::map<int, std::vector<Moments>> moments_;
+  ValueTally values_;
 };
 
 }  // namespace

@@ -9,16 +9,18 @@
 
 #include "dino/base/thread_pool.h"
 #include "dino/data/dataset.h"
+#include "dino/data/value_check.h"
 
 namespace dino::data {
 
 struct SurveyOptions {
-  std::int64_t images = 0;  ///< to look at, spread over the whole set; 0: all
-  int channels = 0;         ///< to compute statistics in; 0: those each file has
-  bool statistics = false;  ///< mean and standard deviation
+  std::int64_t images = 0;           ///< to look at, spread over the whole set; 0: all
+  int channels = 0;                  ///< to compute statistics in; 0: those each file has
+  bool statistics = false;           ///< mean and standard deviation
+  image::DecodeOptions decode = {};  ///< how files are read; as the data set was opened
 };
 
-/** Of one channel's pixels, in [0, 1] (floats as stored). */
+/** Of one channel's pixels, in [0, 1] (see image::decode_wide(): samples outside are not cut). */
 struct ChannelStatistics {
   double mean = 0;
   double std = 0;  ///< of the population
@@ -36,6 +38,7 @@ struct Survey {
   std::map<std::string, std::int64_t> sizes;    ///< "640x480", as decoded
   std::map<int, std::int64_t> channels;         ///< without alpha
   std::map<std::string, std::int64_t> depths;   ///< bits per sample: "8", "16", "32 float"
+  std::vector<ValueKind> values;                ///< samples, by kind, and their range
   std::int64_t with_alpha = 0;
   std::int64_t with_pages = 0;  ///< TIFF files of several pages under another name: only their
                                 ///< first page is an image of the set

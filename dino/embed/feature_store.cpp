@@ -5,10 +5,10 @@
 
 #include "dino/arch/architecture.h"
 #include "dino/base/error.h"
+#include "dino/base/half.h"
 #include "dino/base/text.h"
 #include "dino/data/preprocess.h"
 #include "dino/embed/store_files.h"
-#include "dino/format/half.h"
 #include "dino/format/npy.h"
 
 namespace dino::embed {
@@ -113,7 +113,7 @@ void FeatureStore::read(Feature feature, std::int64_t row, std::span<float> out)
   for (std::size_t i = 0; i < out.size(); ++i) {
     std::uint16_t half = 0;
     std::memcpy(&half, stored.data() + 2 * i, 2);
-    out[i] = format::half_to_float(half);
+    out[i] = half_to_float(half);
   }
 }
 

@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "dino/base/error.h"
+#include "dino/base/half.h"
 #include "dino/base/text.h"
-#include "dino/format/half.h"
 #include "dino/format/npy.h"
 
 namespace dino::embed {
@@ -135,7 +135,7 @@ void GrowingNpy::append(std::span<const float> values) {
   }
   halves_.clear();
   for (const float value : values) {
-    halves_.push_back(format::float_to_half(value));
+    halves_.push_back(float_to_half(value));
     if ((halves_.back() & 0x7FFF) == 0x7C00 && std::isfinite(value))
       fail(ErrorKind::Data, "[feature store] {} holds {}, more than f16 can; use --dtype f32",
            name_of(feature_), value);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "dino/arch/architecture.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
@@ -40,6 +41,17 @@ Json header_json(const StoreHeader& header) {
           {"registers", header.registers},
           {"patch_size", header.patch_size},
           {"shard_rows", header.shard_rows}};
+}
+
+/** Stores of earlier versions say nothing of keys that came later, which then have their defaults.
+ */
+StoreHeader as_written_now(StoreHeader header) {
+  try {
+    header.network = arch::to_json(arch::network_from_json(header.network, "the store"));
+  } catch (const Error&) {
+    // A description that this version does not know is compared as it stands.
+  }
+  return header;
 }
 
 StoreHeader header_from(const Json& json) {
@@ -171,7 +183,8 @@ StoreDescription read_description(const StoreLayout& layout) {
 }
 
 std::vector<std::string> differences(const StoreHeader& there, const StoreHeader& here) {
-  const Json old_keys = header_json(there).flatten(), new_keys = header_json(here).flatten();
+  const Json old_keys = header_json(as_written_now(there)).flatten(),
+             new_keys = header_json(as_written_now(here)).flatten();
   std::vector<std::string> found;
   const auto text = [](const Json& keys, const std::string& key) {
     return keys.contains(key) ? dump_json(keys.at(key)) : std::string("nothing");

@@ -70,7 +70,8 @@ data::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
       .filter = recipe.knn.filter == "bilinear" ? image::Filter::Bilinear : image::Filter::Bicubic,
       .full_range = recipe.data.full_range,
       .background = recipe.data.background,
-      .upright = recipe.data.upright};
+      .upright = recipe.data.upright,
+      .value_range = recipe.data.value_range};
 }
 
 RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)

@@ -3,6 +3,7 @@
 #include "dino/image/decode.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "dino/base/byte_source.h"
@@ -53,15 +54,27 @@ ImageInfo peek_stored(Bytes bytes, const DecodeOptions& options) {
   fail_unknown(bytes);
 }
 
-/** `wide`: for a result of floats, which has room for every value. */
-Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options, bool wide) {
+Raster read_jpeg(Bytes bytes, const DecodeOptions& options, const PixelBox* part) {
+  Image image = decode_jpeg(bytes, peek_jpeg(bytes, {}).channels, options, part);
+  return {.width = image.width,
+          .height = image.height,
+          .samples = image.channels,
+          .is_rgb = image.channels == 3,
+          .values = std::move(image.pixels)};
+}
+
+/** `part`: of JPEG and TIFF files. */
+Raster read_stored(Bytes bytes, ImageKind kind, const DecodeOptions& options,
+                   const PixelBox* part) {
   switch (kind) {
+    case ImageKind::Jpeg:
+      return read_jpeg(bytes, options, part);
     case ImageKind::Png:
       return read_png(bytes, options);
     case ImageKind::WebP:
       return read_webp(bytes, options);
     case ImageKind::Tiff:
-      return read_tiff(bytes, options);
+      return read_tiff(bytes, options, part);
     case ImageKind::Gif:
       return read_gif(bytes, options);
     case ImageKind::Bmp:
@@ -76,10 +89,17 @@ Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options, bool wide
     case ImageKind::Jpeg2000:
       return read_jpeg_2000(bytes, options);
     case ImageKind::Dicom:
-      return read_dicom(bytes, options, !wide);
+      return read_dicom(bytes, options);
     default:
       fail_unknown(bytes);
   }
+}
+
+Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options,
+            const PixelBox* part = nullptr) {
+  Raster raster = read_stored(bytes, kind, options, part);
+  raster.given = options.value_range;
+  return raster;
 }
 
 int orientation(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
@@ -95,6 +115,9 @@ void check_options(int channels, const DecodeOptions& options) {
     fail(ErrorKind::Usage, "[decode] jpeg_shrink must be 1, 2, 4 or 8: {}", shrink);
   if (options.page < 0)
     fail(ErrorKind::Usage, "[decode] page must not be negative: {}", options.page);
+  if (const auto& range = options.value_range; range && !is_valid(*range))
+    fail(ErrorKind::Usage, "[decode] value_range must be two numbers, the low one first: {}, {}",
+         range->low, range->high);
 }
 
 /** JPEG holds only grey and colour: what decode_jpeg() is to make. */
@@ -107,10 +130,13 @@ int jpeg_channels(Bytes bytes, int channels) {
 }
 
 Image decode_stored(Bytes bytes, ImageKind kind, int channels, const DecodeOptions& options) {
-  if (kind == ImageKind::Jpeg) return decode_jpeg(bytes, jpeg_channels(bytes, channels), options);
-  if (kind == ImageKind::Png && (channels == 1 || channels == 3) && !options.background)
+  const bool as_stored = !options.value_range;
+  if (kind == ImageKind::Jpeg && as_stored)
+    return decode_jpeg(bytes, jpeg_channels(bytes, channels), options);
+  if (kind == ImageKind::Png && as_stored && (channels == 1 || channels == 3) &&
+      !options.background)
     return decode_png(bytes, channels, options);
-  return to_image(read(bytes, kind, options, false), channels, options.background);
+  return to_image(read(bytes, kind, options), channels, options.background);
 }
 
 Image cut(const Image& image, const PixelBox& box) {
@@ -172,9 +198,9 @@ Image decode(Bytes bytes, int channels, const DecodeOptions& options) {
 Planes decode_wide(Bytes bytes, int channels, const DecodeOptions& options) {
   check_options(channels, options);
   const ImageKind kind = kind_of(bytes);
-  Planes planes = kind == ImageKind::Jpeg
+  Planes planes = kind == ImageKind::Jpeg && !options.value_range
                       ? to_planes(decode_jpeg(bytes, jpeg_channels(bytes, channels), options))
-                      : to_planes(read(bytes, kind, options, true), channels, options.background);
+                      : to_planes(read(bytes, kind, options), channels, options.background);
   return upright(std::move(planes), orientation(bytes, kind, options));
 }
 
@@ -193,10 +219,16 @@ Image decode_region(Bytes bytes, const PixelBox& box, int channels, const Decode
   const bool swap = swaps_sides(turned);
   const PixelBox stored =
       stored_box(box, swap ? info.height : info.width, swap ? info.width : info.height, turned);
-  return upright(info.kind == ImageKind::Jpeg
-                     ? decode_jpeg(bytes, jpeg_channels(bytes, channels), options, &stored)
-                     : to_image(read_tiff(bytes, options, &stored), channels, options.background),
-                 turned);
+  return upright(
+      info.kind == ImageKind::Jpeg && !options.value_range
+          ? decode_jpeg(bytes, jpeg_channels(bytes, channels), options, &stored)
+          : to_image(read(bytes, info.kind, options, &stored), channels, options.background),
+      turned);
+}
+
+Raster read_raster(Bytes bytes, const DecodeOptions& options) {
+  check_options(0, options);
+  return read(bytes, kind_of(bytes), options);
 }
 
 Image decode_file(const std::filesystem::path& path, int channels, const DecodeOptions& options) {

@@ -9,7 +9,9 @@
 
 #include "dino/image/image.h"
 #include "dino/image/planes.h"
+#include "dino/image/raster.h"
 #include "dino/image/sniff.h"
+#include "dino/image/value_range.h"
 
 namespace dino::image {
 
@@ -20,6 +22,9 @@ struct DecodeOptions {
   bool upright = true;
   /// RGB put behind transparent pixels; without it alpha is dropped
   std::optional<std::array<std::uint8_t, 3>> background = std::nullopt;
+  /// Stored values that become black and white, of all kinds of samples but alpha; without it the
+  /// file says so, or the type of its samples: see Raster::declared
+  std::optional<ValueRange> value_range = std::nullopt;
   int page = 0;  ///< of a TIFF file, from 0; overviews are no pages. Of DICOM files the frame
   /// 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up), much faster but not
   /// what resizing the whole image gives. Other formats ignore it
@@ -53,18 +58,21 @@ ImageInfo peek(std::span<const std::byte> bytes, const DecodeOptions& options = 
  * JPEG XL (first frame), JPEG 2000 or DICOM (one frame, as a viewer shows it) into 8 bits and
  * `channels` channels: 1 (grey by Rec. 601 luma), 3 (RGB), the number the file has (with
  * or without its alpha) or 0 (that number without alpha). Alpha is dropped or laid over
- * options.background, CMYK converted, 16-bit samples keep their high byte, floats in [0, 1] are
- * scaled and clipped: equal to Pillow's convert("RGB") / convert("L") where Pillow reads the kind
- * of file (but for 16-bit grey, which Pillow clips at 255). Throws Error{Format} with the reason on
- * bytes that are no such image, truncated, larger than options allow, or whose bands are no
- * colours; Error{Usage} on impossible options. Thread-safe. */
+ * options.background, CMYK converted, samples scaled from their range to 0..255 and clipped (16-bit
+ * ones that span their type keep their high byte; see to_image()): equal to Pillow's convert("RGB")
+ * / convert("L") where Pillow reads the kind of file (but for 16-bit grey, which Pillow clips at
+ * 255). Throws Error{Format} with the reason on bytes that are no such image, truncated, larger
+ * than options allow, or whose bands are no colours; Error{Usage} on impossible options.
+ * Thread-safe. */
 Image decode(std::span<const std::byte> bytes, int channels, const DecodeOptions& options = {});
 
-/** The same without loss of range: 8-bit samples / 255, 16-bit ones / 65,535, those of other sizes
- * over their largest, floats as stored.
- * Thread-safe. */
+/** The same without loss: the range as 0 to 1, nothing clipped. So 8-bit samples / 255, 16-bit ones
+ * / 65,535 and floats as stored, unless the file or options say otherwise. Thread-safe. */
 Planes decode_wide(std::span<const std::byte> bytes, int channels,
                    const DecodeOptions& options = {});
+
+/** The samples themselves, not turned; decode() and decode_wide() are made of them. Thread-safe. */
+Raster read_raster(std::span<const std::byte> bytes, const DecodeOptions& options = {});
 
 /** Exactly the region `box` of decode()'s result. Of JPEG and TIFF files only what is needed is
  * decoded, and options.max_pixels limits the box instead of the image. Throws as decode(), and

@@ -229,22 +229,16 @@ class Parser {
         file_.is_signed = number == 1;
         break;
       default:
-        keep_meaning(tag, value, number, at);
+        keep_meaning(tag, value, at);
     }
   }
 
   /** What the values mean. */
-  void keep_meaning(std::uint32_t tag, Bytes value, int number, std::size_t at) {
+  void keep_meaning(std::uint32_t tag, Bytes value, std::size_t at) {
     const auto window = [&]() -> DicomWindow& {
       return file_.window ? *file_.window : file_.window.emplace(DicomWindow{.width = -1});
     };
     switch (tag) {
-      case tag_of(0x0028, 0x0106):
-        file_.smallest = number;
-        break;
-      case tag_of(0x0028, 0x0107):
-        file_.largest = number;
-        break;
       case tag_of(0x0028, 0x1050):
         if (const auto center = number_of(value)) window().center = *center;
         break;

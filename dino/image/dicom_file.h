@@ -34,7 +34,6 @@ struct DicomFile {
   int frames = 1;
   double slope = 1, intercept = 0;
   std::optional<DicomWindow> window;
-  std::optional<int> smallest, largest;  ///< stored values that occur
   /// Red, green, blue: number of entries (0: 65,536), first value mapped, bits of an entry
   std::array<std::array<int, 3>, 3> palette_shape{};
   std::array<Bytes, 3> palette;

@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "dino/image/byte_reader.h"
+#include "dino/image/exif.h"
 
 namespace dino::image {
 namespace {
-
-constexpr std::uint16_t kOrientationTag = 274;
 
 using namespace std::string_view_literals;
 
@@ -20,28 +20,20 @@ bool starts_with(Bytes bytes, std::string_view text) {
          std::string_view(reinterpret_cast<const char*>(bytes.data()), text.size()) == text;
 }
 
-/** From a TIFF header and its first directory, which is what EXIF is. */
-int orientation_in(Bytes exif) {
-  if (starts_with(exif, "Exif\0\0"sv)) exif = exif.subspan(6);
-  const bool little = starts_with(exif, "II*\0"sv);
-  if (!little && !starts_with(exif, "MM\0*"sv)) return 1;
-  const ByteReader reader(exif, little ? Endian::Little : Endian::Big);
-  const std::size_t directory = reader.u32(4).value_or(0);
-  const std::size_t entries = reader.u16(directory).value_or(0);
-  for (std::size_t i = 0; i < entries; ++i) {
-    const std::size_t entry = directory + 2 + 12 * i;
-    const auto tag = reader.u16(entry);
-    if (!tag) return 1;
-    if (*tag != kOrientationTag) continue;
-    const int value = reader.u16(entry + 8).value_or(1);
-    return value >= 1 && value <= 8 ? value : 1;
-  }
-  return 1;
+std::string_view text_of(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-int orientation_of_jpeg(Bytes bytes) {
+/** What the EXIF block says or, if it says nothing, the XMP packet. */
+std::optional<int> first_of(Bytes exif, Bytes xmp) {
+  const auto orientation = orientation_in_exif(exif);
+  return orientation ? orientation : orientation_in_xmp(text_of(xmp));
+}
+
+std::optional<int> orientation_in_jpeg(Bytes bytes) {
   const ByteReader reader(bytes, Endian::Big);
   std::size_t at = 2;
+  Bytes exif, xmp;
   while (const auto marker = reader.u16(at)) {
     if (*marker == 0xFFFF) {  // fill
       ++at;
@@ -51,32 +43,24 @@ int orientation_of_jpeg(Bytes bytes) {
     // 0xFFDA begins the pixels; what is not a marker is damage.
     if (*marker == 0xFFDA || *marker < 0xFFC0 || !length || *length < 2) break;
     const Bytes content = reader.part(at + 4, *length - std::size_t{2});
-    if (*marker == 0xFFE1 && starts_with(content, "Exif\0\0"sv)) return orientation_in(content);
+    if (*marker == 0xFFE1 && exif.empty() && starts_with(content, "Exif\0\0"sv)) exif = content;
+    if (*marker == 0xFFE1 && starts_with(content, "http://ns.adobe.com/xap/1.0/\0"sv))
+      xmp = content;
     at += 2 + std::size_t{*length};
   }
-  return 1;
+  return first_of(exif, xmp);
 }
 
-int orientation_of_png(Bytes bytes) {
-  const ByteReader reader(bytes, Endian::Big);
-  std::size_t at = 8;
-  while (const auto length = reader.u32(at)) {
-    if (starts_with(reader.part(at + 4, 4), "eXIf"sv))
-      return orientation_in(reader.part(at + 8, *length));
-    at += 12 + std::size_t{*length};
-  }
-  return 1;
-}
-
-int orientation_of_webp(Bytes bytes) {
+std::optional<int> orientation_in_webp(Bytes bytes) {
   const ByteReader reader(bytes, Endian::Little);
   std::size_t at = 12;
+  Bytes exif, xmp;
   while (const auto length = reader.u32(at + 4)) {
-    if (starts_with(reader.part(at, 4), "EXIF"sv))
-      return orientation_in(reader.part(at + 8, *length));
+    if (starts_with(reader.part(at, 4), "EXIF"sv)) exif = reader.part(at + 8, *length);
+    if (starts_with(reader.part(at, 4), "XMP "sv)) xmp = reader.part(at + 8, *length);
     at += 8 + std::size_t{*length} + (*length & 1);
   }
-  return 1;
+  return first_of(exif, xmp);
 }
 
 struct Point {
@@ -110,11 +94,11 @@ Point stored_point(int x, int y, int width, int height, int orientation) {
 int orientation_of(Bytes bytes, ImageKind kind) {
   switch (kind) {
     case ImageKind::Jpeg:
-      return orientation_of_jpeg(bytes);
+      return orientation_in_jpeg(bytes).value_or(1);
     case ImageKind::Png:
-      return orientation_of_png(bytes);
+      return orientation_in_png(bytes).value_or(1);
     case ImageKind::WebP:
-      return orientation_of_webp(bytes);
+      return orientation_in_webp(bytes).value_or(1);
     default:
       return 1;
   }

@@ -1,4 +1,4 @@
-// Which way up a photograph is: the orientation tag of EXIF, and turning pixels by it.
+// Which way up a photograph is, by the orientation tag of EXIF or XMP, and turning pixels by it.
 #pragma once
 #include <cstddef>
 #include <span>

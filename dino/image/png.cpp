@@ -1,8 +1,13 @@
-// PNG through libspng; colour-management chunks are ignored as Pillow's convert() does.
-#include <spng.h>
+// PNG through libpng; colour-management chunks are ignored as Pillow's convert() does. libpng
+// reports errors by longjmp: setjmp stays in functions that own nothing, so that no destructor is
+// ever jumped over.
+#include <png.h>
 
-#include <cstdlib>
-#include <memory>
+#include <algorithm>
+#include <csetjmp>
+#include <cstring>
+#include <new>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -10,161 +15,276 @@
 #include "dino/image/codec.h"
 #include "dino/image/color.h"
 #include "dino/image/encode.h"
+#include "dino/image/png_chunks.h"
 
 namespace dino::image {
 namespace {
 
-using Context = std::unique_ptr<spng_ctx, decltype([](spng_ctx* c) { spng_ctx_free(c); })>;
+constexpr png_uint_32 kLargestSide = 0x7FFFFFFF;
 
-constexpr std::size_t kMaxChunkBytes = std::size_t{64} << 20;  // text and profiles; not pixels
+/** Where an error of libpng leads, and what it was. */
+struct ErrorTrap {
+  std::jmp_buf back;
+  char message[128] = "";
 
-void check(int status, const char* what) {
-  if (status != SPNG_OK) fail_damaged("PNG", fmt::format("{} ({})", spng_strerror(status), what));
-}
-
-Context open_png(Bytes bytes, spng_ihdr& header) {
-  Context context(spng_ctx_new(0));
-  DINO_ASSERT(context);
-  check(spng_set_crc_action(context.get(), SPNG_CRC_ERROR, SPNG_CRC_DISCARD), "setup");
-  check(spng_set_chunk_limits(context.get(), kMaxChunkBytes, kMaxChunkBytes), "setup");
-  check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()), "setup");
-  check(spng_get_ihdr(context.get(), &header), "header");
-  return context;
-}
-
-bool is_grey(const spng_ihdr& header) {
-  return header.color_type == SPNG_COLOR_TYPE_GRAYSCALE ||
-         header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
-}
-
-std::size_t samples_per_pixel(const spng_ihdr& header) {
-  switch (header.color_type) {
-    case SPNG_COLOR_TYPE_TRUECOLOR:
-      return 3;
-    case SPNG_COLOR_TYPE_TRUECOLOR_ALPHA:
-      return 4;
-    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
-      return 2;
-    default:
-      return 1;
+  [[noreturn]] static void spring(png_structp png, png_const_charp message) {
+    auto& trap = *static_cast<ErrorTrap*>(png_get_error_ptr(png));
+    std::strncpy(trap.message, message, sizeof trap.message - 1);
+    std::longjmp(trap.back, 1);
   }
+  static void ignore(png_structp, png_const_charp) {}
+};
+
+/** The file without the chunks that no pixel depends on: whatever is wrong with them, and however
+ * many there are, they do not count. */
+std::vector<std::byte> without_metadata(Bytes bytes) {
+  const std::size_t signature = std::min<std::size_t>(bytes.size(), 8);
+  std::vector<std::byte> kept(bytes.begin(),
+                              bytes.begin() + static_cast<std::ptrdiff_t>(signature));
+  kept.reserve(bytes.size());
+  PngChunks chunks(bytes);
+  while (const auto chunk = chunks.next())
+    if (chunk->is_critical() || chunk->type == "tRNS")
+      kept.insert(kept.end(), chunk->whole.begin(), chunk->whole.end());
+  kept.insert(kept.end(), chunks.rest().begin(), chunks.rest().end());
+  return kept;
 }
 
-/** Checks that pixels of this header may be made room for. */
-void check_pixels(const spng_ihdr& header, Bytes bytes, const DecodeOptions& options) {
-  const std::size_t bits_per_pixel = samples_per_pixel(header) * header.bit_depth;
-  constexpr std::size_t kBestDeflateRatio = 1032;
-  const std::size_t needed =
-      std::size_t{header.width} * header.height / 8 * bits_per_pixel / kBestDeflateRatio;
-  check_size(header.width, header.height, needed, bytes, options);
-}
-
-void decode_pixels(spng_ctx* context, void* pixels, std::size_t size, spng_format format,
-                   int flags) {
-  check(spng_decode_image(context, pixels, size, format, flags), "pixels");
-  // The checksum of the last pixel data comes after them; what else follows is metadata and may be
-  // missing.
-  const int rest = spng_decode_chunks(context);
-  if (rest == SPNG_ECHUNK_CRC) check(rest, "pixels");
-}
-
-bool has_alpha(spng_ctx* context, const spng_ihdr& header) {
-  spng_trns transparent{};
-  return header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ||
-         header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA ||
-         spng_get_trns(context, &transparent) == SPNG_OK;
-}
-
-/** The first or the others of each pixel's four RGBA samples, packed. */
-template <typename Sample>
-std::vector<Sample> pack(std::vector<Sample> rgba, bool grey, bool alpha) {
-  if (!grey && alpha) return rgba;
-  const std::size_t pixels = rgba.size() / 4;
-  Sample* to = rgba.data();
-  for (std::size_t i = 0; i < pixels; ++i) {
-    const Sample* from = rgba.data() + 4 * i;
-    const Sample alpha_value = from[3];
-    for (int c = 0; c < (grey ? 1 : 3); ++c) *to++ = from[c];
-    if (alpha) *to++ = alpha_value;
+class Decoder {
+ public:
+  /** Reads the header. Throws Error{Format}. */
+  explicit Decoder(Bytes bytes) : file_(without_metadata(bytes)) {
+    png_ =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, &trap_, ErrorTrap::spring, ErrorTrap::ignore);
+    info_ = png_ ? png_create_info_struct(png_) : nullptr;
+    if (info_ && read_header()) return;
+    png_destroy_read_struct(&png_, &info_, nullptr);
+    raise();
   }
-  rgba.resize(static_cast<std::size_t>(to - rgba.data()));
-  return rgba;
+  ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  png_uint_32 width() const { return png_get_image_width(png_, info_); }
+  png_uint_32 height() const { return png_get_image_height(png_, info_); }
+  int bits() const { return png_get_bit_depth(png_, info_); }
+  bool is_palette() const { return png_get_color_type(png_, info_) == PNG_COLOR_TYPE_PALETTE; }
+  bool is_grey() const { return (png_get_color_type(png_, info_) & PNG_COLOR_MASK_COLOR) == 0; }
+  bool has_alpha() const {
+    return (png_get_color_type(png_, info_) & PNG_COLOR_MASK_ALPHA) != 0 ||
+           png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
+  }
+  /** Bits of a pixel in the file. */
+  std::size_t pixel_bits() const {
+    return std::size_t{png_get_channels(png_, info_)} * static_cast<std::size_t>(bits());
+  }
+
+  /** Checks that pixels of this header may be made room for. */
+  void check_pixels(Bytes bytes, const DecodeOptions& options) const {
+    constexpr std::size_t kBestDeflateRatio = 1032;
+    const std::size_t needed =
+        std::size_t{width()} * height() / 8 * pixel_bits() / kBestDeflateRatio;
+    check_size(width(), height(), needed, bytes, options);
+  }
+
+  /** 1 or 3 channels of 8 bits; alpha is dropped. */
+  std::vector<std::uint8_t> read_bytes(int channels) {
+    if (!set_bytes(channels)) raise();
+    return read<std::uint8_t>(channels);
+  }
+
+  /** All samples in their own size (below 8 bits: in bytes, spread to 255), transparency as alpha.
+   */
+  template <typename Sample>
+  std::vector<Sample> read_all(int samples) {
+    if (!set_all()) raise();
+    return read<Sample>(samples);
+  }
+
+ private:
+  [[noreturn]] void raise() const { fail_damaged("PNG", trap_.message); }
+
+  bool read_header() {
+    if (setjmp(trap_.back)) return false;
+    png_set_read_fn(png_, this, take);
+    png_set_user_limits(png_, kLargestSide, kLargestSide);
+    png_set_crc_action(png_, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
+    png_read_info(png_, info_);
+    return true;
+  }
+
+  bool set_bytes(int channels) {
+    if (setjmp(trap_.back)) return false;
+    png_set_expand(png_);
+    png_set_strip_16(png_);
+    png_set_strip_alpha(png_);
+    if (channels == 3) png_set_gray_to_rgb(png_);
+    return true;
+  }
+
+  bool set_all() {
+    if (setjmp(trap_.back)) return false;
+    png_set_expand(png_);
+    if (bits() == 16) png_set_swap(png_);
+    return true;
+  }
+
+  template <typename Sample>
+  std::vector<Sample> read(int samples) {
+    const std::size_t row = std::size_t{width()} * static_cast<std::size_t>(samples);
+    std::vector<Sample> pixels(row * height());
+    if (!read_rows(reinterpret_cast<png_bytep>(pixels.data()), row * sizeof(Sample)) ||
+        !check_end())
+      raise();
+    return pixels;
+  }
+
+  bool read_rows(png_bytep pixels, std::size_t row_bytes) {
+    if (setjmp(trap_.back)) return false;
+    const int passes = png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    if (png_get_rowbytes(png_, info_) != row_bytes) png_error(png_, "rows of odd size");
+    for (int pass = 0; pass < passes; ++pass)
+      for (png_uint_32 y = 0; y < height(); ++y)
+        png_read_row(png_, pixels + y * row_bytes, nullptr);
+    return true;
+  }
+
+  /** The checksum of the last pixel data comes after them; what else follows may be missing. */
+  bool check_end() {
+    if (setjmp(trap_.back)) return is_at_end_;
+    png_read_end(png_, nullptr);
+    return true;
+  }
+
+  static void take(png_structp png, png_bytep to, std::size_t count) {
+    auto& decoder = *static_cast<Decoder*>(png_get_io_ptr(png));
+    const std::size_t left = decoder.file_.size() - decoder.at_;
+    if (count > left) {
+      decoder.is_at_end_ = true;
+      png_error(png, "it ends early");
+    }
+    std::memcpy(to, decoder.file_.data() + decoder.at_, count);
+    decoder.at_ += count;
+  }
+
+  std::vector<std::byte> file_;
+  std::size_t at_ = 0;
+  bool is_at_end_ = false;
+  ErrorTrap trap_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+class Encoder {
+ public:
+  explicit Encoder(const Image& image) : image_(image) {
+    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &trap_, ErrorTrap::spring,
+                                   ErrorTrap::ignore);
+    info_ = png_ ? png_create_info_struct(png_) : nullptr;
+    DINO_ASSERT(info_);
+  }
+  ~Encoder() { png_destroy_write_struct(&png_, &info_); }
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  std::vector<std::byte> encode() {
+    if (!write()) fail(ErrorKind::Internal, "[encode] PNG encoder failed: {}", trap_.message);
+    return std::move(file_);
+  }
+
+ private:
+  bool write() {
+    if (setjmp(trap_.back)) return false;
+    png_set_write_fn(png_, this, put, [](png_structp) {});
+    png_set_IHDR(png_, info_, static_cast<png_uint_32>(image_.width),
+                 static_cast<png_uint_32>(image_.height), 8,
+                 image_.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png_, info_);
+    for (int y = 0; y < image_.height; ++y) png_write_row(png_, image_.row(y));
+    png_write_end(png_, nullptr);
+    return true;
+  }
+
+  /** No exception may pass through libpng. */
+  static void put(png_structp png, png_bytep from, std::size_t count) {
+    auto& encoder = *static_cast<Encoder*>(png_get_io_ptr(png));
+    if (!encoder.append({reinterpret_cast<const std::byte*>(from), count}))
+      png_error(png, "out of memory");
+  }
+
+  bool append(std::span<const std::byte> bytes) noexcept try {
+    file_.insert(file_.end(), bytes.begin(), bytes.end());
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+
+  const Image& image_;
+  ErrorTrap trap_;
+  std::vector<std::byte> file_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+/** Of grey samples below 8 bits, which libpng spreads to 255: the type, as stored. */
+std::string_view type_of(int bits) {
+  return bits == 1 ? "uint1" : bits == 2 ? "uint2" : bits == 4 ? "uint4" : "";
 }
 
 }  // namespace
 
 ImageInfo peek_png(Bytes bytes, const DecodeOptions&) {
-  spng_ihdr header{};
-  const Context context = open_png(bytes, header);
+  const Decoder decoder(bytes);
   return {.kind = ImageKind::Png,
-          .width = static_cast<int>(header.width),
-          .height = static_cast<int>(header.height),
-          .channels = is_grey(header) ? 1 : 3,
-          .bits = header.color_type == SPNG_COLOR_TYPE_INDEXED ? 8 : header.bit_depth,
-          .has_alpha = has_alpha(context.get(), header)};
+          .width = static_cast<int>(decoder.width()),
+          .height = static_cast<int>(decoder.height()),
+          .channels = decoder.is_grey() ? 1 : 3,
+          .bits = decoder.is_palette() ? 8 : decoder.bits(),
+          .has_alpha = decoder.has_alpha()};
 }
 
 Image decode_png(Bytes bytes, int channels, const DecodeOptions& options) {
-  spng_ihdr header{};
-  const Context context = open_png(bytes, header);
-  check_pixels(header, bytes, options);
-  // libspng makes one-channel output only of plain grey up to 8 bit; the rest goes through RGB.
-  const bool direct_grey =
-      channels == 1 && header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth <= 8;
-  Image image(static_cast<int>(header.width), static_cast<int>(header.height), direct_grey ? 1 : 3);
-  decode_pixels(context.get(), image.pixels.data(), image.pixels.size(),
-                direct_grey ? SPNG_FMT_G8 : SPNG_FMT_RGB8, 0);
+  Decoder decoder(bytes);
+  decoder.check_pixels(bytes, options);
+  Image image;
+  image.width = static_cast<int>(decoder.width());
+  image.height = static_cast<int>(decoder.height());
+  image.channels = decoder.is_grey() ? channels : 3;
+  image.pixels = decoder.read_bytes(image.channels);
   return image.channels == channels ? image : grey_copy(image);
 }
 
 Raster read_png(Bytes bytes, const DecodeOptions& options) {
-  spng_ihdr header{};
-  const Context context = open_png(bytes, header);
-  check_pixels(header, bytes, options);
-  const bool grey = is_grey(header), alpha = has_alpha(context.get(), header);
-  const auto read = [&]<typename Sample>(Sample, spng_format format) {
-    std::vector<Sample> rgba(std::size_t{4} * header.width * header.height);
-    decode_pixels(context.get(), rgba.data(), rgba.size() * sizeof(Sample), format,
-                  SPNG_DECODE_TRNS);
-    return pack(std::move(rgba), grey, alpha);
-  };
-  Raster raster{.width = static_cast<int>(header.width),
-                .height = static_cast<int>(header.height),
-                .samples = (grey ? 1 : 3) + (alpha ? 1 : 0),
+  Decoder decoder(bytes);
+  decoder.check_pixels(bytes, options);
+  const bool grey = decoder.is_grey(), alpha = decoder.has_alpha();
+  const int bits = decoder.bits(), samples = (grey ? 1 : 3) + (alpha ? 1 : 0);
+  Raster raster{.width = static_cast<int>(decoder.width()),
+                .height = static_cast<int>(decoder.height()),
+                .samples = samples,
                 .is_rgb = !grey,
                 .has_alpha = alpha,
                 .values = {}};
-  if (header.bit_depth == 16)
-    raster.values = read(std::uint16_t{}, SPNG_FMT_RGBA16);
-  else
-    raster.values = read(std::uint8_t{}, SPNG_FMT_RGBA8);
+  if (bits == 16) {
+    raster.values = decoder.read_all<std::uint16_t>(samples);
+    return raster;
+  }
+  auto values = decoder.read_all<std::uint8_t>(samples);
+  if (grey && bits < 8) {
+    const int most = (1 << bits) - 1;
+    for (std::uint8_t& value : values) value = static_cast<std::uint8_t>(value / (255 / most));
+    raster.type = type_of(bits);
+    raster.declared = {0, static_cast<double>(most)};
+  }
+  raster.values = std::move(values);
   return raster;
 }
 
 std::vector<std::byte> encode_png(const Image& image) {
   check_encodable(image);
-  const auto check_encoder = [](int status) {
-    if (status != SPNG_OK)
-      fail(ErrorKind::Internal, "[encode] PNG encoder failed: {}", spng_strerror(status));
-  };
-  const Context context(spng_ctx_new(SPNG_CTX_ENCODER));
-  DINO_ASSERT(context);
-  spng_ihdr header{};
-  header.width = static_cast<std::uint32_t>(image.width);
-  header.height = static_cast<std::uint32_t>(image.height);
-  header.bit_depth = 8;
-  header.color_type = image.channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR;
-  check_encoder(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1));
-  check_encoder(spng_set_ihdr(context.get(), &header));
-  check_encoder(spng_encode_image(context.get(), image.pixels.data(), image.pixels.size(),
-                                  SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE));
-  std::size_t size = 0;
-  int status = SPNG_OK;
-  const std::unique_ptr<void, decltype([](void* p) { std::free(p); })> buffer(
-      spng_get_png_buffer(context.get(), &size, &status));
-  check_encoder(status);
-  const auto* begin = static_cast<const std::byte*>(buffer.get());
-  return {begin, begin + size};
+  return Encoder(image).encode();
 }
 
 }  // namespace dino::image

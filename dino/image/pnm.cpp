@@ -1,8 +1,7 @@
-// PBM, PGM and PPM, plain and raw (P1 to P6); samples are scaled from the file's maximum to 255 or,
-// above 255, to 65,535. Of several images in a file the first.
+// PBM, PGM and PPM, plain and raw (P1 to P6); the file's maximum is white. Of several images in a
+// file the first.
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 
 #include "dino/image/codec.h"
 
@@ -88,29 +87,19 @@ Header read_header(Bytes bytes) {
   return header;
 }
 
-/** scaled[v] = v / maximum * full, rounded to even as Pillow does; larger v are cut. */
-template <typename Sample>
-std::vector<Sample> scale_table(int maximum, int full, std::size_t size) {
-  std::vector<Sample> scaled(size, static_cast<Sample>(full));
-  for (int v = 0; v < maximum; ++v)
-    scaled[static_cast<std::size_t>(v)] =
-        static_cast<Sample>(std::nearbyint(static_cast<double>(v) / maximum * full));
-  return scaled;
-}
-
+/** Larger samples than the maximum are cut, as Pillow does. */
 template <typename Sample>
 std::vector<Sample> read_samples(Bytes bytes, const Header& header, std::size_t count) {
-  const auto scaled = scale_table<Sample>(header.maximum, sizeof(Sample) == 1 ? 255 : 65535, 65536);
+  const auto cut = [&](int value) { return static_cast<Sample>(std::min(value, header.maximum)); };
   std::vector<Sample> values(count);
   if (header.is_plain()) {
     Scanner scanner(bytes.subspan(header.pixels_at));
-    for (Sample& value : values)
-      value = scaled[static_cast<std::size_t>(std::min(scanner.number(), 65535))];
+    for (Sample& value : values) value = cut(scanner.number());
   } else {
     const ByteReader reader(bytes.subspan(header.pixels_at), Endian::Big);
     for (std::size_t i = 0; i < count; ++i)
       values[i] =
-          scaled[sizeof(Sample) == 1 ? reader.u8(i).value_or(0) : reader.u16(2 * i).value_or(0)];
+          cut(sizeof(Sample) == 1 ? reader.u8(i).value_or(0) : reader.u16(2 * i).value_or(0));
   }
   return values;
 }
@@ -159,6 +148,7 @@ Raster read_pnm(Bytes bytes, const DecodeOptions& options) {
                 .samples = header.samples(),
                 .is_rgb = header.samples() == 3,
                 .values = {}};
+  if (!header.is_bitmap()) raster.declared = {0, static_cast<double>(header.maximum)};
   if (header.is_bitmap())
     raster.values = read_bits(bytes, header);
   else if (header.maximum > 255)

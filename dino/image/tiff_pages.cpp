@@ -15,20 +15,29 @@ namespace {
 constexpr std::size_t kMaxPages = 65535;
 constexpr std::uint64_t kMaxEntries = 4096;  ///< of a directory, as libtiff has it
 
+constexpr std::uint64_t kMaxSubDirectories = 64;  ///< of one directory; cameras write four
+
 enum Tag : std::uint64_t {
   kSubfileType = 254,
+  kOldSubfileType = 255,
+  kWidth = 256,
+  kHeight = 257,
   kStripOffsets = 273,
   kStripByteCounts = 279,
   kTileOffsets = 324,
-  kTileByteCounts = 325
+  kTileByteCounts = 325,
+  kSubDirectories = 330
 };
 constexpr std::uint64_t kReduced = 1, kMask = 4;  ///< bits of the subfile type
 
-/** Tags that say how pixels are coded, laid out and turned, and what they mean; of these a page is
- * made. */
-constexpr std::uint64_t kKept[] = {254, 256, 257, 258, 259, 262, 266, 273, 274,   277,   278,
-                                   279, 284, 292, 293, 317, 320, 322, 323, 324,   325,   332,
-                                   334, 338, 339, 347, 529, 530, 531, 532, 32995, 32996, 50674};
+constexpr std::uint64_t kOldReduced = 2;  ///< value of the old subfile type
+
+/** Tags that say how pixels are coded, laid out and turned, and what they mean (GDAL's mark of no
+ * data among them); of these a page is made. */
+constexpr std::uint64_t kKept[] = {254, 256, 257, 258, 259,   262,   266,   273,  274, 277,
+                                   278, 279, 280, 281, 284,   292,   293,   317,  320, 322,
+                                   323, 324, 325, 332, 334,   338,   339,   340,  341, 347,
+                                   529, 530, 531, 532, 32995, 32996, 42113, 50674};
 
 constexpr std::uint64_t kLong = 4, kLong8 = 16;  ///< types
 
@@ -102,13 +111,18 @@ class TiffReader {
   std::vector<std::uint64_t> pages(std::size_t most) const {
     std::vector<std::uint64_t> pages;
     std::set<std::uint64_t> seen;
-    for (std::uint64_t at = first_; at != 0 && pages.size() < most && seen.insert(at).second;) {
+    std::uint64_t at = first_;
+    bool is_damaged = true;  // at the start
+    for (; at != 0 && pages.size() < most && seen.insert(at).second;) {
       const auto directory = read_directory(at);
       if (!directory) break;
-      // A file that calls all its images reduced still has a first one.
-      if (pages.empty() || is_page(*directory)) pages.push_back(at);
+      is_damaged = false;
+      const std::uint64_t main = main_directory(*directory);
+      if (main != 0 || is_page(*directory)) pages.push_back(main != 0 ? main : at);
       at = directory->next;
     }
+    // A file that calls all its images reduced still has a first one.
+    if (pages.empty() && !is_damaged && most > 0) pages.push_back(first_);
     return pages;
   }
 
@@ -170,13 +184,44 @@ class TiffReader {
          source_.size);
   }
 
+  /** The one value of a tag; nothing if it is not there or no integer. */
+  std::optional<std::uint64_t> number(const Directory& directory, std::uint64_t tag) const {
+    const Entry* entry = directory.find(tag);
+    if (!entry || !is_integer(entry->type)) return std::nullopt;
+    return form_.number(
+        std::span(entry->field)
+            .first(std::min<std::size_t>(type_bytes(entry->type), entry->field.size())));
+  }
+
   bool is_page(const Directory& directory) const {
-    const Entry* type = directory.find(kSubfileType);
-    if (!type || !is_integer(type->type)) return true;
-    const std::uint64_t bits =
-        form_.number(std::span(type->field)
-                         .first(std::min<std::size_t>(type_bytes(type->type), type->field.size())));
-    return (bits & (kReduced | kMask)) == 0;
+    if (const auto bits = number(directory, kSubfileType)) return (*bits & (kReduced | kMask)) == 0;
+    return number(directory, kOldSubfileType).value_or(0) != kOldReduced;
+  }
+
+  double area(const Directory& directory) const {
+    return static_cast<double>(number(directory, kWidth).value_or(0)) *
+           static_cast<double>(number(directory, kHeight).value_or(0));
+  }
+
+  /** Cameras and scanners put a small image in front and the real one below it: the largest full
+   * image of the sub-directories that is larger than this one. 0: there is none. */
+  std::uint64_t main_directory(const Directory& directory) const {
+    const Entry* entry = directory.find(kSubDirectories);
+    if (!entry || !is_integer(entry->type) || type_bytes(entry->type) < 4 || entry->count < 1 ||
+        entry->count > kMaxSubDirectories)
+      return 0;
+    const std::uint64_t bytes = entry->count * type_bytes(entry->type);
+    const std::uint64_t list = bytes > entry->field.size() ? form_.number(entry->field) : 0;
+    if (list > source_.size || bytes > source_.size - list) return 0;
+    std::uint64_t main = 0;
+    double largest = area(directory);
+    for (const std::uint64_t at : integers(*entry)) {
+      const auto below = read_directory(at);
+      if (!below || !is_page(*below) || area(*below) <= largest) continue;
+      largest = area(*below);
+      main = at;
+    }
+    return main;
   }
 
   const TiffSource& source_;
@@ -293,15 +338,26 @@ std::vector<std::uint64_t> tiff_pages(const TiffSource& source) {
   return TiffReader(source).pages(kMaxPages);
 }
 
-std::vector<std::byte> read_tiff_page(const TiffSource& source, int page) {
+std::optional<std::uint64_t> tiff_page(const TiffSource& source, int page) {
   DINO_ASSERT(page >= 0);
-  const TiffReader reader(source);
   const auto wanted = static_cast<std::size_t>(page);
-  const std::vector<std::uint64_t> pages = reader.pages(wanted + 1);
-  if (wanted >= pages.size())
-    fail(ErrorKind::Format, "[decode] the TIFF file has {} pages; there is no page {}",
-         pages.size(), page);
-  return read_tiff_directory(source, pages[wanted]);
+  const std::vector<std::uint64_t> pages = TiffReader(source).pages(wanted + 1);
+  return wanted < pages.size() ? std::optional(pages[wanted]) : std::nullopt;
+}
+
+std::uint64_t tiff_listed_blocks(const TiffSource& source, std::uint64_t offset) {
+  const std::optional<Directory> directory = TiffReader(source).read_directory(offset);
+  if (!directory) return 0;
+  const Entry* tiles = directory->find(kTileOffsets);
+  const Entry* strips = directory->find(kStripOffsets);
+  return tiles ? tiles->count : strips ? strips->count : 0;
+}
+
+std::vector<std::byte> read_tiff_page(const TiffSource& source, int page) {
+  if (const auto directory = tiff_page(source, page))
+    return read_tiff_directory(source, *directory);
+  fail(ErrorKind::Format, "[decode] the TIFF file has {} pages; there is no page {}",
+       tiff_pages(source).size(), page);
 }
 
 std::vector<std::byte> read_tiff_directory(const TiffSource& source, std::uint64_t offset) {

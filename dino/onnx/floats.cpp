@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "dino/base/error.h"
-#include "dino/format/half.h"
+#include "dino/base/half.h"
 
 namespace dino::onnx {
 namespace {
@@ -32,7 +32,7 @@ std::vector<float> to_floats(const format::TensorRecord& tensor) {
     case format::DType::F64:
       return convert_all<double>(tensor, [](double x) { return static_cast<float>(x); });
     case format::DType::F16:
-      return convert_all<std::uint16_t>(tensor, format::half_to_float);
+      return convert_all<std::uint16_t>(tensor, half_to_float);
     case format::DType::BF16:
       return convert_all<std::uint16_t>(tensor, [](std::uint16_t x) {
         return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
@@ -46,7 +46,7 @@ std::vector<float> to_floats(const format::TensorRecord& tensor) {
 std::vector<std::uint16_t> to_halves(std::span<const float> values) {
   std::vector<std::uint16_t> halves;
   halves.reserve(values.size());
-  for (const float value : values) halves.push_back(format::float_to_half(value));
+  for (const float value : values) halves.push_back(float_to_half(value));
   return halves;
 }
 

@@ -35,8 +35,10 @@ struct Data {
   std::int64_t epoch_images = 0;    ///< images of an epoch; 0 = all there are; streams need it
   int shuffle_buffer = 1000;        ///< images of a stream held to draw the next from
   int channels = 3;                 ///< 1 grey, 3 RGB, others with full_range
-  bool full_range = false;          ///< keep 16-bit and float samples as they are, and any number
-                                    ///< of bands; false: 8 bits, as the references train
+  bool full_range = false;          ///< keep samples finer than 8 bits and outside their range, and
+                                    ///< any number of bands; false: 8 bits, as the references train
+  std::vector<double> value_range;  ///< stored values that are black and white, [low, high]; empty
+                                    ///< = as the files or the types of their samples say
   std::vector<int> background;      ///< RGB behind transparent pixels; empty = drop the alpha
   bool upright = true;              ///< turn images as their EXIF orientation says; the reference
                                     ///< does not

@@ -110,6 +110,13 @@ void check_data(const Recipe& r) {
     fail(ErrorKind::Config,
          "[recipe] data.background has {} entries; give red, green and blue, or leave it empty",
          d.background.size());
+  const bool has_range =
+      d.value_range.size() == 2 && image::is_valid({d.value_range[0], d.value_range[1]});
+  if (!d.value_range.empty() && !has_range)
+    fail(ErrorKind::Config,
+         "[recipe] data.value_range = [{}] must be the values of black and white, the low one "
+         "first, such as [0, 4095], or empty",
+         fmt::join(d.value_range, ", "));
   std::size_t weighted = 0;
   for (const DataSource& source : d.sources) {
     if (source.path.empty()) fail(ErrorKind::Config, "[recipe] a path of data.sources is empty");

@@ -17,6 +17,7 @@ void visit_fields(Options& o, Field&& field) {
   field("shuffle_buffer", o.shuffle_buffer, between(1, 1e6));
   field("channels", o.channels, between(1, 1024));
   field("full_range", o.full_range, Anything{});
+  field("value_range", o.value_range, Anything{});
   field("background", o.background, between(0, 255));
   field("upright", o.upright, Anything{});
   field("shrink_jpeg", o.shrink_jpeg, Anything{});

@@ -8,6 +8,7 @@
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
 #include "dino/data/preprocess.h"
+#include "dino/data/value_check.h"
 
 namespace dino::recipe {
 namespace {
@@ -43,7 +44,8 @@ int least_side(const data::MultiCropOptions& crops) {
 data::SourceOptions source_options(const Recipe& recipe) {
   data::SourceOptions options;
   options.channels = recipe.data.channels;
-  options.decode = data::decode_options(recipe.data.background, recipe.data.upright);
+  options.decode =
+      data::decode_options(recipe.data.background, recipe.data.upright, recipe.data.value_range);
   options.decode.max_pixels = recipe.data.max_pixels;
   options.inputs = recipe.data.inputs;
   if (!recipe.data.shrink_jpeg) return options;
@@ -102,6 +104,13 @@ data::LoaderOptions loader_options(const Recipe& recipe) {
   options.mixes = recipe.mixes;
   options.epoch_images = recipe.data.epoch_images;
   return options;
+}
+
+std::vector<std::string> value_advice(const TrainingImages& images, const Recipe& recipe) {
+  constexpr std::int64_t kStreamed = 16;
+  const auto streamed = images.stream() ? data::first_images(*images.stream(), kStreamed) : nullptr;
+  return data::value_advice(streamed ? *streamed : *images.dataset(), source_options(recipe).decode,
+                            recipe.data.full_range);
 }
 
 std::string describe_source(const Data& data) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "dino/data/dataset.h"
 #include "dino/data/loader.h"
@@ -34,6 +35,9 @@ data::SourceOptions source_options(const Recipe& recipe);
 
 /** What the recipe says of batches. */
 data::LoaderOptions loader_options(const Recipe& recipe);
+
+/** What to set where the samples do not suit the recipe: see data::value_advice(). */
+std::vector<std::string> value_advice(const TrainingImages& images, const Recipe& recipe);
 
 /** data.train, or the paths of data.sources; for messages. */
 std::string describe_source(const Data& data);

@@ -126,7 +126,8 @@ arch::Network network_of(const recipe::Recipe& recipe) {
                          .std = recipe.crops.std,
                          .full_range = recipe.data.full_range,
                          .background = recipe.data.background,
-                         .upright = recipe.data.upright}};
+                         .upright = recipe.data.upright,
+                         .value_range = recipe.data.value_range}};
 }
 
 }  // namespace
@@ -154,6 +155,8 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   data::Loader loader = images.stream()
                             ? data::Loader(*images.stream(), recipe.crops, options, hooks.log)
                             : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);
+  for (const std::string& advice : recipe::value_advice(images, recipe))
+    dino::log(hooks.log, LogLevel::Warning, advice);
   CheckpointInfo start = starting_point(checkpoint, recipe, precision_name(precision),
                                         loader.iterations_per_epoch(), hooks.log);
   const arch::Network network = network_of(recipe);

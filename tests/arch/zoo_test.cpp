@@ -105,7 +105,7 @@ TEST(NetworkJson, RefusesWhatItDoesNotKnow) {
 TEST(Json, EarlyFilesDoNotSayHowSamplesAreKept) {
   const Network& network = zoo().front().network;
   auto json = nlohmann::json::parse(to_json(network));
-  for (const char* key : {"full_range", "background", "upright"})
+  for (const char* key : {"full_range", "background", "upright", "value_range"})
     EXPECT_EQ(json["preprocess"].erase(key), 1U) << key;
   EXPECT_EQ(network_from_json(json.dump(), "test").preprocess, network.preprocess);
   json["preprocess"]["background"] = {1, 2};

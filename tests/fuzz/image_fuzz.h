@@ -6,6 +6,7 @@
 
 #include "dino/base/error.h"
 #include "dino/image/decode.h"
+#include "dino/image/sample_report.h"
 
 namespace dino::image {
 
@@ -25,6 +26,10 @@ inline void fuzz(ImageKind kind, const std::uint8_t* data, std::size_t size) {
       const PixelBox box{whole.width / 3, whole.height / 2, whole.width - whole.width / 3, 1};
       decode_region(bytes, box, channels, options);
       decode(bytes, channels, {.max_pixels = 1 << 15, .upright = false, .jpeg_shrink = 4});
+      options.value_range = ValueRange{-3.5, 40};
+      if (decode(bytes, channels, options).pixels.size() != whole.pixels.size()) __builtin_trap();
+      const SampleReport report = report_samples(read_raster(bytes, options));
+      if (report.clipped + report.no_data > report.samples) __builtin_trap();
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Format) throw;
     }

@@ -114,10 +114,12 @@ TEST(Formats, EightBitFilesGiveTheirValuesOver255) {
     const Planes planes = decode_wide(bytes, 0, options);
     EXPECT_EQ(image.channels, entry.at("channels"));
     ASSERT_EQ(planes.channels, image.channels);
+    // Where white is 100, eight bits round.
+    const float tolerance = name == "maximum100.pgm" || name == "plain.pgm" ? 0.501F / 255 : 1e-7F;
     const auto count = static_cast<std::size_t>(image.channels);
     for (std::size_t i = 0; i < image.pixels.size(); ++i)
-      ASSERT_FLOAT_EQ(planes.plane(static_cast<int>(i % count))[i / count],
-                      static_cast<float>(image.pixels[i]) / 255);
+      ASSERT_NEAR(planes.plane(static_cast<int>(i % count))[i / count],
+                  static_cast<float>(image.pixels[i]) / 255, tolerance);
   }
 }
 

@@ -101,6 +101,9 @@ struct Change {
   void operator()(std::string_view, std::vector<std::string>& value, const Anything&) const {
     value = {"left.png", "a, b"};
   }
+  void operator()(std::string_view, std::vector<double>& value, const Anything&) const {
+    value = {-0.012345678901234567, 4095};
+  }
   void operator()(std::string_view, std::vector<DataSource>& value, const Anything&) const {
     value = {{"folder \"a\", b = c", 0.1}, {"shards/{000..123}.tar", 3}};
   }
@@ -316,6 +319,17 @@ TEST(Recipe, RangeErrorsSayWhatIsAllowed) {
             "[recipe] data.channels = 0 is out of range; allowed: 1 to 1024 (test.toml)");
   EXPECT_NE(refusal("[optim]\nlr = nan"), "");
   EXPECT_NE(refusal("[train]\nsave_minutes = inf"), "");
+}
+
+TEST(Recipe, TheValueRangeIsTwoNumbersInOrder) {
+  EXPECT_EQ(refusal("[data]\nvalue_range = [0, 4095]"), "");
+  EXPECT_EQ(refusal("[data]\nvalue_range = [-0.5, 1.5]"), "");
+  EXPECT_EQ(refusal("[data]\nvalue_range = []"), "");
+  EXPECT_EQ(refusal("[data]\nvalue_range = [5, 5]"),
+            "[recipe] data.value_range = [5, 5] must be the values of black and white, the low one "
+            "first, such as [0, 4095], or empty (test.toml)");
+  for (const char* wrong : {"[1]", "[0, 1, 2]", "[1, 0]", "[0, nan]", "[-inf, 0]", "4095"})
+    EXPECT_NE(refusal(std::string("[data]\nvalue_range = ") + wrong), "") << wrong;
 }
 
 TEST(Recipe, ManyChannelsNeedTheFullRange) {

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
-#include <span>
+#include <limits>
+#include <type_traits>
+#include <utility>
 
 #include "dino/base/error.h"
+#include "dino/base/half.h"
 #include "dino/base/text.h"
-#include "dino/data/bad_image.h"
 #include "dino/format/byte_order.h"
-#include "dino/image/color.h"
 
 namespace dino::data {
 namespace {
@@ -18,63 +18,119 @@ namespace {
 using format::DType;
 
 constexpr std::int64_t kLargestSide = 1 << 16;
-constexpr std::int64_t kFloatsLookedAt = 16;  // images that tell the range of floats
+
+int kept_channels(const ArrayLayout& layout, const FileDecoding& decoding) {
+  return layout.channels == 4 && decoding.channels != 4 ? 3 : layout.channels;
+}
+
+/** Copies the items into [H, W, C]; `convert` makes a sample of each. */
+template <typename Item, typename Sample, typename Convert>
+std::vector<Sample> interleaved(const ArrayLayout& layout, std::span<const std::byte> bytes,
+                                Convert convert) {
+  const auto pixels = static_cast<std::size_t>(layout.width * layout.height);
+  const auto channels = static_cast<std::size_t>(layout.channels);
+  DINO_ASSERT(bytes.size() == pixels * channels * sizeof(Item));
+  std::vector<Sample> samples(pixels * channels);
+  for (std::size_t i = 0; i < pixels; ++i)
+    for (std::size_t c = 0; c < channels; ++c) {
+      Item item;
+      const std::size_t at = layout.planar ? c * pixels + i : i * channels + c;
+      std::memcpy(&item, bytes.data() + at * sizeof(Item), sizeof(Item));
+      samples[i * channels + c] = convert(item);
+    }
+  return samples;
+}
+
+/** Items that a raster holds as they are. */
+template <typename Item>
+void put_as_stored(const ArrayLayout& layout, std::span<const std::byte> bytes,
+                   image::Raster& raster) {
+  raster.values = interleaved<Item, Item>(layout, bytes, [](Item item) { return item; });
+}
+
+/** Items that it holds as floats; integers span their type. */
+template <typename Item>
+void put_as_floats(const ArrayLayout& layout, std::span<const std::byte> bytes,
+                   std::string_view type, image::Raster& raster) {
+  raster.type = type;
+  if constexpr (std::is_integral_v<Item>)
+    raster.declared = {static_cast<double>(std::numeric_limits<Item>::min()),
+                       static_cast<double>(std::numeric_limits<Item>::max())};
+  raster.values =
+      interleaved<Item, float>(layout, bytes, [](Item item) { return static_cast<float>(item); });
+}
+
+bool holds_samples(DType dtype) {
+  return dtype != DType::BF16 && dtype != DType::F8_E4M3 && dtype != DType::F8_E5M2;
+}
+
+void put_values(const ArrayLayout& layout, std::span<const std::byte> bytes,
+                image::Raster& raster) {
+  switch (layout.dtype) {
+    case DType::U8:
+      return put_as_stored<std::uint8_t>(layout, bytes, raster);
+    case DType::U16:
+      return put_as_stored<std::uint16_t>(layout, bytes, raster);
+    case DType::Bool:
+      raster.type = "bool";
+      raster.declared = {0, 1};
+      raster.values = interleaved<std::uint8_t, std::uint8_t>(
+          layout, bytes, [](std::uint8_t item) { return std::uint8_t{item != 0}; });
+      return;
+    case DType::F16:
+      raster.type = "float16";
+      raster.values = interleaved<std::uint16_t, float>(layout, bytes, half_to_float);
+      return;
+    case DType::F32:
+      return put_as_floats<float>(layout, bytes, "float32", raster);
+    case DType::F64:
+      return put_as_floats<double>(layout, bytes, "float64", raster);
+    case DType::I8:
+      return put_as_floats<std::int8_t>(layout, bytes, "int8", raster);
+    case DType::I16:
+      return put_as_floats<std::int16_t>(layout, bytes, "int16", raster);
+    case DType::I32:
+      return put_as_floats<std::int32_t>(layout, bytes, "int32", raster);
+    case DType::I64:
+      return put_as_floats<std::int64_t>(layout, bytes, "int64", raster);
+    case DType::U32:
+      return put_as_floats<std::uint32_t>(layout, bytes, "uint32", raster);
+    case DType::U64:
+      return put_as_floats<std::uint64_t>(layout, bytes, "uint64", raster);
+    case DType::BF16:
+    case DType::F8_E4M3:
+    case DType::F8_E5M2:
+      break;
+  }
+  DINO_ASSERT(false);
+}
 
 class ArrayDataset : public Dataset {
  public:
   ArrayDataset(std::vector<ArrayFile> files, std::vector<std::int64_t> labels,
-               std::vector<std::string> class_names, int channels)
+               std::vector<std::string> class_names, const FileDecoding& decoding)
       : files_(std::move(files)),
         labels_(labels.begin(), labels.end()),
         class_names_(std::move(class_names)),
-        channels_(channels) {
+        decoding_(decoding) {
     for (const ArrayFile& file : files_)
       ends_.push_back((ends_.empty() ? 0 : ends_.back()) + file.layout.count);
-    find_float_scale();
   }
 
   std::int64_t size() const override { return ends_.back(); }
 
   image::Image load(std::int64_t index) const override {
-    image::Image image;
-    each_sample(
-        index,
-        [&](const ArrayLayout& layout, int stored) {
-          image = {static_cast<int>(layout.width), static_cast<int>(layout.height), stored};
-        },
-        [&](const std::byte* item, DType dtype, std::size_t pixel, std::size_t channel) {
-          image.pixels[pixel * static_cast<std::size_t>(image.channels) + channel] =
-              sample(item, dtype, index);
-        });
-    return in_channels(std::move(image));
+    return image::to_image(raster(index, record(index)), decoding_.channels,
+                           decoding_.options.background);
   }
-
-  /** Grey or colour as stored if that is what is asked for, else through eight bits. */
   image::Planes load_wide(std::int64_t index) const override {
-    image::Planes planes;
-    each_sample(
-        index,
-        [&](const ArrayLayout& layout, int stored) {
-          planes = {static_cast<int>(layout.width), static_cast<int>(layout.height), stored};
-        },
-        [&](const std::byte* item, DType dtype, std::size_t pixel, std::size_t channel) {
-          planes.plane(static_cast<int>(channel))[pixel] = wide_sample(item, dtype, index);
-        });
-    return planes.channels == channels_ || channels_ == 0 ? planes : image::to_planes(load(index));
+    return image::to_planes(raster(index, record(index)), decoding_.channels,
+                            decoding_.options.background);
   }
-
-  /** An alpha channel is in the bytes, and counted apart from the others. */
   StoredImage stored(std::int64_t index) const override {
-    const ArrayLayout& layout = find(index).first.layout;
-    if (layout.dtype == DType::F32) load(index);  // refuses values that are no pixels
-    return {record(index),
-            image::ImageInfo{.kind = image::ImageKind::Unknown,
-                             .width = static_cast<int>(layout.width),
-                             .height = static_cast<int>(layout.height),
-                             .channels = kept_channels(layout),
-                             .bits = static_cast<int>(8 * format::item_bytes(layout.dtype)),
-                             .is_float = layout.dtype == DType::F32,
-                             .has_alpha = kept_channels(layout) < layout.channels}};
+    std::vector<std::byte> bytes = record(index);
+    image::Raster samples = raster(index, bytes);
+    return {std::move(bytes), array_info(find(index).first.layout, decoding_), std::move(samples)};
   }
 
   std::string name(std::int64_t index) const override {
@@ -87,26 +143,8 @@ class ArrayDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
  private:
-  /** begin(layout, channels), then visit(item, type, pixel, channel) for each sample but a fourth
-   * channel's. */
-  template <typename Begin, typename Visit>
-  void each_sample(std::int64_t index, Begin begin, Visit visit) const {
-    const std::vector<std::byte> bytes = record(index);
-    const ArrayLayout& layout = find(index).first.layout;
-    const auto stored = static_cast<std::size_t>(kept_channels(layout));
-    const std::size_t item = format::item_bytes(layout.dtype);
-    begin(layout, static_cast<int>(stored));
-    const auto pixels = static_cast<std::size_t>(layout.width * layout.height);
-    for (std::size_t i = 0; i < pixels; ++i)
-      for (std::size_t c = 0; c < stored; ++c) {
-        const std::size_t at =
-            layout.planar ? c * pixels + i : i * static_cast<std::size_t>(layout.channels) + c;
-        visit(bytes.data() + at * item, layout.dtype, i, c);
-      }
-  }
-
-  int kept_channels(const ArrayLayout& layout) const {
-    return layout.channels == 4 && channels_ != 4 ? 3 : layout.channels;
+  image::Raster raster(std::int64_t index, std::span<const std::byte> bytes) const {
+    return array_raster(find(index).first.layout, bytes, decoding_);
   }
 
   std::pair<const ArrayFile&, std::int64_t> find(std::int64_t index) const {
@@ -138,103 +176,77 @@ class ArrayDataset : public Dataset {
     return bytes;
   }
 
-  std::uint8_t sample(const std::byte* item, DType dtype, std::int64_t index) const {
-    if (dtype == DType::U8) return std::to_integer<std::uint8_t>(*item);
-    if (dtype == DType::U16) return std::to_integer<std::uint8_t>(item[1]);
-    float value = 0;
-    std::memcpy(&value, item, sizeof value);
-    const float scaled = value * float_scale_;
-    if (!(scaled > -1 && scaled < 256))  // also NaN; a little overshoot is rounding
-      throw BadImage(ErrorKind::Format, BadReason::Corrupt,
-                     fmt::format("[load image] the value {} is outside [0, {}] ({})", value,
-                                 float_scale_ == 1 ? 255 : 1, name(index)));
-    return static_cast<std::uint8_t>(std::clamp(std::nearbyint(scaled), 0.0F, 255.0F));
-  }
-
-  /** In [0, 1]. */
-  float wide_sample(const std::byte* item, DType dtype, std::int64_t index) const {
-    if (dtype == DType::U8) return static_cast<float>(std::to_integer<int>(*item)) / 255;
-    if (dtype == DType::U16) {
-      const auto bytes = std::span(item, 2);
-      return static_cast<float>(format::load_little_endian(bytes)) / 65535;
-    }
-    float value = 0;
-    std::memcpy(&value, item, sizeof value);
-    if (!std::isfinite(value))
-      throw BadImage(
-          ErrorKind::Format, BadReason::Corrupt,
-          fmt::format("[load image] the value {} is no number ({})", value, name(index)));
-    return value * float_scale_ / 255;
-  }
-
-  void find_float_scale() {
-    if (files_.front().layout.dtype != DType::F32) return;
-    float largest = 0;
-    const std::int64_t looked = std::min(size(), kFloatsLookedAt);
-    for (std::int64_t i = 0; i < looked; ++i) {
-      const std::vector<std::byte> bytes = record(i * size() / looked);
-      for (std::size_t at = 0; at < bytes.size(); at += sizeof(float)) {
-        float value = 0;
-        std::memcpy(&value, bytes.data() + at, sizeof value);
-        if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
-      }
-    }
-    if (largest > 255)
-      fail(ErrorKind::Data,
-           "[open data set] '{}' holds values up to {}; scale them to [0, 1] or [0, 255]",
-           files_.front().name, largest);
-    float_scale_ = largest > 1.001F ? 1 : 255;
-  }
-
-  image::Image in_channels(image::Image image) const {
-    if (image.channels == channels_ || channels_ == 0) return image;
-    if (channels_ == 1) return image::grey_copy(image);
-    image::Image colour(image.width, image.height, 3);
-    for (std::size_t i = 0; i < image.pixels.size(); ++i)
-      std::fill_n(colour.pixels.begin() + static_cast<std::ptrdiff_t>(3 * i), 3, image.pixels[i]);
-    return colour;
-  }
-
   std::vector<ArrayFile> files_;
   std::vector<std::int64_t> ends_;  // first index behind each file
   std::vector<std::int32_t> labels_;
   std::vector<std::string> class_names_;
-  int channels_;
-  float float_scale_ = 255;
+  FileDecoding decoding_;
 };
 
 }  // namespace
 
+image::Raster array_raster(const ArrayLayout& layout, std::span<const std::byte> bytes,
+                           const FileDecoding& decoding) {
+  const int kept = kept_channels(layout, decoding);
+  image::Raster raster{.width = static_cast<int>(layout.width),
+                       .height = static_cast<int>(layout.height),
+                       .samples = layout.channels,
+                       .is_rgb = kept == 3,
+                       .has_alpha = kept < layout.channels,
+                       .values = {}};
+  put_values(layout, bytes, raster);
+  raster.given = decoding.options.value_range;
+  return raster;
+}
+
+image::ImageInfo array_info(const ArrayLayout& layout, const FileDecoding& decoding) {
+  const bool is_float =
+      layout.dtype == DType::F16 || layout.dtype == DType::F32 || layout.dtype == DType::F64;
+  return {.kind = image::ImageKind::Unknown,
+          .width = static_cast<int>(layout.width),
+          .height = static_cast<int>(layout.height),
+          .channels = kept_channels(layout, decoding),
+          .bits = static_cast<int>(8 * format::item_bytes(layout.dtype)),
+          .is_float = is_float,
+          .has_alpha = kept_channels(layout, decoding) < layout.channels};
+}
+
+void check_array(const ArrayLayout& layout, std::string_view name, const FileDecoding& decoding) {
+  const ArrayLayout& l = layout;
+  if (l.count < 1 || l.height < 1 || l.width < 1 || l.height > kLargestSide ||
+      l.width > kLargestSide)
+    fail(ErrorKind::Data, "[open data set] '{}' holds no images: its size is {} x {} x {}",
+         printable(name), l.count, l.height, l.width);
+  const int channels = decoding.channels;
+  const bool colours = l.channels == 1 || l.channels == 3 || l.channels == 4;
+  const bool convertible = colours && (channels == 0 || channels == 1 || channels == 3);
+  if (!convertible && l.channels != channels)
+    fail(ErrorKind::Data,
+         "[open data set] '{}' has images of {} channels; ask for as many (--channels {}, "
+         "data.channels = {})",
+         printable(name), l.channels, l.channels, l.channels);
+  if (!holds_samples(l.dtype))
+    fail(ErrorKind::Data,
+         "[open data set] '{}' holds {}; save images as integers or as float16, float32 or float64",
+         printable(name), format::dtype_name(l.dtype));
+}
+
 std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
                                             std::vector<std::int64_t> labels,
-                                            std::vector<std::string> class_names, int channels) {
+                                            std::vector<std::string> class_names,
+                                            const FileDecoding& decoding) {
   DINO_ASSERT(!files.empty());
   std::int64_t count = 0;
   for (const ArrayFile& file : files) {
-    const ArrayLayout& l = file.layout;
-    if (l.count < 1 || l.height < 1 || l.width < 1 || l.height > kLargestSide ||
-        l.width > kLargestSide)
-      fail(ErrorKind::Data, "[open data set] '{}' holds no images: its size is {} x {} x {}",
-           file.name, l.count, l.height, l.width);
-    const bool colours = l.channels == 1 || l.channels == 3 || l.channels == 4;
-    const bool convertible = colours && (channels == 0 || channels == 1 || channels == 3);
-    if (!convertible && l.channels != channels)
-      fail(ErrorKind::Data,
-           "[open data set] '{}' has images of {} channels; ask for as many (--channels {}, "
-           "data.channels = {})",
-           file.name, l.channels, l.channels, l.channels);
-    if (l.dtype != DType::U8 && l.dtype != DType::U16 && l.dtype != DType::F32)
-      fail(ErrorKind::Data,
-           "[open data set] '{}' holds {}; save images as uint8, uint16 or float32", file.name,
-           format::dtype_name(l.dtype));
-    count += l.count;
+    check_array(file.layout, file.name, decoding);
+    count += file.layout.count;
   }
   if (!labels.empty() && static_cast<std::int64_t>(labels.size()) != count)
     fail(ErrorKind::Data,
          "[open data set] {} labels for the {} images of '{}'; are they of one set?", labels.size(),
          count, files.front().name);
   return std::make_unique<ArrayDataset>(std::move(files), std::move(labels), std::move(class_names),
-                                        channels);
+                                        decoding);
 }
 
 std::vector<std::string> numbered_classes(const std::vector<std::int64_t>& labels,

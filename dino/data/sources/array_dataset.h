@@ -2,10 +2,12 @@
 // private to dino/data.
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "dino/base/byte_source.h"
+#include "dino/data/bad_image.h"
 #include "dino/data/dataset.h"
 #include "dino/format/tensor_record.h"
 
@@ -13,7 +15,7 @@ namespace dino::data {
 
 /** Where the pixels of image i are: `stride` bytes times i behind `offset`. */
 struct ArrayLayout {
-  format::DType dtype = format::DType::U8;  ///< U8, U16 or F32
+  format::DType dtype = format::DType::U8;
   bool big_endian = false;
   std::int64_t count = 0;
   std::int64_t height = 0, width = 0;    ///< px
@@ -28,12 +30,24 @@ struct ArrayFile {
   ArrayLayout layout;
 };
 
-/** 16-bit samples keep their high byte. Floats are taken to lie in [0, 1] or, if an image among the
- * first few says otherwise, in [0, 255]. `labels`: one per image of all files, or empty. Throws
- * Error{Data|Format} on sizes, types and floats that are no images. */
+/** `labels`: one per image of all files, or empty. Which values are black and white is said by the
+ * decoding or by the type, as of files: see image::Raster. Throws Error{Data|Format} on sizes and
+ * types that are no images. */
 std::unique_ptr<Dataset> make_array_dataset(std::vector<ArrayFile> files,
                                             std::vector<std::int64_t> labels,
-                                            std::vector<std::string> class_names, int channels);
+                                            std::vector<std::string> class_names,
+                                            const FileDecoding& decoding);
+
+/** Throws Error{Data} naming `name` on sizes, types and channels that give no images. */
+void check_array(const ArrayLayout& layout, std::string_view name, const FileDecoding& decoding);
+
+/** The samples of one record, `bytes` in native order. Of four channels the last is alpha unless
+ * four are asked for. */
+image::Raster array_raster(const ArrayLayout& layout, std::span<const std::byte> bytes,
+                           const FileDecoding& decoding);
+
+/** What such a record is, before it is converted. */
+image::ImageInfo array_info(const ArrayLayout& layout, const FileDecoding& decoding);
 
 /** "0", "1", ... up to the largest label. Throws Error{Data} naming `source` on labels below 0 or
  * above a million. */

@@ -48,7 +48,8 @@ std::vector<fs::path> cifar_batches(const fs::path& folder) {
   return files;
 }
 
-std::unique_ptr<Dataset> open_cifar(const std::vector<fs::path>& files, int channels) {
+std::unique_ptr<Dataset> open_cifar(const std::vector<fs::path>& files,
+                                    const FileDecoding& decoding) {
   std::vector<ArrayFile> arrays;
   std::vector<std::int64_t> labels;
   std::uint64_t bytes = 0;
@@ -78,7 +79,7 @@ std::unique_ptr<Dataset> open_cifar(const std::vector<fs::path>& files, int chan
          printable(files.front()), most);
   if (static_cast<std::int64_t>(names.size()) <= most)
     names = numbered_classes(labels, files.front().native());
-  return make_array_dataset(std::move(arrays), std::move(labels), std::move(names), channels);
+  return make_array_dataset(std::move(arrays), std::move(labels), std::move(names), decoding);
 }
 
 }  // namespace dino::data

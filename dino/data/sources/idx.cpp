@@ -5,6 +5,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/data/sources/array_dataset.h"
 #include "dino/data/sources/sources.h"
 #include "dino/format/idx.h"
 
@@ -15,35 +16,31 @@ namespace fs = std::filesystem;
 
 class IdxDataset : public Dataset {
  public:
-  /** images: U8 [N, H, W]; labels: U8 [N] or empty. */
-  IdxDataset(format::Array images, std::vector<std::byte> labels, std::string path, int channels)
+  /** images: [N, H, W]; labels: U8 [N] or empty. */
+  IdxDataset(format::Array images, std::vector<std::byte> labels, std::string path,
+             const FileDecoding& decoding)
       : images_(std::move(images)),
         labels_(std::move(labels)),
         path_(std::move(path)),
-        channels_(channels) {
+        decoding_(decoding),
+        layout_(layout_of(images_)) {
+    check_array(layout_, path_, decoding_);
     if (labels_.empty()) return;
     const auto most = std::to_integer<int>(*std::max_element(labels_.begin(), labels_.end()));
     for (int i = 0; i <= most; ++i) class_names_.push_back(std::to_string(i));
   }
 
-  std::int64_t size() const override { return images_.shape[0]; }
+  std::int64_t size() const override { return layout_.count; }
 
   image::Image load(std::int64_t index) const override {
-    DINO_ASSERT(index >= 0 && index < size());
-    image::Image image(width(), height(), channels_);
-    std::uint8_t* out = image.pixels.data();
-    for (const std::byte value : record(index))
-      for (int c = 0; c < channels_; ++c) *out++ = std::to_integer<std::uint8_t>(value);
-    return image;
+    return image::to_image(raster(index), decoding_.channels, {});
   }
-
+  image::Planes load_wide(std::int64_t index) const override {
+    return image::to_planes(raster(index), decoding_.channels, {});
+  }
   StoredImage stored(std::int64_t index) const override {
     const std::span<const std::byte> bytes = record(index);
-    return {{bytes.begin(), bytes.end()},
-            image::ImageInfo{.kind = image::ImageKind::Unknown,
-                             .width = width(),
-                             .height = height(),
-                             .channels = 1}};
+    return {{bytes.begin(), bytes.end()}, array_info(layout_, decoding_), raster(index)};
   }
 
   std::string name(std::int64_t index) const override { return fmt::format("{}#{}", path_, index); }
@@ -57,18 +54,25 @@ class IdxDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
  private:
-  int width() const { return static_cast<int>(images_.shape[2]); }
-  int height() const { return static_cast<int>(images_.shape[1]); }
+  static ArrayLayout layout_of(const format::Array& images) {
+    const std::int64_t count = images.shape[0], height = images.shape[1], width = images.shape[2];
+    return {.dtype = images.dtype, .count = count, .height = height, .width = width};
+  }
+  image::Raster raster(std::int64_t index) const {
+    return array_raster(layout_, record(index), decoding_);
+  }
   std::span<const std::byte> record(std::int64_t index) const {
-    const auto pixels = static_cast<std::size_t>(images_.shape[1] * images_.shape[2]);
-    return std::span(images_.bytes).subspan(static_cast<std::size_t>(index) * pixels, pixels);
+    DINO_ASSERT(index >= 0 && index < size());
+    const auto bytes = images_.bytes.size() / static_cast<std::size_t>(layout_.count);
+    return std::span(images_.bytes).subspan(static_cast<std::size_t>(index) * bytes, bytes);
   }
 
   format::Array images_;
   std::vector<std::byte> labels_;
   std::string path_;
+  FileDecoding decoding_;
+  ArrayLayout layout_;
   std::vector<std::string> class_names_;
-  int channels_;
 };
 
 /** "t10k-labels-idx1-ubyte.gz" for "t10k-images-idx3-ubyte.gz", zipped or not; empty if there is
@@ -102,25 +106,21 @@ std::vector<std::byte> read_labels(const fs::path& path, const fs::path& images,
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_idx(const fs::path& images, int channels, const fs::path& labels) {
-  if (channels != 1 && channels != 3)
+std::unique_ptr<Dataset> open_idx(const fs::path& images, const FileDecoding& decoding,
+                                  const fs::path& labels) {
+  if (decoding.channels != 0 && decoding.channels != 1 && decoding.channels != 3)
     fail(ErrorKind::Usage, "[open data set] '{}' is grey: it gives 1 or 3 channels, not {}",
-         printable(images), channels);
-  constexpr std::int64_t kLargestSide = 1 << 16;
+         printable(images), decoding.channels);
   format::Array array = format::read_idx(images);
-  if (array.dtype != format::DType::U8 || array.shape.size() != 3)
+  if (array.shape.size() != 3)
     fail(ErrorKind::Data,
-         "[open data set] '{}' holds no images: expected bytes in three dimensions, got {} in {}",
+         "[open data set] '{}' holds no images: expected three dimensions, got {} in {}",
          printable(images), format::dtype_name(array.dtype), array.shape.size());
-  const std::int64_t count = array.shape[0], height = array.shape[1], width = array.shape[2];
-  if (count < 1 || height < 1 || width < 1 || height > kLargestSide || width > kLargestSide)
-    fail(ErrorKind::Data, "[open data set] '{}' holds no images: its size is {} x {} x {}",
-         printable(images), count, height, width);
   const fs::path label_file = labels.empty() ? labels_beside(images) : labels;
   std::vector<std::byte> classes;
-  if (!label_file.empty()) classes = read_labels(label_file, images, count);
+  if (!label_file.empty()) classes = read_labels(label_file, images, array.shape[0]);
   return std::make_unique<IdxDataset>(std::move(array), std::move(classes), images.native(),
-                                      channels);
+                                      decoding);
 }
 
 }  // namespace dino::data

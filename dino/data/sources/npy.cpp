@@ -175,10 +175,11 @@ std::string pick(const std::map<std::string, NpyFile>& arrays,
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_npy(const fs::path& images, int channels, const fs::path& labels) {
+std::unique_ptr<Dataset> open_npy(const fs::path& images, const FileDecoding& decoding,
+                                  const fs::path& labels) {
   ArrayFile array =
       image_file(open_header(std::make_unique<RandomAccessFile>(images), images.native()),
-                 images.native(), channels);
+                 images.native(), decoding.channels);
   fs::path label_file = labels;
   if (labels.empty()) {
     const fs::path beside = images.parent_path() / (images.stem().native() + "_labels.npy");
@@ -196,10 +197,10 @@ std::unique_ptr<Dataset> open_npy(const fs::path& images, int channels, const fs
   std::vector<std::string> names = numbered_classes(classes, label_file.native());
   std::vector<ArrayFile> files;
   files.push_back(std::move(array));
-  return make_array_dataset(std::move(files), std::move(classes), std::move(names), channels);
+  return make_array_dataset(std::move(files), std::move(classes), std::move(names), decoding);
 }
 
-std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
+std::unique_ptr<Dataset> open_npz(const fs::path& archive, const FileDecoding& decoding) {
   const RandomAccessFile file(archive);
   const MappedFile mapped = map_file(archive);
   std::map<std::string, NpyFile> arrays;
@@ -221,7 +222,7 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
          printable(archive), found.empty() ? "there is none" : found);
   std::vector<ArrayFile> files;
   files.push_back(image_file(std::move(arrays.at(images)),
-                             fmt::format("{}#{}", archive.native(), images), channels));
+                             fmt::format("{}#{}", archive.native(), images), decoding.channels));
   const std::int64_t count = files.front().layout.count;
   const std::string labels =
       pick(arrays, {"labels", "y_train", "train_labels", "y", "arr_1"},
@@ -229,7 +230,7 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, int channels) {
   std::vector<std::int64_t> classes;
   if (!labels.empty()) classes = read_labels(arrays.at(labels), labels);
   std::vector<std::string> names = numbered_classes(classes, archive.native());
-  return make_array_dataset(std::move(files), std::move(classes), std::move(names), channels);
+  return make_array_dataset(std::move(files), std::move(classes), std::move(names), decoding);
 }
 
 }  // namespace dino::data

@@ -33,17 +33,19 @@ std::unique_ptr<Dataset> open_zip(const std::filesystem::path& archive,
 
 /** An IDX image file, with labels from `labels` or, if empty, from the file beside it that is named
  * alike. */
-std::unique_ptr<Dataset> open_idx(const std::filesystem::path& images, int channels,
+std::unique_ptr<Dataset> open_idx(const std::filesystem::path& images, const FileDecoding& decoding,
                                   const std::filesystem::path& labels);
 
 /** Images in a NumPy file: NPY with labels from the file `labels` (empty: X_labels.npy beside
  * X.npy, if it is there), or NPZ with both. */
-std::unique_ptr<Dataset> open_npy(const std::filesystem::path& images, int channels,
+std::unique_ptr<Dataset> open_npy(const std::filesystem::path& images, const FileDecoding& decoding,
                                   const std::filesystem::path& labels);
-std::unique_ptr<Dataset> open_npz(const std::filesystem::path& archive, int channels);
+std::unique_ptr<Dataset> open_npz(const std::filesystem::path& archive,
+                                  const FileDecoding& decoding);
 
 /** CIFAR's binary files: the 10 or 100 classes are told from the size of a record. */
-std::unique_ptr<Dataset> open_cifar(const std::vector<std::filesystem::path>& files, int channels);
+std::unique_ptr<Dataset> open_cifar(const std::vector<std::filesystem::path>& files,
+                                    const FileDecoding& decoding);
 /** data_batch_*.bin of a folder, in order; empty if there are none. */
 std::vector<std::filesystem::path> cifar_batches(const std::filesystem::path& folder);
 

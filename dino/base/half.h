@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace dino::format {
+namespace dino {
 
 /** Rounds to nearest, ties to even; from 65520 on to infinity. NaN stays NaN. */
 constexpr std::uint16_t float_to_half(float value) {
@@ -37,4 +37,4 @@ constexpr float half_to_float(std::uint16_t half) {
   return std::bit_cast<float>(sign | ((rest << 13) + (112U << 23)));
 }
 
-}  // namespace dino::format
+}  // namespace dino

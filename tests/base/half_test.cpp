@@ -1,10 +1,10 @@
-#include "dino/format/half.h"
+#include "dino/base/half.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace dino::format {
+namespace dino {
 namespace {
 
 TEST(Half, EveryHalfComesBack) {
@@ -44,4 +44,4 @@ TEST(Half, RoundsToNearestTiesToEven) {
 }
 
 }  // namespace
-}  // namespace dino::format
+}  // namespace dino
