@@ -69,12 +69,15 @@ std::string lower_name(std::string_view path) {
   return name;
 }
 
-/** The entry whose list has `extension`; null if none has. */
+/** The entry whose list has `extension`; null if none has. Called for each file of a data set. */
 template <std::size_t count>
 const Extensions* find(const std::array<Extensions, count>& table, std::string_view extension) {
-  const std::string word = ' ' + std::string(extension) + ' ';
   for (const Extensions& entry : table)
-    if ((std::string(entry.list) + ' ').find(word) != std::string::npos) return &entry;
+    for (std::size_t at = 0; (at = entry.list.find(extension, at)) != std::string_view::npos;) {
+      const bool begins = entry.list[at - 1] == ' ';  // each list begins with a blank
+      at += extension.size();
+      if (begins && (at == entry.list.size() || entry.list[at] == ' ')) return &entry;
+    }
   return nullptr;
 }
 

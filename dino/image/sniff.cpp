@@ -60,8 +60,10 @@ bool is_dicom(std::string_view head) {
   constexpr std::string_view kFirst = "\x00\x01\x05\x08\x12\x13\x14\x16\x18"sv;
   if ((!little && !big) || kFirst.find(head[little ? 2 : 3]) == kFirst.npos) return false;
   if (is_letter(4) && is_letter(5)) return true;
-  return little && byte(4) <= 64 && byte(4) % 2 == 0 && byte(5) == 0 && byte(6) == 0 &&
-         byte(7) == 0;
+  // A group's length takes 4 bytes, what follows it an even number.
+  const bool likely =
+      byte(2) == 0 ? byte(4) == 4 : byte(4) > 0 && byte(4) <= 64 && byte(4) % 2 == 0;
+  return little && likely && byte(5) == 0 && byte(6) == 0 && byte(7) == 0;
 }
 
 /** The kind of an ISO media file: by its own brand, else by those it is compatible with. */
