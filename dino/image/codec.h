@@ -35,9 +35,8 @@ Raster read_heif(Bytes bytes, ImageKind kind, const DecodeOptions& options);
 /** Turned if options.upright. */
 Raster read_jpeg_xl(Bytes bytes, const DecodeOptions& options);
 Raster read_jpeg_2000(Bytes bytes, const DecodeOptions& options);
-/** Frame options.page. `windowed`: over the range of values that the file says to show, else over
- * all that its bits can hold. */
-Raster read_dicom(Bytes bytes, const DecodeOptions& options, bool windowed);
+/** Frame options.page. */
+Raster read_dicom(Bytes bytes, const DecodeOptions& options);
 /** `part`: what to read; all if null. */
 Raster read_tiff(Bytes bytes, const DecodeOptions& options, const PixelBox* part = nullptr);
 /** The orientation tag of options.page. */

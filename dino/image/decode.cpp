@@ -90,7 +90,7 @@ Raster read_stored(Bytes bytes, ImageKind kind, const DecodeOptions& options, bo
     case ImageKind::Jpeg2000:
       return read_jpeg_2000(bytes, options);
     case ImageKind::Dicom:
-      return read_dicom(bytes, options, !wide);
+      return read_dicom(bytes, options);
     default:
       fail_unknown(bytes);
   }
@@ -137,7 +137,7 @@ Image decode_stored(Bytes bytes, ImageKind kind, int channels, const DecodeOptio
   if (kind == ImageKind::Png && as_stored && (channels == 1 || channels == 3) &&
       !options.background)
     return decode_png(bytes, channels, options);
-  return to_image(read(bytes, kind, options, false), channels, options.background);
+  return to_image(read(bytes, kind, options), channels, options.background);
 }
 
 Image cut(const Image& image, const PixelBox& box) {
@@ -201,7 +201,7 @@ Planes decode_wide(Bytes bytes, int channels, const DecodeOptions& options) {
   const ImageKind kind = kind_of(bytes);
   Planes planes = kind == ImageKind::Jpeg && !options.value_range
                       ? to_planes(decode_jpeg(bytes, jpeg_channels(bytes, channels), options))
-                      : to_planes(read(bytes, kind, options, true), channels, options.background);
+                      : to_planes(read(bytes, kind, options), channels, options.background);
   return upright(std::move(planes), orientation(bytes, kind, options));
 }
 

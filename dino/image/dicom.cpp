@@ -1,7 +1,7 @@
-// DICOM images: one frame of a file, from stored values to what they mean. For 8 bits grey values
-// are shown as a viewer would: over the file's window, else over the range it says to occur, else
-// over that of its bits; wide ones always keep the range of their bits. Leaves out: look-up tables
-// of the modality and for display, overlays, and padding, which is a value like others.
+// DICOM images: one frame of a file, from stored values to what they mean: after slope and
+// intercept, black and white by the file's window or else by what its bits can hold. Leaves out:
+// look-up tables of the modality and for display, overlays, and padding, which is a value like
+// others.
 #include <algorithm>
 #include <cmath>
 
@@ -33,64 +33,34 @@ void check_colours(const DicomFile& file) {
          file.bits_stored);
 }
 
-/** 0 (black) to 1 (white) of a value after slope and intercept. */
-double shown(double value, const DicomWindow& window) {
-  const double from_center = value - window.center;
-  if (window.function == "SIGMOID") return 1 / (1 + std::exp(-4 * from_center / window.width));
-  if (window.function == "LINEAR_EXACT") return from_center / window.width + 0.5;
-  if (window.width <= 1) return value <= window.center - 0.5 ? 0 : 1;
-  return (from_center + 0.5) / (window.width - 1) + 0.5;
+/** What the window makes black and white (PS3.3 C.11.2.1.2); of a SIGMOID its linear part. */
+ValueRange range_of(const DicomWindow& window) {
+  if (window.function != "LINEAR" && !window.function.empty())
+    return {window.center - window.width / 2, window.center + window.width / 2};
+  // A width of 1 is a step before the centre.
+  const double middle = window.center - 0.5, half = std::max(window.width - 1, 0.5) / 2;
+  return {middle - half, middle + half};
 }
 
-/** `part` of full, rounded and clipped. */
-template <typename Sample>
-Sample portion(double part, double full) {
-  return static_cast<Sample>(std::clamp(part, 0.0, 1.0) * full + 0.5);
-}
-
-/** The range of values to show in 8 bits, if the file gives one. */
-std::optional<DicomWindow> window_of(const DicomFile& file) {
-  if (file.window && file.window->width > 0) return file.window;
-  if (!file.smallest || !file.largest) return std::nullopt;
-  const auto value = [&](int stored) {
-    const int read = file.is_signed ? static_cast<std::int16_t>(stored) : stored;
-    return file.slope * read + file.intercept;
-  };
-  const auto [low, high] = std::minmax({value(*file.smallest), value(*file.largest)});
-  if (!(low < high)) return std::nullopt;
-  return DicomWindow{.center = (low + high) / 2, .width = high - low, .function = "LINEAR_EXACT"};
-}
-
-Raster grey_raster(const DicomFile& file, const StoredSamples& stored, bool windowed) {
-  Raster raster{.width = stored.width, .height = stored.height, .samples = 1, .values = {}};
-  const bool inverted = file.photometric == "MONOCHROME1";
-  const auto turned = [&](double part) { return inverted ? 1 - part : part; };
-  if (const auto window = windowed ? window_of(file) : std::nullopt) {
-    std::vector<std::uint8_t> values(stored.values.size());
+/** Values after slope and intercept, and what the file shows of them. */
+Raster grey_raster(const DicomFile& file, const StoredSamples& stored) {
+  Raster raster = to_raster(stored);
+  const ValueRange bits = range_of(stored);
+  const auto meaning = [&](double value) { return file.slope * value + file.intercept; };
+  const bool as_stored = file.slope == 1 && file.intercept == 0 && stored.bits <= 16;
+  if (!as_stored) {
+    std::vector<float> values(stored.values.size());
     std::ranges::transform(stored.values, values.begin(), [&](std::int32_t value) {
-      return portion<std::uint8_t>(
-          turned(std::clamp(shown(file.slope * value + file.intercept, *window), 0.0, 1.0)), 255);
+      return static_cast<float>(meaning(
+          stored.is_signed ? value : static_cast<double>(static_cast<std::uint32_t>(value))));
     });
     raster.values = std::move(values);
-    return raster;
+    raster.declared = {std::min(meaning(bits.low), meaning(bits.high)),
+                       std::max(meaning(bits.low), meaning(bits.high))};
   }
-  // A slope below 0 makes large values dark.
-  const bool flipped = inverted != (file.slope < 0);
-  const double most = std::exp2(stored.bits) - 1;
-  const double least = stored.is_signed ? -std::exp2(stored.bits - 1) : 0;
-  const auto fill = [&]<typename Sample>(std::vector<Sample> values, double full) {
-    std::ranges::transform(stored.values, values.begin(), [&](std::int32_t value) {
-      const double positive =
-          stored.is_signed ? value - least : static_cast<double>(static_cast<std::uint32_t>(value));
-      const double part = positive / most;
-      return portion<Sample>(flipped ? 1 - part : part, full);
-    });
-    raster.values = std::move(values);
-  };
-  if (stored.bits <= 8)
-    fill(std::vector<std::uint8_t>(stored.values.size()), 255);
-  else
-    fill(std::vector<std::uint16_t>(stored.values.size()), 65535);
+  if (file.window && file.window->width > 0) raster.declared = range_of(*file.window);
+  if (!is_valid(*raster.declared)) fail_damaged("DICOM", "slope or window are no numbers to use");
+  raster.inverted = file.photometric == "MONOCHROME1";
   return raster;
 }
 
@@ -101,7 +71,7 @@ std::uint16_t palette_entry(const DicomFile& file, std::size_t colour, std::int3
   const int entries = size == 0 ? 65536 : size;
   const auto index = static_cast<std::size_t>(
       std::clamp<std::int64_t>(std::int64_t{value} - start, 0, entries - 1));
-  const ByteReader table(file.palette[colour], Endian::Little);
+  const ByteReader table(file.palette[colour], file.endian);
   // Entries of 8 bits lie in a byte each or, as some write them, in two.
   if (bits == 8 && file.palette[colour].size() < 2 * static_cast<std::size_t>(entries)) {
     const auto entry = table.u8(index);
@@ -139,11 +109,11 @@ ImageInfo peek_dicom(Bytes bytes, const DecodeOptions& options) {
           .pages = file.frames};
 }
 
-Raster read_dicom(Bytes bytes, const DecodeOptions& options, bool windowed) {
+Raster read_dicom(Bytes bytes, const DecodeOptions& options) {
   const DicomFile file = read_dicom_file(bytes, options.page);
   check_colours(file);
   StoredSamples stored = read_dicom_samples(file, options.page, options);
-  if (is_grey(file)) return grey_raster(file, stored, windowed);
+  if (is_grey(file)) return grey_raster(file, stored);
   if (is_palette(file)) return palette_raster(file, stored);
   // The codecs of YBR_RCT and YBR_ICT turn their colours back themselves.
   if (file.photometric.starts_with("YBR_FULL") && !is_dicom_jpeg(file)) ycc_to_rgb(stored);

@@ -27,6 +27,7 @@ struct Element {
   std::uint32_t tag = 0;
   bool is_sequence = false;
   bool is_unknown = false;   ///< inside, if it is a sequence, representations are left out
+  bool is_words = false;     ///< numbers of 16 bits, in the file's order
   std::uint32_t length = 0;  ///< bytes; kUndefined: ends with a mark
   std::size_t at = 0;        ///< of its value
 };
@@ -62,16 +63,25 @@ class Parser {
   Parser(Bytes bytes, int page) : reader_(bytes, Endian::Little), page_(page) {}
 
   DicomFile run() {
-    constexpr std::size_t kMetaAt = 132;
-    const std::size_t body = walk(kMetaAt, reader_.size(), 0, true, true);
-    if (file_.transfer_syntax.empty()) fail_damaged("DICOM", "no transfer syntax");
-    constexpr std::string_view kImplicit = "1.2.840.10008.1.2", kBig = "1.2.840.10008.1.2.2",
-                               kDeflated = "1.2.840.10008.1.2.1.99";
-    if (file_.transfer_syntax == kBig || file_.transfer_syntax == kDeflated)
+    constexpr std::size_t kMark = 128;
+    const Bytes mark = reader_.part(kMark, 4);
+    const bool marked = text_of(mark) == "DICM";
+    const std::size_t body = walk(marked ? kMark + 4 : 0, reader_.size(), 0, true, true);
+    if (file_.transfer_syntax == "1.2.840.10008.1.2.1.99")
       fail(ErrorKind::Format,
            "[decode] DICOM in {} is not supported; rewrite it as Explicit VR Little Endian",
            dicom_syntax_name(file_.transfer_syntax));
-    walk(body, reader_.size(), 0, file_.transfer_syntax != kImplicit, false);
+    // Old files leave the transfer syntax out: the first group is a small number. Some
+    // representations are not those that the file says: the first element shows.
+    const bool says_none = file_.transfer_syntax.empty();
+    if (file_.transfer_syntax == "1.2.840.10008.1.2.2" ||
+        (says_none && reader_.u16(body).value_or(0) > 255)) {
+      file_.endian = Endian::Big;
+      reader_ = ByteReader(reader_.part(0, reader_.size()), Endian::Big);
+    }
+    const bool is_explicit = names_representation(body);
+    if (says_none) file_.transfer_syntax = "1.2.840.10008.1.2";
+    walk(body, reader_.size(), 0, is_explicit, false);
     return std::move(file_);
   }
 
@@ -80,6 +90,14 @@ class Parser {
     constexpr std::string_view kLong[] = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
                                           "SV", "UC", "UN", "UR", "UT", "UV"};
     return std::ranges::find(kLong, representation) != std::end(kLong);
+  }
+
+  bool names_representation(std::size_t at) const {
+    const auto is_letter = [&](std::size_t i) {
+      const int c = reader_.u8(i).value_or(0);
+      return c >= 'A' && c <= 'Z';
+    };
+    return is_letter(at + 4) && is_letter(at + 5);
   }
 
   Element element_at(std::size_t at, bool is_explicit) const {
@@ -103,6 +121,7 @@ class Parser {
     }
     element.is_sequence = representation == "SQ" || element.length == kUndefined;
     element.is_unknown = representation == "UN";
+    element.is_words = representation == "OW";
     return element;
   }
 
@@ -210,22 +229,16 @@ class Parser {
         file_.is_signed = number == 1;
         break;
       default:
-        keep_meaning(tag, value, number, at);
+        keep_meaning(tag, value, at);
     }
   }
 
   /** What the values mean. */
-  void keep_meaning(std::uint32_t tag, Bytes value, int number, std::size_t at) {
+  void keep_meaning(std::uint32_t tag, Bytes value, std::size_t at) {
     const auto window = [&]() -> DicomWindow& {
       return file_.window ? *file_.window : file_.window.emplace(DicomWindow{.width = -1});
     };
     switch (tag) {
-      case tag_of(0x0028, 0x0106):
-        file_.smallest = number;
-        break;
-      case tag_of(0x0028, 0x0107):
-        file_.largest = number;
-        break;
       case tag_of(0x0028, 0x1050):
         if (const auto center = number_of(value)) window().center = *center;
         break;
@@ -259,6 +272,7 @@ class Parser {
 
   void take_pixels(const Element& element, std::size_t end) {
     file_.has_pixels = true;
+    file_.pixels_are_words = element.is_words;
     if (element.length != kUndefined) {
       file_.pixels = reader_.part(element.at, element.length);
       return;
@@ -315,7 +329,6 @@ DicomFile read_dicom_file(Bytes bytes, int page) {
 std::string dicom_syntax_name(const std::string& uid) {
   static const std::map<std::string_view, std::string_view> kNames = {
       {"1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"},
-      {"1.2.840.10008.1.2.2", "Explicit VR Big Endian"},
       {"1.2.840.10008.1.2.4.100", "MPEG-2 video"},
       {"1.2.840.10008.1.2.4.101", "MPEG-2 video"},
       {"1.2.840.10008.1.2.4.102", "MPEG-4 video"},

@@ -34,15 +34,16 @@ struct DicomFile {
   int frames = 1;
   double slope = 1, intercept = 0;
   std::optional<DicomWindow> window;
-  std::optional<int> smallest, largest;  ///< stored values that occur
   /// Red, green, blue: number of entries (0: 65,536), first value mapped, bits of an entry
   std::array<std::array<int, 3>, 3> palette_shape{};
   std::array<Bytes, 3> palette;
 
+  Endian endian = Endian::Little;
   bool has_pixels = false;
-  Bytes pixels;           ///< of all frames; empty if coded
-  bool is_coded = false;  ///< the pixels lie in fragments
-  Bytes offsets;          ///< of each frame's first fragment; may be empty
+  bool pixels_are_words = false;  ///< swapped in pairs of bytes in files of the other order
+  Bytes pixels;                   ///< of all frames; empty if coded
+  bool is_coded = false;          ///< the pixels lie in fragments
+  Bytes offsets;                  ///< of each frame's first fragment; may be empty
   std::vector<DicomFragment> fragments;
 };
 

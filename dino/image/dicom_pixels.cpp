@@ -18,7 +18,9 @@ Coding coding_of(const std::string& uid) {
                                             "1.2.840.10008.1.2.4.92",  "1.2.840.10008.1.2.4.93",
                                             "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202",
                                             "1.2.840.10008.1.2.4.203"};
-  if (uid == "1.2.840.10008.1.2"sv || uid == "1.2.840.10008.1.2.1"sv) return Coding::None;
+  for (const std::string_view plain :
+       {"1.2.840.10008.1.2"sv, "1.2.840.10008.1.2.1"sv, "1.2.840.10008.1.2.2"sv})
+    if (uid == plain) return Coding::None;
   if (uid == "1.2.840.10008.1.2.5"sv) return Coding::Rle;
   if (uid == "1.2.840.10008.1.2.4.50"sv || uid == "1.2.840.10008.1.2.4.51"sv) return Coding::Jpeg;
   if (uid == "1.2.840.10008.1.2.4.57"sv || uid == "1.2.840.10008.1.2.4.70"sv)
@@ -81,14 +83,15 @@ StoredSamples read_plain(const DicomFile& file, int page, const DecodeOptions& o
   const auto bits = static_cast<std::size_t>(file.bits_allocated);
   const std::size_t first_bit = static_cast<std::size_t>(page) * count * bits;
   check_size(file.width, file.height, (first_bit + count * bits + 7) / 8, file.pixels, options);
-  const ByteReader reader(file.pixels, Endian::Little);
+  const ByteReader reader(file.pixels, file.endian);
+  const std::size_t swap = file.endian == Endian::Big && file.pixels_are_words ? 1 : 0;
   const auto sample = [&](std::size_t i) -> std::int32_t {
     if (bits == 1) {
       const std::size_t at = first_bit + i;
-      return reader.u8(at / 8).value_or(0) >> (at % 8) & 1;
+      return reader.u8((at / 8) ^ swap).value_or(0) >> (at % 8) & 1;
     }
     const std::size_t at = first_bit / 8 + i * (bits / 8);
-    if (bits == 8) return reader.u8(at).value_or(0);
+    if (bits == 8) return reader.u8(at ^ swap).value_or(0);
     if (bits == 16) return reader.u16(at).value_or(0);
     return static_cast<std::int32_t>(reader.u32(at).value_or(0));
   };

@@ -1,5 +1,5 @@
-// HEIC and AVIF, the primary image of the file, through libheif. Its 10- and 12-bit samples are
-// spread over 16 bits; grey files give colour, as libheif tells them apart only after decoding.
+// HEIC and AVIF, the primary image of the file, through libheif. Grey files give colour, as libheif
+// tells them apart only after decoding.
 #include <libheif/heif.h>
 
 #include <cstring>
@@ -8,7 +8,6 @@
 #include "dino/base/error.h"
 #include "dino/image/codec.h"
 #include "dino/image/heif_size.h"
-#include "dino/image/stored_samples.h"
 
 namespace dino::image {
 namespace {
@@ -134,8 +133,10 @@ Raster read_heif(Bytes bytes, ImageKind kind, const DecodeOptions& options) {
     raster.values = std::move(values);
   } else {
     auto values = copy_rows<std::uint16_t>(decoded, raster.height, row_samples);
-    spread(values, heif_image_get_bits_per_pixel_range(decoded, heif_channel_interleaved));
-    if (divide) divide_by_alpha(values, 65535);
+    const int bits = heif_image_get_bits_per_pixel_range(decoded, heif_channel_interleaved);
+    const std::uint32_t most = (1U << bits) - 1;
+    if (divide) divide_by_alpha(values, most);
+    raster.declared = {0, static_cast<double>(most)};
     raster.values = std::move(values);
   }
   return raster;

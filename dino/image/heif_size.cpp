@@ -38,7 +38,10 @@ class BitReader {
 };
 
 void keep_larger(CodedSize size, CodedSize& largest) {
-  if (size.width * size.height > largest.width * largest.height) largest = size;
+  const auto area = [](CodedSize s) {
+    return static_cast<double>(s.width) * static_cast<double>(s.height);  // of lies, too
+  };
+  if (area(size) > area(largest)) largest = size;
 }
 
 /** H.265 7.3.2.2.1, from the unit's header on. */

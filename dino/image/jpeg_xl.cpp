@@ -96,6 +96,16 @@ class Decoder {
   JxlBasicInfo info_{};
 };
 
+/** libjxl spreads samples over 16 bits: back to those of the file. */
+void read_wide(Decoder& decoder, Raster& raster) {
+  auto values = decoder.read<std::uint16_t>();
+  const std::uint32_t most = (1U << decoder.info().bits_per_sample) - 1;
+  for (std::uint16_t& value : values)
+    value = static_cast<std::uint16_t>((value * std::uint64_t{most} + 32767) / 65535);
+  raster.declared = {0, static_cast<double>(most)};
+  raster.values = std::move(values);
+}
+
 }  // namespace
 
 ImageInfo peek_jpeg_xl(Bytes bytes, const DecodeOptions& options) {
@@ -121,7 +131,7 @@ Raster read_jpeg_xl(Bytes bytes, const DecodeOptions& options) {
   if (decoder.is_float())
     raster.values = decoder.read<float>();
   else if (decoder.info().bits_per_sample > 8)
-    raster.values = decoder.read<std::uint16_t>();
+    read_wide(decoder, raster);
   else
     raster.values = decoder.read<std::uint8_t>();
   return raster;

@@ -47,6 +47,25 @@ std::string_view describe_text(std::string_view head) {
   return "text";
 }
 
+/** A file with the mark, whatever its preamble looks like (some are TIFF files, too), or an old one
+ * that begins with the element of a low number. */
+bool is_dicom(std::string_view head) {
+  if (head.size() >= 132 && head.substr(128, 4) == "DICM") return true;
+  if (head.size() < 16) return false;
+  if (head.starts_with("\x02\0\0\0UL\x04\0"sv)) return true;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(head[i]); };
+  const auto is_letter = [&](std::size_t i) { return head[i] >= 'A' && head[i] <= 'Z'; };
+  const bool little = head.starts_with("\x08\0"sv) && byte(3) == 0;
+  const bool big = head.starts_with("\0\x08\0"sv);
+  constexpr std::string_view kFirst = "\x00\x01\x05\x08\x12\x13\x14\x16\x18"sv;
+  if ((!little && !big) || kFirst.find(head[little ? 2 : 3]) == kFirst.npos) return false;
+  if (is_letter(4) && is_letter(5)) return true;
+  // A group's length takes 4 bytes, what follows it an even number.
+  const bool likely =
+      byte(2) == 0 ? byte(4) == 4 : byte(4) > 0 && byte(4) <= 64 && byte(4) % 2 == 0;
+  return little && likely && byte(5) == 0 && byte(6) == 0 && byte(7) == 0;
+}
+
 /** The kind of an ISO media file: by its own brand, else by those it is compatible with. */
 ImageKind kind_of_brands(std::string_view head) {
   constexpr std::string_view kHevc[] = {"heic", "heix", "hevc", "hevx",
@@ -86,6 +105,7 @@ constexpr std::string_view kKindNames[] = {"unknown", "jpeg",      "png",  "webp
 
 ImageKind kind_of(std::span<const std::byte> bytes) {
   const std::string_view head = text_of(bytes, kSniffBytes);
+  if (is_dicom(head)) return ImageKind::Dicom;
   if (head.starts_with("\xFF\xD8\xFF\xF7")) return ImageKind::Unknown;  // JPEG-LS
   if (head.starts_with("\xFF\xD8\xFF")) return ImageKind::Jpeg;
   if (head.starts_with("\x89PNG\r\n\x1A\n")) return ImageKind::Png;
@@ -99,7 +119,6 @@ ImageKind kind_of(std::span<const std::byte> bytes) {
     if (head.starts_with(jpeg_2000)) return ImageKind::Jpeg2000;
   for (const std::string_view jpeg_xl : {"\0\0\0\x0CJXL \r\n\x87\n"sv, "\xFF\x0A"sv})
     if (head.starts_with(jpeg_xl)) return ImageKind::JpegXl;
-  if (matches(head, {128, "DICM", ""})) return ImageKind::Dicom;
   if (is_bmp(head)) return ImageKind::Bmp;
   if (is_pnm(head)) return ImageKind::Pnm;
   return kind_of_brands(head);

@@ -6,31 +6,15 @@
 namespace dino::image {
 namespace {
 
-/** value / most * full, rounded. */
-std::uint32_t scaled(std::int64_t value, std::int64_t most, std::int64_t full) {
-  return static_cast<std::uint32_t>((std::clamp<std::int64_t>(value, 0, most) * full + most / 2) /
-                                    most);
-}
-
 template <typename Sample>
-std::vector<Sample> scaled_all(const StoredSamples& stored, std::int64_t full) {
-  const std::int64_t most = (std::int64_t{1} << stored.bits) - 1;
-  const std::int64_t least = stored.is_signed ? -(std::int64_t{1} << (stored.bits - 1)) : 0;
+std::vector<Sample> copy_of(const StoredSamples& stored) {
   std::vector<Sample> values(stored.values.size());
-  std::ranges::transform(stored.values, values.begin(), [&](std::int32_t value) {
-    return static_cast<Sample>(scaled(value - least, most, full));
-  });
+  std::ranges::transform(stored.values, values.begin(),
+                         [](std::int32_t value) { return static_cast<Sample>(value); });
   return values;
 }
 
 }  // namespace
-
-void spread(std::vector<std::uint16_t>& values, int bits) {
-  if (bits >= 16) return;
-  const std::int64_t most = (std::int64_t{1} << bits) - 1;
-  for (std::uint16_t& value : values)
-    value = static_cast<std::uint16_t>(scaled(value, most, 65535));
-}
 
 void ycc_to_rgb(StoredSamples& stored) {
   const double half = stored.is_signed ? 0 : static_cast<double>(1 << (stored.bits - 1));
@@ -49,6 +33,11 @@ void ycc_to_rgb(StoredSamples& stored) {
   }
 }
 
+ValueRange range_of(const StoredSamples& stored) {
+  const double half = std::exp2(stored.bits - 1);
+  return stored.is_signed ? ValueRange{-half, half - 1} : ValueRange{0, 2 * half - 1};
+}
+
 Raster to_raster(const StoredSamples& stored) {
   Raster raster{.width = stored.width,
                 .height = stored.height,
@@ -56,10 +45,13 @@ Raster to_raster(const StoredSamples& stored) {
                 .is_rgb = stored.is_rgb,
                 .has_alpha = stored.has_alpha,
                 .values = {}};
-  if (stored.bits <= 8)
-    raster.values = scaled_all<std::uint8_t>(stored, 255);
+  raster.declared = range_of(stored);
+  if (stored.is_signed)
+    raster.values = copy_of<float>(stored);
+  else if (stored.bits <= 8)
+    raster.values = copy_of<std::uint8_t>(stored);
   else
-    raster.values = scaled_all<std::uint16_t>(stored, 65535);
+    raster.values = copy_of<std::uint16_t>(stored);
   return raster;
 }
 

@@ -22,13 +22,13 @@ struct StoredSamples {
 /** The file of any of its colour spaces as samples of grey, RGB or bands. */
 StoredSamples read_jpeg_2000_samples(Bytes bytes, const DecodeOptions& options);
 
-/** Samples of 1 to 16 bits over the whole range of theirs: the largest becomes 65,535. */
-void spread(std::vector<std::uint16_t>& values, int bits);
-
 /** JPEG's YCbCr -> RGB, in place, in the first three samples of each pixel. */
 void ycc_to_rgb(StoredSamples& stored);
 
-/** The same of signed and unsigned integers: over 255 up to 8 bits, else over 65,535. */
+/** The range of what the bits can hold. */
+ValueRange range_of(const StoredSamples& stored);
+
+/** The samples as they are, with that range. */
 Raster to_raster(const StoredSamples& stored);
 
 }  // namespace dino::image

@@ -90,6 +90,22 @@ TEST(Modern, PeekTellsWhatDecodeGives) {
   });
 }
 
+TEST(Modern, RangesAreThoseOfTheBits) {
+  for (const auto& [name, high] : {std::pair{"bits10.heic", 1023.0},
+                                   {"bits12.heic", 4095.0},
+                                   {"bits10.avif", 1023.0},
+                                   {"bits12.jxl", 4095.0},
+                                   {"bits16.jxl", 65535.0},
+                                   {"bits10.j2k", 1023.0},
+                                   {"grey16.jp2", 65535.0},
+                                   {"lossless.jp2", 255.0},
+                                   {"float32.jxl", 1.0}})
+    EXPECT_EQ(read_raster(read_file(kFolder / "modern" / name)).range(), (ValueRange{0, high}))
+        << name;
+  EXPECT_EQ(read_raster(read_file(kFolder / "modern" / "signed12.jp2")).range(),
+            (ValueRange{-2048, 2047}));
+}
+
 TEST(Modern, NotUprightGivesTheStoredPixels) {
   for_each_entry("stored", 3, [](const FileBytes& bytes, const auto& entry) {
     const Image image = decode(bytes, 3, {.upright = false});

@@ -13,6 +13,7 @@
 namespace dino::image {
 namespace {
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -63,6 +64,17 @@ TEST(Sniff, Kinds) {
   expect("\xFF\x4F\xFF\x51\0\0"sv, "jpeg_2000");
   expect(at(128, "DICM"), "dicom");
   expect(at(127, "DICM"), "unknown");
+  expect("II*\0"s + at(124, "DICM"), "dicom");
+  expect("\x08\0\x05\0CS\x0A\0ISO_IR 100"sv, "dicom");
+  expect(
+      "\0\x08\0\x05"
+      "CS\0\x0AISO_IR 100"sv,
+      "dicom");
+  expect("\x08\0\x05\0\x0A\0\0\0ISO_IR 100"sv, "dicom");
+  expect("\x08\0\0\0\x04\0\0\0\x40\0\0\0\x08\0\x05\0"sv, "dicom");
+  // Numbers of 64 and 32 bits that are no elements.
+  expect("\x08\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0"sv, "unknown");
+  expect("\x08\0\0\0\x05\0\0\0\x05\0\0\0\x02\0\0\0"sv, "unknown");
   for (std::size_t size = 0; size < 12; ++size)
     expect(
         "\0\0\0\x18"

@@ -2,8 +2,8 @@
 
 Run: python make_dicom_golden.py
      (pydicom 3.0.2, pylibjpeg-libjpeg 2.5.0, pylibjpeg-openjpeg 2.6.0, imagecodecs 2026.3.6, numpy 2.4.6)
-An entry holds size, channels, bits, pages; "wide": values over the range of their bits (grey) or colours, "eight": the same in 8
-bits as shown, through pydicom's windows; "tolerance" of the latter in levels.
+An entry holds size, channels, bits, pages; "wide": values with black as 0 and white as 1, "eight": the same in 8 bits, through
+pydicom's windows; "tolerance" of the latter in levels.
 """
 import json
 import pathlib
@@ -83,20 +83,17 @@ def expect(name, page=0, tolerance=1, raw=None, wide_tolerance=1e-5, **more):
     entry = {"file": name, "size": [W, H], "channels": 1, "bits": bits, "pages": int(data.get("NumberOfFrames", 1))}
     if photometric.startswith("MONOCHROME"):
         low = -(1 << (bits - 1)) if signed else 0
-        wide = (array.astype(np.float64) - low) / ((1 << bits) - 1)
-        eight = wide
+        # Values after slope and intercept, black and white by the window or by what the bits can hold.
+        meant = apply_modality_lut(array, data).astype(np.float64)
+        ends = np.array([low, low + (1 << bits) - 1], np.float64) * float(data.get("RescaleSlope", 1))
+        black, white = np.sort(ends + float(data.get("RescaleIntercept", 0)))
         if "WindowWidth" in data:
-            shown = apply_windowing(apply_modality_lut(array, data), data)
-            # pydicom's result runs over the range of the bits, after slope and intercept.
-            ends = np.array([low, low + (1 << bits) - 1], np.float64)
-            ends = apply_modality_lut(ends, data) if "RescaleSlope" in data else ends
-            eight = (shown - ends.min()) / (ends.max() - ends.min())
-        elif "LargestImagePixelValue" in data:
-            eight = np.clip((array - float(data.SmallestImagePixelValue)) /
-                            (data.LargestImagePixelValue - data.SmallestImagePixelValue), 0, 1)
-        if float(data.get("RescaleSlope", 1)) < 0:
-            wide = 1 - wide
-            eight = wide if "WindowWidth" not in data else eight
+            shown = apply_windowing(apply_modality_lut(array, data), data)  # over the range of the bits
+            eight = (shown - black) / (white - black)
+            black, white = window_ends(data)
+        wide = (meant - black) / (white - black)
+        if "WindowWidth" not in data or data.get("VOILUTFunction") == "SIGMOID":
+            eight = np.clip(wide, 0, 1)
         if photometric == "MONOCHROME1":
             wide, eight = 1 - wide, 1 - eight
     elif photometric == "PALETTE COLOR":
@@ -111,6 +108,15 @@ def expect(name, page=0, tolerance=1, raw=None, wide_tolerance=1e-5, **more):
     entry |= {"wide": [round(float(v), 7) for v in wide.reshape(-1)], "wide_tolerance": wide_tolerance,
               "eight": [round(float(v) * 255, 3) for v in eight.reshape(-1)], "tolerance": tolerance}
     expected[name + (f"#{page}" if page else "")] = entry | more
+
+
+def window_ends(data):
+    """PS3.3 C.11.2.1.2; of a sigmoid its linear part, of a step two values around it."""
+    first = [float(v[0] if isinstance(v, pydicom.multival.MultiValue) else v) for v in (data.WindowCenter, data.WindowWidth)]
+    center, width = first
+    if data.get("VOILUTFunction", "LINEAR") != "LINEAR":
+        return center - width / 2, center + width / 2
+    return center - 0.5 - max(width - 1, 0.5) / 2, center - 0.5 + max(width - 1, 0.5) / 2
 
 
 def both(name, *args, page=0, tolerance=1, raw=None, wide_tolerance=1e-5, **options):
@@ -207,7 +213,7 @@ for syntax, name in ((EXPLICIT, "enhanced.dcm"), (IMPLICIT, "enhanced_implicit.d
         shown = np.clip((modality - (center - 0.5)) / 799 + 0.5, 0, 1)  # PS3.3 C.11.2.1.2.1
         expected[name + (f"#{page}" if page else "")] = {
             "file": name, "size": [W, H], "channels": 1, "bits": 12, "pages": 2, "page": page,
-            "wide": [round(float(v), 7) for v in (frames12[page] / 4095).ravel()], "wide_tolerance": 1e-5,
+            "wide": [round(float(v), 7) for v in ((modality - (center - 0.5)) / 799 + 0.5).ravel()], "wide_tolerance": 1e-5,
             "eight": [round(float(v) * 255, 3) for v in shown.ravel()], "tolerance": 1}
 # Sequences that are passed over: an icon with pixels of its own, private items, of known and of open length.
 icon, inner = Dataset(), Dataset()
@@ -279,6 +285,39 @@ both("j2k_signed.dcm", grey(16, True), syntax=J2K,
      coded=[imagecodecs.jpeg2k_encode(grey(16, True), level=0, reversible=True, codecformat="j2k")])
 both("j2k_rgb.dcm", colour, syntax=J2K, photometric="YBR_RCT", raw=colour,
      coded=[imagecodecs.jpeg2k_encode(colour, level=0, reversible=True, codecformat="j2k", mct=True)])
+# The retired byte order; files without preamble, without a transfer syntax, with another than they say, and one that begins
+# like a TIFF file.
+BIG = "1.2.840.10008.1.2.2"
+
+
+def big_endian(name, values, order):
+    data = pydicom.dcmread(HERE / name)
+    data.file_meta.TransferSyntaxUID = BIG
+    data["PixelData"].VR = "OW"
+    data.PixelData = values.byteswap().tobytes() if order == "words" else values.view(">u2").astype("<u2").tobytes()
+    pydicom.dcmwrite(HERE / f"big_{name}", data, implicit_vr=False, little_endian=False, force_encoding=True)
+
+
+for name, values in (("bits12.dcm", grey(12)), ("ct.dcm", grey(12))):
+    big_endian(name, values, "words")
+    expected[f"big_{name}"] = expected[name] | {"file": f"big_{name}"}
+big_endian("grey8.dcm", grey(8).reshape(-1), "pairs")
+expected["big_grey8.dcm"] = expected["grey8.dcm"] | {"file": "big_grey8.dcm"}
+for name in ("ct.dcm", "ct_implicit.dcm"):
+    data = (HERE / name).read_bytes()
+    after_meta = 132 + 12 + int.from_bytes(data[140:144], "little")
+    (HERE / f"bare_{name}").write_bytes(data[after_meta:])
+    expected[f"bare_{name}"] = expected[name] | {"file": f"bare_{name}"}
+data = (HERE / "ct.dcm").read_bytes()
+(HERE / "no_preamble.dcm").write_bytes(data[132:])
+expected["no_preamble.dcm"] = expected["ct.dcm"] | {"file": "no_preamble.dcm"}
+(HERE / "tiff_preamble.dcm").write_bytes(b"II*\0" + data[4:])
+expected["tiff_preamble.dcm"] = expected["ct.dcm"] | {"file": "tiff_preamble.dcm"}
+implicit = bytearray((HERE / "ct_implicit.dcm").read_bytes())
+at = implicit.index(b"1.2.840.10008.1.2\0", 132)
+explicit_meta = data[:132 + 12 + int.from_bytes(data[140:144], "little")]
+(HERE / "says_explicit.dcm").write_bytes(explicit_meta + implicit[132 + 12 + int.from_bytes(implicit[140:144], "little"):])
+expected["says_explicit.dcm"] = expected["ct.dcm"] | {"file": "says_explicit.dcm"}
 # Not read
 write("video.dcm", grey(8), syntax="1.2.840.10008.1.2.4.102", coded=[b"\0" * 64])
 write("cmyk.dcm", colour, photometric="RGB", more={"PhotometricInterpretation": "HSV"})
