@@ -1,5 +1,5 @@
 // Whether bf16 is worth its rounding, by what the processor has and never by a stopwatch: the same
-// machine must give the same bytes each time. docs/performance.md has the measurements.
+// machine must give the same bytes each time. docs/design.md, Precision, has the measurements.
 #pragma once
 
 namespace dino::cpu {

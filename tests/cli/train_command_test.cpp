@@ -95,6 +95,22 @@ TEST_F(TrainCommand, BadInputIsOneLineAndExitCodeOne) {
   expect_failure("inspect /no/such/path", "/no/such/path");
 }
 
+/** One line that says what helps; a limit far above what the program itself takes. */
+TEST_F(TrainCommand, OutOfMemorySaysSo) {
+  for (const int batch : {400'000, 2'000'000}) {
+    const std::string err = temp_ / "err";
+    const int status = std::system(
+        fmt::format("bash -c 'ulimit -v 1500000; {} bench train --recipe {} --steps 1 --warmup 0 "
+                    "--precision fp32 --threads 1 --set train.batch_size={} >/dev/null 2>{}'",
+                    DINO_BINARY, recipe(), batch, err)
+            .c_str());
+    const std::string text = read_text_file(err);
+    EXPECT_EQ(WEXITSTATUS(status), 1) << text;
+    EXPECT_NE(text.find("[memory] out of memory"), std::string::npos) << text;
+    EXPECT_NE(text.find("train.batch_size"), std::string::npos) << text;
+  }
+}
+
 TEST_F(TrainCommand, BenchPrintsWhatScriptsRead) {
   const test::Ran ran = dino(fmt::format(
       "bench train --recipe {} --steps 3 --precision fp32 --threads 2 --json", recipe()));

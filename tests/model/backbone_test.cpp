@@ -140,13 +140,13 @@ TEST(Backbone, AStopAtAnyTimeEndsAllThreadsOfAPass) {
   auto backbone = make_backbone(architecture, {}, at::detail::createCPUGenerator(1));
   backbone->freeze();
   const int threads = at::get_num_threads();
-  at::set_num_threads(3);
+  at::set_num_threads(2);
   for (const std::int64_t batch : {1, 2, 7})
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 8; ++i) {
       std::stop_source source;
       backbone->set_stop(source.get_token());
       std::jthread stopper([&] {
-        std::this_thread::sleep_for(std::chrono::microseconds(25 * i));
+        std::this_thread::sleep_for(std::chrono::microseconds(100 * i));
         source.request_stop();
       });
       try {
