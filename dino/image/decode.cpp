@@ -63,9 +63,8 @@ Raster read_jpeg(Bytes bytes, const DecodeOptions& options, const PixelBox* part
           .values = std::move(image.pixels)};
 }
 
-/** `wide`: for a result of floats, which has room for every value. `part`: of JPEG and TIFF files.
- */
-Raster read_stored(Bytes bytes, ImageKind kind, const DecodeOptions& options, bool wide,
+/** `part`: of JPEG and TIFF files. */
+Raster read_stored(Bytes bytes, ImageKind kind, const DecodeOptions& options,
                    const PixelBox* part) {
   switch (kind) {
     case ImageKind::Jpeg:
@@ -96,9 +95,9 @@ Raster read_stored(Bytes bytes, ImageKind kind, const DecodeOptions& options, bo
   }
 }
 
-Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options, bool wide,
+Raster read(Bytes bytes, ImageKind kind, const DecodeOptions& options,
             const PixelBox* part = nullptr) {
-  Raster raster = read_stored(bytes, kind, options, wide, part);
+  Raster raster = read_stored(bytes, kind, options, part);
   raster.given = options.value_range;
   return raster;
 }
@@ -223,13 +222,13 @@ Image decode_region(Bytes bytes, const PixelBox& box, int channels, const Decode
   return upright(
       info.kind == ImageKind::Jpeg && !options.value_range
           ? decode_jpeg(bytes, jpeg_channels(bytes, channels), options, &stored)
-          : to_image(read(bytes, info.kind, options, false, &stored), channels, options.background),
+          : to_image(read(bytes, info.kind, options, &stored), channels, options.background),
       turned);
 }
 
 Raster read_raster(Bytes bytes, const DecodeOptions& options) {
   check_options(0, options);
-  return read(bytes, kind_of(bytes), options, true);
+  return read(bytes, kind_of(bytes), options);
 }
 
 Image decode_file(const std::filesystem::path& path, int channels, const DecodeOptions& options) {
