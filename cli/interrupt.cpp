@@ -54,8 +54,12 @@ InterruptGuard::InterruptGuard(std::function<void()> on_signal) {
     } catch (...) {  // no memory for a message is no reason to die before the save
     }
   });
-  for (const int signal : kSignals)  // what nohup has us ignore stays ignored
-    if (std::signal(signal, handle_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+  for (const int signal : kSignals) {
+    // What nohup has us ignore stays ignored; a shell ignores SIGINT for what runs in its
+    // background, but whoever sends that by hand means it.
+    if (std::signal(signal, handle_signal) == SIG_IGN && signal == SIGHUP)
+      std::signal(signal, SIG_IGN);
+  }
   std::signal(SIGPIPE, handle_broken_pipe);
 }
 
