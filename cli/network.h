@@ -20,7 +20,7 @@ struct NetworkFlags {
   std::int64_t max_tokens = embed::kMaxTokens;  ///< of an image; 0 = any number
   int image_size = 0;                           ///< px; 0 = as trained
   int resize = 0;                               ///< px, short side; 0 = see data::Preprocess
-  std::string fit;                ///< of data::kFitWords; empty = as the weights say
+  std::string fit;                              ///< of data::kFitWords; empty = as the weights say
   std::string remainder;          ///< of data::kRemainderWords; empty = as the weights say
   std::vector<double> mean, std;  ///< per channel; empty = as the weights say
   std::optional<image::ValueRange> value_range;  ///< none = as the weights say

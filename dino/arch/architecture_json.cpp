@@ -238,8 +238,7 @@ Network from_version2(const nlohmann::json& json) {
   }
   nlohmann::json preprocess = json.at("preprocess");
   const nlohmann::json defaults = fields_to_json(data::Preprocess{});
-  for (const char* key :
-       {"full_range", "background", "upright", "crop_rounds_down", "value_range"})
+  for (const char* key : {"full_range", "background", "upright", "crop_rounds_down", "value_range"})
     preprocess.emplace(key, defaults.at(key));  // early files do not say
   fields_from_json(preprocess, network.preprocess);
   return network;

@@ -114,7 +114,8 @@ Value GraphBuilder::constant(Value name, Shape shape, Filler filler, Storage sto
   }
   graph_.constants.push_back({name + ".fp16", format::DType::F16, std::move(shape),
                               [filler = std::move(filler)](std::span<std::byte> out) {
-                                const std::vector<std::uint16_t> halves = format::to_halves(filler());
+                                const std::vector<std::uint16_t> halves =
+                                    format::to_halves(filler());
                                 DINO_ASSERT(halves.size() * sizeof(std::uint16_t) == out.size());
                                 std::memcpy(out.data(), halves.data(), out.size());
                               }});
@@ -155,7 +156,8 @@ std::vector<float> take_rows(const format::TensorRecord& tensor, const Rows& row
   const std::int64_t count = rows.count > 0 ? rows.count : tensor.shape[0];
   values.erase(values.begin(), values.begin() + rows.first * width);
   values.resize(static_cast<std::size_t>(count * width));
-  const std::vector<float> gains = gain == nullptr ? std::vector<float>() : format::to_floats(*gain);
+  const std::vector<float> gains =
+      gain == nullptr ? std::vector<float>() : format::to_floats(*gain);
   for (std::int64_t r = 0; r < count; ++r) {
     const double factor =
         rows.scale *

@@ -12,8 +12,8 @@ namespace dino::weights {
 struct ReadOptions {
   std::string network = {};  ///< which of a training checkpoint: teacher or student; "" = the
                              ///< teacher, or the one there is
-  std::string prefix = {};  ///< that the network's names begin with ("" = find out)
-  std::string arch = {};    ///< name of the zoo, where the file does not tell ("" = find out)
+  std::string prefix = {};   ///< that the network's names begin with ("" = find out)
+  std::string arch = {};     ///< name of the zoo, where the file does not tell ("" = find out)
   /** How a learned position table is resampled, in place of what the weights say: as the papers
    * (LearnedOffset; LearnedAntialias with registers) or transformers (LearnedSize) do. */
   std::optional<arch::Positions> positions = {};

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <limits>
 
+#include "dino/base/half.h"
 #include "dino/base/json.h"
 #include "dino/format/floats.h"
-#include "dino/base/half.h"
 #include "dino/format/safetensors.h"
 #include "dino/format/torch_zip.h"
 #include "dino/weights/read.h"

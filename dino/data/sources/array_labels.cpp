@@ -8,9 +8,9 @@
 #include <map>
 
 #include "dino/base/error.h"
+#include "dino/base/half.h"
 #include "dino/data/sources/item_table.h"
 #include "dino/data/sources/label_text.h"
-#include "dino/base/half.h"
 
 namespace dino::data {
 namespace {

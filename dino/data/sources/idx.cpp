@@ -5,8 +5,8 @@
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
-#include "dino/data/sources/label_text.h"
 #include "dino/data/sources/array_dataset.h"
+#include "dino/data/sources/label_text.h"
 #include "dino/data/sources/sources.h"
 #include "dino/format/idx.h"
 

@@ -171,8 +171,8 @@ std::unique_ptr<Dataset> open_npz(const fs::path& archive, const FileDecoding& d
          printable(archive), npz.contents());
   npz.note_unused(images, holds_images);
   std::vector<ArrayFile> files;
-  files.push_back(
-      image_file(npz.open(images), fmt::format("{}#{}", archive.native(), images), decoding.channels));
+  files.push_back(image_file(npz.open(images), fmt::format("{}#{}", archive.native(), images),
+                             decoding.channels));
   const std::int64_t count = files.front().layout.count;
   // One-hot rows and floats look like anything else: only their name makes them labels.
   const std::string labels = npz.pick(kLabelNames, [&](const NpyFile& array, bool named) {
