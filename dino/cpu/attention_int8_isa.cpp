@@ -82,7 +82,7 @@ std::int32_t weigh(const float* scores, float top, float scale, std::int64_t key
   const float log2_scale = scale * 1.44269504088896341F;
   const vf start = broadcast(13.9999119F - top * log2_scale), low = broadcast(-20.0F);
   const vf magic = broadcast(kRounding);
-  vi total = {};
+  vu total = {};  // without sign, as the bits below: of NaN they may be anything
   const auto weight = [&](vf score) {
     const vf t = max(score * log2_scale + start, low);
     const vf shifted = t + magic;
@@ -93,8 +93,8 @@ std::int32_t weigh(const float* scores, float top, float scale, std::int64_t key
     p = p * r + 2.4024099e-1F;
     p = p * r + 6.9312419e-1F;
     p = p * r + 1.0F;
-    const vf y = bits<vf>(bits<vi>(p) + (bits<vi>(shifted) << 23));
-    const vi q = bits<vi>(y + magic) - bits<vi>(magic);
+    const vf y = bits<vf>(bits<vu>(p) + (bits<vu>(shifted) << 23));
+    const vu q = bits<vu>(y + magic) - bits<vu>(magic);
     total += q;
     return __builtin_convertvector(q, vs);
   };
@@ -109,9 +109,9 @@ std::int32_t weigh(const float* scores, float top, float scale, std::int64_t key
     k += kLanes;
   }
   std::fill(out + k, out + padded, std::int16_t{0});
-  std::int32_t sum = 0;
+  std::uint32_t sum = 0;
   for (int i = 0; i < kLanes; ++i) sum += total[i];
-  return sum;
+  return static_cast<std::int32_t>(sum);
 }
 
 /** 0, or NaN if one of the scales is not finite: what softmax would make of such a key, and the

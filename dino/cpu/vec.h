@@ -158,9 +158,9 @@ inline vf exp(vf x) {
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
-  const vi exponent = (bits<vi>(shifted) - bits<vi>(magic)) << 23;
+  const vu exponent = (bits<vu>(shifted) - bits<vu>(magic)) << 23;
   // Adding to the bits of a NaN may make a number of it; adding the NaN itself restores it.
-  const vf y = bits<vf>(bits<vi>(p) + exponent) + clamped * 0.0F;
+  const vf y = bits<vf>(bits<vu>(p) + exponent) + clamped * 0.0F;
   return x < low ? vf{} : y;
 }
 
