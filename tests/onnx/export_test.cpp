@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "dino/format/floats.h"
 #include "dino/onnx/file.h"
 #include "tests/onnx/fake_weights.h"
 #include "tests/temp_dir.h"
@@ -91,7 +92,7 @@ TEST(Export, LinearLayersAreTransposedAndScaled) {
   const Graph graph = make_graph(weights);
   const auto stored = [&](std::string_view name) {
     for (const auto& tensor : weights.tensors)
-      if (tensor.name == name) return to_floats(tensor);
+      if (tensor.name == name) return format::to_floats(tensor);
     throw std::out_of_range(std::string(name));
   };
   constexpr std::size_t kDim = 32;

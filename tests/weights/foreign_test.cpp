@@ -83,14 +83,8 @@ class ForeignTest : public ::testing::Test {
     return std::ranges::any_of(notes, [&](const auto& n) { return n.find(what) != n.npos; });
   }
 
-  test::TempDir temp_;
-};
-
-// ---- Types --------------------------------------------------------------------------------------
-
-TEST_F(ForeignTest, AFileOfOneTypeOutlivesItsReader) {
-  for (const char* kind : {"dino_vits16", "dino_resnet50", "dinov2_vits14_reg", "dinov3_vits16",
-                           "dinov3_convnext_tiny", "dino_xcit_small_12_p16"}) {
+  /** Files of each float type alone, in both containers, can be used when they are gone. */
+  void expect_one_type(const char* kind) {
     for (const DType dtype : {DType::F32, DType::F64, DType::F16, DType::BF16}) {
       for (const char* file : {"one.safetensors", "one.pth"}) {
         SCOPED_TRACE(fmt::format("{} {} {}", kind, format::dtype_name(dtype), file));
@@ -103,14 +97,28 @@ TEST_F(ForeignTest, AFileOfOneTypeOutlivesItsReader) {
         const Weights weights = read(save(records, file));
         fs::remove(temp_ / file);  // the records keep the mapping
         for (const auto& tensor : weights.tensors) {
-          if (tensor.dtype == DType::I64) continue;
-          EXPECT_EQ(tensor.dtype, dtype) << tensor.name;
           EXPECT_NE(tensor.owner, nullptr) << tensor.name;
+          if (tensor.dtype != DType::I64) EXPECT_EQ(tensor.dtype, dtype) << tensor.name;
         }
         EXPECT_NO_THROW(require_finite(weights));
       }
     }
   }
+
+  test::TempDir temp_;
+};
+
+// ---- Types --------------------------------------------------------------------------------------
+
+TEST_F(ForeignTest, AFileOfOneTypeOutlivesItsReader) {
+  for (const char* kind : {"dino_vits16", "dinov2_vits14_reg", "dinov3_vits16"})
+    expect_one_type(kind);
+}
+
+using ForeignSlow = ForeignTest;
+TEST_F(ForeignSlow, AFileOfOneTypeOutlivesItsReader) {
+  for (const char* kind : {"dino_resnet50", "dinov3_convnext_tiny", "dino_xcit_small_12_p16"})
+    expect_one_type(kind);
 }
 
 TEST_F(ForeignTest, NumbersThatAreNoneAreRefusedByName) {
@@ -194,8 +202,7 @@ TEST_F(ForeignTest, WhatTrainingKeepsBesideIsLeftOut) {
           "scaler._scale", "lr_schedulers.0.x", "optimizer_states.0.state.1.step"})
       records.push_back(record_of(name, DType::F32, {4}, some));
     const Weights weights = read(save(records));
-    EXPECT_EQ(weights.ignored.size(), 7u + 1u)
-        << fmt::format("{}", fmt::join(weights.ignored, " "));
+    EXPECT_EQ(weights.ignored.size(), 7u) << fmt::format("{}", fmt::join(weights.ignored, " "));
   }
 }
 

@@ -110,10 +110,13 @@ void note_unread(std::vector<SourceNote>& notes, std::string_view name,
              "unpack it, or name it as a source of its own");
     return;
   }
+  // Of pictures of other kinds, the words end in what to do: "an MP4 video (extract ...)".
   const std::string_view what = head.empty() ? std::string_view() : image::describe(head);
-  if (what.ends_with("image") || what.ends_with("video"))
-    add_note(notes, fmt::format("files are passed over: each is {}", what), name,
-             "by its first bytes");
+  const std::size_t remedy = what.find(" (");
+  if (remedy == std::string_view::npos || !what.ends_with(')')) return;
+  add_note(
+      notes, fmt::format("files are passed over: each is {}", what.substr(0, remedy)), name,
+      fmt::format("by its first bytes; {}", what.substr(remedy + 2, what.size() - remedy - 3)));
 }
 
 }  // namespace dino::data
