@@ -245,7 +245,7 @@ int run_convert(const ConvertFlags& flags, Context& context) {
   } else {
     checkpoint.networks.emplace("teacher", weights::read(flags.weights, flags.read));
   }
-  for (const auto& [name, network] : checkpoint.networks) weights::require_finite(network);
+  for (const auto& [name, network] : checkpoint.networks) weights::require_finite(network, true);
   weights::Weights& source = spoken_of(checkpoint);
   if (!flags.heads.empty())
     weights::add_heads(source, weights::read_heads(flags.heads, flags.read));

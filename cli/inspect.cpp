@@ -117,7 +117,7 @@ Finding inspect_tensors(const fs::path& path) {
       for (const auto& [key, value] : summary["network"][part].items())
         finding.text += fmt::format("    {:<24} {}\n", key, value.dump());
     try {
-      weights::require_finite(weights);
+      weights::require_finite(weights, true);
     } catch (const Error& error) {
       finding.document["not_finite"] = error.what();
       finding.text += fmt::format("  cannot be used: {}\n", error.what());

@@ -40,7 +40,7 @@ image::ValueRange plain_range(double low, double high, std::string_view type) {
       if (high <= white * (white == 1 ? 1.05 : 1) && high > white / 4) return {0, white};
   }
   const double width = high - low;
-  if (!(width > 0)) return {low - 0.5, low + 0.5};
+  if (!(width > 0)) return {low - 0.5, low + 0.5};  // all but a few outliers are one value
   const double step = std::pow(10, std::floor(std::log10(width)) - 1);
   constexpr double kRounding = 1e-6;  // of floats that stand for decimal numbers
   return {std::floor(low / step + kRounding) * step, std::ceil(high / step - kRounding) * step};
@@ -100,7 +100,10 @@ std::vector<std::string> value_advice(std::span<const ValueKind> kinds, bool ful
         "{:.10g} is black and {:.10g} white, but nearly all "
         "samples lie in {:.6g} to {:.6g}",
         samples.range.low, samples.range.high, samples.low, samples.high);
-    if (!full_range && has_data && clipped > kMuchClipped)
+    if (has_data && samples.lowest == samples.highest)
+      advice.push_back(fmt::format("{}: all samples are {:.10g}: there is nothing to see", what,
+                                   samples.lowest));
+    else if (!full_range && has_data && clipped > kMuchClipped)
       advice.push_back(fmt::format("{}: {}: {} of the samples are cut; {}", what, range,
                                    percent(clipped), setting(samples)));
     else if (!full_range && has_data &&

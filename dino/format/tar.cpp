@@ -1,4 +1,4 @@
-// The reading half, after POSIX.1-2001 (ustar, pax) and the GNU tar manual. Leaves out: links,
+// The reading half, after POSIX.1-2001 (ustar, pax) and the GNU tar manual. Leaves out:
 // folders, devices (passed over), several volumes (each part of a file is refused alone).
 #include "dino/format/tar.h"
 
@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 
 #include "dino/base/error.h"
 #include "dino/base/text.h"
@@ -28,7 +29,7 @@ std::string_view until_nul(std::string_view text) {
 
 /** What pax records say that matters here. */
 struct Pax {
-  std::optional<std::string> path;
+  std::optional<std::string> path, link;
   std::optional<std::uint64_t> size;
   PaxSparse sparse;
   bool holes = false;  ///< as Solaris describes them
@@ -48,6 +49,7 @@ bool parse_pax(std::string_view text, Pax& pax) {
     if (equals == record.npos) return false;
     const std::string_view key = record.substr(0, equals), value = record.substr(equals + 1);
     if (key == "path") pax.path = value;
+    if (key == "linkpath") pax.link = value;
     constexpr std::string_view kSparse = "GNU.sparse.";
     if (key.starts_with(kSparse)) pax.sparse.add(key.substr(kSparse.size()), value);
     if (key == "SUN.holesdata") pax.holes = true;
@@ -102,16 +104,30 @@ bool has_checksum(std::string_view block) {
 // ---- members
 // -------------------------------------------------------------------------------------
 
+namespace {
+
+constexpr char kHardLink = '1', kSymbolicLink = '2';
+
+/** The member's path that a link names: symbolic ones start from their own folder. */
+std::string link_target(const std::string& path, std::string target, bool symbolic) {
+  target.resize(until_nul(target).size());
+  const std::filesystem::path from = symbolic ? std::filesystem::path(path).parent_path() : "";
+  return (from / target).lexically_normal().native();
+}
+
+}  // namespace
+
 struct TarReader::Header {
   char type = '0';
   std::string path;
   std::uint64_t size = 0;
+  std::string link = {};
 };
 
 /** What headers in front of a member's own say of it. */
 struct TarReader::Described {
   Pax pax;
-  std::optional<std::string> long_name;
+  std::optional<std::string> long_name, long_link;
   bool any() const { return pax.path || pax.size || pax.sparse.present() || long_name; }
 };
 
@@ -208,7 +224,8 @@ TarReader::Header TarReader::parse_header(std::string_view block, std::uint64_t 
     refuse("no member header at byte {}: damaged, or not a tar archive", at);
   const auto size = tar_number(block.substr(124, 12));
   if (!size) refuse("the member at byte {} has no readable size", at);
-  Header header{block[156], std::string(until_nul(block.substr(0, 100))), *size};
+  Header header{block[156], std::string(until_nul(block.substr(0, 100))), *size,
+                std::string(until_nul(block.substr(157, 100)))};
   if (block.substr(257, 6) == std::string_view("ustar\0", 6)) {  // GNU keeps times in the prefix
     if (const auto prefix = until_nul(block.substr(345, 155)); !prefix.empty())
       header.path = fmt::format("{}/{}", prefix, header.path);
@@ -225,7 +242,9 @@ bool TarReader::describes(const Header& header, std::uint64_t at, Described& des
     case 'x':
       if (!parse_pax(read_text(header), described.pax)) refuse("damaged pax header at byte {}", at);
       return true;
-    case 'K':  // long name of a link
+    case 'K':
+      described.long_link = std::string(until_nul(read_text(header)));
+      return true;
     case 'g':  // for all members; nobody puts a path or size there
       read_text(header);
       return true;
@@ -290,6 +309,14 @@ TarMember TarReader::begin_member(const Header& header, std::string_view block,
   } else if (pax.holes) {
     member.refused = "it is sparse, as Solaris writes it";
   }
+  if (header.type == kHardLink || header.type == kSymbolicLink) {
+    member.link = link_target(member.path,
+                              pax.link              ? *pax.link
+                              : described.long_link ? *described.long_link
+                                                    : header.link,
+                              header.type == kSymbolicLink);
+    member.refused = fmt::format("it is a link to '{}'", printable(member.link));
+  }
   member.offset = position_;
   return member;
 }
@@ -312,7 +339,7 @@ std::optional<TarMember> TarReader::next() {
     TarMember member = begin_member(header, text_of(block), described);
     member.header = begin;
     const bool regular =
-        std::string_view("0\0007SM", 5).find(header.type) != std::string_view::npos;
+        std::string_view("0\000127SM", 7).find(header.type) != std::string_view::npos;
     // Before POSIX a folder was a file whose name ends in a slash.
     if (regular && !member.path.empty() && member.path.back() != '/') return member;
     finish_member();

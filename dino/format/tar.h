@@ -21,7 +21,9 @@ struct TarMember {
   std::uint64_t offset = 0;  ///< of its data in the archive; a multiple of 512
   std::uint64_t size = 0;    ///< bytes
   bool sparse = false;  ///< zeros are left out of its data, which end anywhere; read() has them
-  std::string refused;  ///< why it cannot be read; what follows it can. Empty: it can be read
+  std::string link;     ///< path of the member that it repeats or points to; empty: it is no link
+  std::string refused;  ///< why it cannot be read (links as such cannot); what follows it can.
+                        ///< Empty: it can be read
 };
 
 /** Reads ustar, pax (path and size) and GNU (long names, large sizes) archives member by member;
@@ -31,10 +33,10 @@ class TarReader {
   /** Borrows `source`; `name` appears in errors. */
   TarReader(ByteSource& source, std::string_view name);
 
-  /** The next regular file; folders, links and devices are passed over. Nothing at the end: a block
-   * of zeros that no member follows (archives may be joined), or the end of the source between two
-   * members. Throws Error{Format} naming archive and
-   * place on a header that is damaged or cut short, and where the member before this one was. */
+  /** The next regular file or link; folders and devices are passed over. Nothing at the end: a
+   * block of zeros that no member follows (archives may be joined), or the end of the source
+   * between two members. Throws Error{Format} naming archive and place on a header that is damaged
+   * or cut short, and where the member before this one was. */
   std::optional<TarMember> next();
   /** Fills `out` with the bytes of the member that are not read yet; returns how many. Throws
    * Error{Format} if the archive ends within it. */

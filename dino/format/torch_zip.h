@@ -25,7 +25,7 @@ bool looks_like_torch_legacy(std::span<const std::byte> bytes);
 class TorchFile {
  public:
   /** Maps and validates the file. Throws Error{Io} if it cannot be read; Error{Format} naming the
-   * member or tensor for anything but plain data: names of Python that are not allowed, compressed
+   * member or tensor for names that run programs (see refusal_of), compressed
    * members, tensors that leave their storage, copies larger than the file. */
   explicit TorchFile(const std::filesystem::path& path);
   /** The same for a file in memory, which the caller keeps alive; `name` appears in errors. */

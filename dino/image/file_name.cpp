@@ -20,7 +20,7 @@ constexpr std::array kImages = {
     Extensions{" .webp", "a WebP image", ""},
     Extensions{" .tif .tiff .btf .tf8", "a TIFF image", ""},
     Extensions{" .gif", "a GIF image", ""},
-    Extensions{" .bmp .dib", "a BMP image", ""},
+    Extensions{" .bmp", "a BMP image", ""},
     Extensions{" .pbm .pgm .ppm .pnm", "a PNM image", ""},
     Extensions{" .heic .heif .hif", "a HEIC image", ""},
     Extensions{" .avif", "an AVIF image", ""},

@@ -176,6 +176,15 @@ std::string_view describe(std::span<const std::byte> bytes) {
       {0, "\x1F\x8B", "a gzip archive"},
       {0, "PK\x03\x04", "a zip archive"},
       {257, "ustar", "a tar archive"},
+      {0, "7z\xBC\xAF", "a 7-Zip archive"},
+      {0, "Rar!", "a RAR archive"},
+      {0,
+       "\xFD"
+       "7zXZ",
+       "an xz archive"},
+      {0, "BZh", "a bzip2 archive"},
+      {0, "\x28\xB5\x2F\xFD", "a Zstandard archive"},
+      {0, "PAR1", "a Parquet table"},
   };
   if (bytes.empty()) return "an empty file";
   if (const ImageKind kind = kind_of(bytes); kind != ImageKind::Unknown)

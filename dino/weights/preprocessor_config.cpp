@@ -162,7 +162,9 @@ void take_fit(const ConfigKeys& keys, const Steps& s, data::Preprocess& p) {
   }
   if (!s.do_resize) keys.refuse("do_resize", "is not supported together with do_center_crop");
   if (s.crop_size > s.size)
-    keys.refuse("crop_size", fmt::format("is not supported: larger than size ({} px)", s.size));
+    keys.refuse("crop_size",
+                fmt::format("is not supported: a crop of {} px is larger than size ({} px)",
+                            s.crop_size, s.size));
   p.image_size = s.crop_size;
   if (s.short_side) {
     p.fit = data::Fit::CenterCrop;

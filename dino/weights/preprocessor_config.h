@@ -9,7 +9,8 @@
 namespace dino::weights {
 
 /** Obeys the settings of transformers' BitImageProcessor, ViTImageProcessor and
- * DINOv3ViTImageProcessor, slow and fast; what is not said is as that processor's defaults say, or
+ * DINOv3ViTImageProcessor; where the slow and the fast of them differ, as the fast one: null is the
+ * default, and default_to_square counts. What is not said is as that processor's defaults say, or
  * as `preprocess` says where no processor is named. Throws Error{Format} naming `origin` and the
  * key for what cannot be done as it says. Keys without a known meaning are added to `notes`. */
 void apply_preprocessor_config(const nlohmann::json& json, const std::string& origin,

@@ -38,6 +38,9 @@ void take_rope_periods(const NamedTensors& tensors, arch::Vit& v, std::string_vi
     fail(ErrorKind::Format,
          "[weights] {}: rope_embed.periods is [{}], expected [{}]: has the network {} heads?",
          origin, fmt::join(record.shape, ", "), quarter, v.heads);
+  if (!format::is_float(record.dtype))
+    fail(ErrorKind::Format, "[weights] {}: rope_embed.periods is stored as {}, expected floats",
+         origin, format::dtype_name(record.dtype));
   const std::vector<float> stored = format::to_floats(record);
   const std::vector<double> periods(stored.begin(), stored.end());
   for (const double period : periods)
@@ -47,7 +50,8 @@ void take_rope_periods(const NamedTensors& tensors, arch::Vit& v, std::string_vi
   if (quarter > 1) {
     const double base =
         std::pow(periods.back(), static_cast<double>(quarter) / static_cast<double>(quarter - 1));
-    if (std::isfinite(base) && std::abs(base - v.rope_base) > 0.02 * v.rope_base)
+    constexpr double kLargestBase = 1e9;
+    if (base > 0 && base < kLargestBase && std::abs(base - v.rope_base) > 0.02 * v.rope_base)
       v.rope_base = base;
   }
   const std::vector<float> exact = arch::rope_periods(v);
@@ -112,6 +116,16 @@ std::string told_by(const fs::path& path) {
   return path.parent_path().filename().string() + "/" + path.filename().string();
 }
 
+/** Names the file where a description beside or within it cannot be computed. */
+void check_network(const arch::Network& network, const std::string& origin) {
+  try {
+    arch::validate(network.architecture);
+    data::validate(network.preprocess);
+  } catch (const Error& error) {
+    fail(ErrorKind::Format, "[weights] {}: its network cannot be used: {}", origin, error.what());
+  }
+}
+
 /** Obeys the settings beside the weights. True if they say how images are prepared. */
 bool take_configs(const fs::path& folder, Detected& detected) {
   arch::Network& network = detected.network;
@@ -122,22 +136,14 @@ bool take_configs(const fs::path& folder, Detected& detected) {
     detected.notes.push_back(
         "no config.json beside the weights: heads and epsilon are the published ones");
   }
+  check_network(network, printable(folder / "config.json"));
   const fs::path preprocessor = folder / "preprocessor_config.json";
   if (!fs::exists(preprocessor)) return false;
   apply_preprocessor_config(read_json_file(preprocessor), printable(preprocessor),
                             network.preprocess, detected.notes);
+  check_network(network, printable(preprocessor));
   if (!network.architecture.name.empty()) name_by_statistics(network);
   return true;
-}
-
-/** Names the file where a description beside or within it cannot be computed. */
-void check_network(const arch::Network& network, const std::string& origin) {
-  try {
-    arch::validate(network.architecture);
-    data::validate(network.preprocess);
-  } catch (const Error& error) {
-    fail(ErrorKind::Format, "[weights] {}: its network cannot be used: {}", origin, error.what());
-  }
 }
 
 Weights read_foreign(const format::TensorFile& file, const std::string& origin,
@@ -234,7 +240,7 @@ std::vector<Head> read_heads(const fs::path& path, const ReadOptions& options) {
   return heads;
 }
 
-void require_finite(const Weights& weights) {
+void require_finite(const Weights& weights, bool heads_too) {
   const auto check = [&](const format::TensorRecord& tensor, std::string_view where) {
     if (const auto at = format::first_not_finite(tensor))
       fail(ErrorKind::Format,
@@ -243,6 +249,7 @@ void require_finite(const Weights& weights) {
            weights.origin, where, tensor.name, *at);
   };
   for (const auto& tensor : weights.tensors) check(tensor, "");
+  if (!heads_too) return;
   for (const Head& head : weights.heads)
     for (const auto& tensor : head.tensors) check(tensor, head.name + ".");
 }

@@ -36,9 +36,10 @@ Weights read(const std::filesystem::path& path, const ReadOptions& options = {})
  * Error{Format} listing the tensors that do not fit. */
 std::vector<Head> read_heads(const std::filesystem::path& path, const ReadOptions& options = {});
 
-/** Throws Error{Format} naming the file and the first tensor, of backbone or heads, that holds NaN,
- * infinity or a number beyond fp32's range. Reads every byte, at the speed of memory. */
-void require_finite(const Weights& weights);
+/** Throws Error{Format} naming the file and the first tensor, of the backbone or with `heads_too`
+ * of its heads, that holds NaN, infinity or a number beyond fp32's range. Reads every byte, at the
+ * speed of memory. */
+void require_finite(const Weights& weights, bool heads_too = false);
 
 /** Puts heads on a backbone. Throws Error{Usage} if it has one of that name, or if their width is
  * not what this backbone gives. */

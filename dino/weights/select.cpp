@@ -43,9 +43,9 @@ constexpr std::array<std::string_view, 10> kTrainingState = {
     "scaler",    "rng_state", "cuda_rng",      "loops",     "callbacks"};
 
 /** Words in a prefix that say what a network is: those that follow another are teachers. */
-constexpr std::array<std::string_view, 5> kTeacherWords = {"teacher", "ema", "momentum", "target",
-                                                           "averaged"};
-constexpr std::array<std::string_view, 2> kStudentWords = {"student", "online"};
+constexpr std::array<std::string_view, 8> kTeacherWords = {
+    "teacher", "ema", "momentum", "target", "averaged", "avg", "swa", "k"};  // k: MoCo's encoder_k
+constexpr std::array<std::string_view, 3> kStudentWords = {"student", "online", "q"};
 constexpr std::array<std::string_view, 1> kOtherWords = {"gram"};  // DINOv3's frozen third
 
 enum class Role { Unsaid, Teacher, Student, Other };

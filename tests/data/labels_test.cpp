@@ -19,6 +19,20 @@ std::string of_text(std::string_view text) {
   return parse_label(text, false);
 }
 
+// The same in arrays, lists, .cls and .json files.
+TEST(LabelText, MinusOneAndNanAreNoLabelAnywhere) {
+  for (const char* none : {"-1", " -1 ", "-1.0", "nan", "NaN", "NAN\n"}) {
+    EXPECT_EQ(label_of_field(none), "") << none;
+    EXPECT_EQ(label_of_text(none), "") << none;
+  }
+  EXPECT_EQ(label_of_json(-1), "");
+  EXPECT_EQ(label_of_json(-1.0), "");
+  EXPECT_EQ(label_of_json("nan"), "");
+  EXPECT_EQ(label_of_field("-2"), "-2");
+  EXPECT_EQ(label_of_field("none"), "none");
+  EXPECT_EQ(label_of_json(0), "0");
+}
+
 TEST(Labels, OfJson) {
   for (const auto& [value, label] : {std::pair{"3", "3"},
                                      {"\"cat\"", "cat"},

@@ -2,6 +2,8 @@
 // extensions, one image, pictures of kinds that are not read.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "dino/base/file.h"
 #include "tests/data/source_folder.h"
 
@@ -30,6 +32,28 @@ TEST(TarOfTars, IsTheFolderItWouldUnpackTo) {
   EXPECT_EQ(values_in(*data), (Values{1, 2, 3}));
   const std::string deep = tar({{"b.tar", tar({{"c.tar", dogs}})}});
   EXPECT_EQ(values_in(*open_dataset(temp.write("deep.tar", deep), 1)), (Values{2, 3}));
+}
+
+TEST(TarLinks, AreWhatTheyLeadTo) {
+  for (const char* form : {"gnu", "pax"}) {
+    SCOPED_TRACE(form);
+    const auto data =
+        open_dataset(fmt::format(DINO_SOURCE_DIR "/tests/golden/data/links_{}.tar", form), 1);
+    std::map<std::string, int> values;
+    const Names names = names_in(*data);
+    for (std::size_t i = 0; i < names.size(); ++i) values[names[i]] = values_in(*data)[i];
+    std::string deep;
+    for (int i = 0; i < 25; ++i) deep += "deep/";
+    EXPECT_EQ(values, (std::map<std::string, int>{{"a/0.png", 1},
+                                                  {"b/0.png", 1},
+                                                  {"b/1.png", 2},
+                                                  {"c/2.png", 2},
+                                                  {"c/3.png", 2},
+                                                  {"c/4.png", 3},
+                                                  {deep + "long.png", 3}}));
+    says(notes_of(*data), "3 links lead to nothing in their archive");
+    EXPECT_EQ(data->class_names(), (Names{"a", "b", "c", "deep"}));
+  }
 }
 
 TEST(TarOfTars, OfNothingSaysSo) {

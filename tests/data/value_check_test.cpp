@@ -91,6 +91,15 @@ TEST(ValueAdvice, IsSilentWhereNothingIsLost) {
   EXPECT_EQ(value_advice(bad, {}, false).size(), 1U);  // flat, so few levels; the bad are left out
 }
 
+TEST(ValueAdvice, OfOneValueNamesNoRange) {
+  using format::DType;
+  for (const std::uint8_t value : {0, 7, 255}) {
+    const std::string advice = advice_on(DType::U8, std::vector<std::uint8_t>(2000, value));
+    EXPECT_NE(advice.find(fmt::format("all samples are {}", value)), std::string::npos) << advice;
+    EXPECT_EQ(advice.find("value_range"), std::string::npos) << advice;
+  }
+}
+
 TEST(ValueAdvice, CountsWhatIsNoData) {
   auto items = ramp<float>(0, 1);
   for (const std::size_t at : {3, 4, 5, 411}) items[at] = std::numeric_limits<float>::quiet_NaN();

@@ -152,9 +152,9 @@ TEST(Tar, HostileHeaders) {
   refused(bytes + header('0', "00000000000"), "absurd size");
 }
 
-TEST(Tar, FoldersLinksAndOddTypesArePassedOver) {
+TEST(Tar, FoldersAndDevicesArePassedOver) {
   std::string bytes;
-  for (const char type : {'1', '2', '3', '4', '5', '6'}) bytes += header(type, "00000007777");
+  for (const char type : {'3', '4', '5', '6'}) bytes += header(type, "00000007777");
   bytes += header('0', "00000000000", "folder/");
   bytes += header('7', "00000000000", "contiguous");
   bytes += header('\0', "00000000000", "old");

@@ -48,6 +48,11 @@ std::optional<std::int64_t> whole_float(std::string_view text) {
   return static_cast<std::int64_t>(value);
 }
 
+/** How people write that there is no label, in arrays as in text. */
+bool is_missing(std::string_view text) {
+  return text == "-1" || plain_key(text) == "nan";
+}
+
 [[noreturn]] void refuse(std::string_view why) {
   fail(ErrorKind::Format, "[read label] {}", why);
 }
@@ -103,12 +108,13 @@ std::string label_of_field(std::string_view field) {
       // A name in brackets, as any other.
     }
   const auto whole = whole_float(text);
-  return whole ? std::to_string(*whole) : std::string(text);
+  std::string label = whole ? std::to_string(*whole) : std::string(text);
+  return is_missing(label) ? "" : label;
 }
 
 std::string label_of_text(std::string_view text) {
   std::string label = label_of_field(text);
-  if (label.empty()) refuse("it is empty");
+  if (label.empty() && trimmed(text).empty()) refuse("it is empty");
   if (label.size() > kLongestLabel)
     refuse(
         fmt::format("{} bytes are no name of a class (at most {})", label.size(), kLongestLabel));
@@ -120,10 +126,10 @@ std::string label_of_json(const nlohmann::json& value) {
   if (value.is_null()) return "";
   if (value.is_string()) return label_of_text(value.get_ref<const std::string&>());
   if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
-  if (value.is_number_integer()) return value.dump();
+  if (value.is_number_integer()) return label_of_field(value.dump());
   if (value.is_number()) {
     const double number = value.get<double>();
-    if (is_whole(number)) return std::to_string(static_cast<std::int64_t>(number));
+    if (is_whole(number)) return label_of_field(std::to_string(static_cast<std::int64_t>(number)));
     refuse(fmt::format("{} is no whole number", number));
   }
   if (!value.is_array()) refuse("an object is no label");

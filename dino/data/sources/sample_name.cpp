@@ -103,7 +103,7 @@ void note_unread(std::vector<SourceNote>& notes, std::string_view name,
     add_note(notes, fmt::format("files are passed over: each is {}", hint.what), name, hint.remedy);
     return;
   }
-  constexpr std::string_view kArchives = " tar tgz zip 7z rar ";
+  constexpr std::string_view kArchives = " tar tgz gz bz2 xz zst zip 7z rar ";
   if (const std::string extension = fmt::format(" {} ", last_extension(name));
       kArchives.find(extension) != std::string_view::npos) {
     add_note(notes, "archives are passed over", name,

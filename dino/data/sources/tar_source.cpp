@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <unordered_map>
 
 #include "dino/base/byte_source.h"
 #include "dino/base/error.h"
@@ -99,6 +100,7 @@ class ShardScan {
       damaged_.push_back(first_);
     else
       scan(0, file_.size(), "", 1);
+    follow_links();
     index_.add(std::move(members_), look());
     for (const std::uint64_t where : damaged_) index_.add_damage(where);
   }
@@ -128,11 +130,41 @@ class ShardScan {
       scan(begin + member.offset, member.size, folder_of_archive(path), depth + 1);
       return;
     }
+    if (!member.link.empty()) {
+      links_.push_back({std::move(path), folder + member.link});
+      return;
+    }
     if (!member.refused.empty()) index_.note("members are not read", path, member.refused);
     const std::uint64_t at = begin + (member.sparse ? member.header : member.offset);
     members_.push_back({std::move(path),
                         {(member.sparse ? kSparse : 0) | first_ | at / kBlock,
                          member.refused.empty() ? image_size(member.size) : kRefused}});
+  }
+
+  /** Links become members with the place of what they lead to, which may be a link too. Those that
+   * lead out of the archive, or in a circle, are noted. */
+  void follow_links() {
+    if (links_.empty()) return;
+    std::unordered_map<std::string, Place> places;
+    for (const ArchiveMember& member : members_) places.emplace(member.name, member.place);
+    for (bool any = true; any;) {
+      any = false;
+      std::vector<Link> left;
+      for (Link& link : links_) {
+        const auto found = places.find(link.target);
+        if (found == places.end()) {
+          left.push_back(std::move(link));
+          continue;
+        }
+        any = true;
+        const Place place = found->second;
+        places.emplace(link.path, place);
+        members_.push_back({std::move(link.path), place});
+      }
+      links_ = std::move(left);
+    }
+    for (const Link& link : links_)
+      index_.note("links lead to nothing in their archive", link.path, "to " + link.target);
   }
 
   ArchiveIndex::Look look() const {
@@ -155,7 +187,12 @@ class ShardScan {
   RandomAccessFile file_;
   std::uint64_t first_;  // its shard's bits of Place::where
   ArchiveIndex& index_;
+  struct Link {
+    std::string path, target;
+  };
+
   std::vector<ArchiveMember> members_;
+  std::vector<Link> links_;
   std::vector<std::uint64_t> damaged_;  // places
 };
 
