@@ -1,6 +1,8 @@
 // Labels as people write them: in side files, JSON, arrays; and side files that are no labels.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "dino/data/sources/label_text.h"
 #include "dino/data/sources/sample_name.h"
 #include "dino/format/npy.h"
