@@ -93,8 +93,9 @@ TEST(ValueAdvice, IsSilentWhereNothingIsLost) {
 
 TEST(ValueAdvice, OfOneValueNamesNoRange) {
   using format::DType;
-  for (const std::uint8_t value : {0, 7, 255}) {
-    const std::string advice = advice_on(DType::U8, std::vector<std::uint8_t>(2000, value));
+  for (const int value : {0, 7, 255}) {
+    const std::string advice =
+        advice_on(DType::U8, std::vector<std::uint8_t>(2000, static_cast<std::uint8_t>(value)));
     EXPECT_NE(advice.find(fmt::format("all samples are {}", value)), std::string::npos) << advice;
     EXPECT_EQ(advice.find("value_range"), std::string::npos) << advice;
   }

@@ -14,6 +14,10 @@ Members read_all(std::span<const std::byte> bytes, std::string_view name = "host
   TarReader reader(source, name);
   Members members;
   while (const auto member = reader.next()) {
+    if (!member->link.empty()) {
+      EXPECT_FALSE(member->refused.empty());
+      continue;
+    }
     if (member->offset + member->size > bytes.size()) {  // as a caller would check
       fail(ErrorKind::Format, "[test] {}: cut short", name);
     }
@@ -150,6 +154,27 @@ TEST(Tar, HostileHeaders) {
   std::string bytes = header('x', fmt::format("{:011o}", huge.size())) + huge;
   bytes.resize(1024);
   refused(bytes + header('0', "00000000000"), "absurd size");
+}
+
+TEST(Tar, LinksNameWhatTheyLeadTo) {
+  const auto linked = [](char type, std::string_view from, std::string_view to) {
+    std::string bytes = header(type, "00000000000", from);
+    bytes.replace(157, to.size(), to);
+    bytes.replace(148, 8, 8, ' ');
+    unsigned sum = 0;
+    for (const char c : bytes) sum += static_cast<unsigned char>(c);
+    bytes.replace(148, 6, fmt::format("{:06o}", sum));
+    bytes[154] = '\0';
+    SpanSource source(bytes_of(bytes));
+    return TarReader(source, "x").next()->link;
+  };
+  EXPECT_EQ(linked('1', "a/b", "c/d"), "c/d");
+  EXPECT_EQ(linked('1', "a/b", "./c/d"), "c/d");
+  EXPECT_EQ(linked('2', "a/b", "d"), "a/d");
+  EXPECT_EQ(linked('2', "a/b", "../c/./d"), "c/d");
+  EXPECT_EQ(linked('2', "a/b", "../../d"), "../d");
+  EXPECT_EQ(linked('2', "a/b", "/d"), "/d");
+  EXPECT_EQ(linked('2', "b", "d"), "d");
 }
 
 TEST(Tar, FoldersAndDevicesArePassedOver) {
