@@ -14,8 +14,8 @@
 namespace dino::data {
 
 /** The name of a class as a field of a list has it: blanks around it go, a whole number written as
- * a float ("3.0") is that number, a list of numbers in brackets is read as JSON. Empty without, and of -1 and NaN, which
- * mean that in every source. */
+ * a float ("3.0") is that number, a list of numbers in brackets is read as JSON. Empty without, and
+ * of -1 and NaN, which mean that in every source. */
 std::string label_of_field(std::string_view field);
 
 /** The same of a .cls file. Throws Error{Format} on what is empty or no short text. */
