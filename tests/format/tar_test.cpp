@@ -115,18 +115,22 @@ TEST(Tar, JoinedArchivesAreReadToTheEnd) {
     EXPECT_EQ(read_all(bytes_of(a + padding)), (Members{{"a", "1"}})) << "no member, no damage";
 }
 
-/** A correct header with `type` and `size`, whose checksum is right. */
-std::string header(char type, std::string_view size, std::string_view name = "n") {
-  std::string bytes = written({{"n", ""}}).substr(0, 512);
-  bytes.replace(0, name.size(), name);
-  bytes[156] = type;
-  bytes.replace(124, size.size(), size);
+std::string with_checksum(std::string bytes) {
   bytes.replace(148, 8, 8, ' ');
   unsigned sum = 0;
   for (const char c : bytes) sum += static_cast<unsigned char>(c);
   bytes.replace(148, 6, fmt::format("{:06o}", sum));
   bytes[154] = '\0';
   return bytes;
+}
+
+/** A correct header with `type` and `size`, whose checksum is right. */
+std::string header(char type, std::string_view size, std::string_view name = "n") {
+  std::string bytes = written({{"n", ""}}).substr(0, 512);
+  bytes.replace(0, name.size(), name);
+  bytes[156] = type;
+  bytes.replace(124, size.size(), size);
+  return with_checksum(bytes);
 }
 
 TEST(Tar, HostileHeaders) {
@@ -159,12 +163,7 @@ TEST(Tar, HostileHeaders) {
 TEST(Tar, LinksNameWhatTheyLeadTo) {
   const auto linked = [](char type, std::string_view from, std::string_view to) {
     std::string bytes = header(type, "00000000000", from);
-    bytes.replace(157, to.size(), to);
-    bytes.replace(148, 8, 8, ' ');
-    unsigned sum = 0;
-    for (const char c : bytes) sum += static_cast<unsigned char>(c);
-    bytes.replace(148, 6, fmt::format("{:06o}", sum));
-    bytes[154] = '\0';
+    bytes = with_checksum(bytes.replace(157, to.size(), to));
     SpanSource source(bytes_of(bytes));
     return TarReader(source, "x").next()->link;
   };
