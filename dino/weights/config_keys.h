@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "dino/base/error.h"
@@ -31,8 +32,11 @@ class ConfigKeys {
     const nlohmann::json* const found = find(key);
     if (found == nullptr) return false;
     if (found->is_boolean() != std::is_same_v<T, bool>) refuse(key, "has the wrong type");
+    constexpr bool kInteger = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+    if (kInteger && !found->is_number_integer()) refuse(key, "is no whole number");
     try {
       found->get_to(value);
+      if (kInteger && nlohmann::json(value) != *found) refuse(key, "is too large");
     } catch (const nlohmann::json::exception&) {
       refuse(key, "has the wrong type");
     }

@@ -1,15 +1,10 @@
 #include "dino/weights/hf_config.h"
 
 #include "dino/base/error.h"
-#include "dino/base/file.h"
-#include "dino/base/json.h"
-#include "dino/base/text.h"
 #include "dino/weights/config_keys.h"
 
 namespace dino::weights {
 namespace {
-
-namespace fs = std::filesystem;
 
 /** What a config says of a number that the tensors tell too. */
 void agree(ConfigKeys& keys, const char* key, std::int64_t of_tensors) {
@@ -187,12 +182,9 @@ void refuse_unknown_to_hf(const arch::Architecture& a) {
 
 }  // namespace
 
-bool apply_hf_config(const fs::path& folder, arch::Architecture& a,
+void apply_hf_config(const nlohmann::json& json, const std::string& origin, arch::Architecture& a,
                      std::vector<std::string>& notes) {
-  const fs::path path = folder / "config.json";
-  if (!fs::exists(path)) return false;
-  const nlohmann::json json = read_json_file(path);
-  ConfigKeys keys(json, printable(path));
+  ConfigKeys keys(json, origin);
   if (a.family == arch::Family::Vit) take_vit(keys, a, a.vit);
   if (a.family == arch::Family::ConvNext) {
     keys.take("layer_norm_eps", a.convnext.norm_eps);
@@ -203,8 +195,7 @@ bool apply_hf_config(const fs::path& folder, arch::Architecture& a,
   know_neutral(keys);
   if (const auto unknown = keys.unknown(); !unknown.empty())
     notes.push_back(
-        fmt::format("{}: not known and not used: {}", keys.origin(), fmt::join(unknown, ", ")));
-  return true;
+        fmt::format("{}: not known and not used: {}", origin, fmt::join(unknown, ", ")));
 }
 
 nlohmann::json hf_config(const arch::Architecture& a) {

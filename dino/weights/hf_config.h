@@ -1,6 +1,5 @@
 // config.json, as transformers writes it beside its weights.
 #pragma once
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -9,12 +8,12 @@
 
 namespace dino::weights {
 
-/** Takes what tensors cannot tell (heads, epsilon, RoPE base) from config.json, if there is one in
- * `folder`: true if so. Throws Error{Format} naming the file and the key if a value has the wrong
- * type, contradicts the tensors or asks for what cannot be computed (another activation). Keys
- * without a known meaning are added to `notes`. */
-bool apply_hf_config(const std::filesystem::path& folder, arch::Architecture& architecture,
-                     std::vector<std::string>& notes);
+/** Takes what tensors cannot tell (heads, epsilon, RoPE base) from a config.json of transformers.
+ * Throws Error{Format} naming `origin` and the key if a value has the wrong type, contradicts the
+ * tensors or asks for what cannot be computed (another activation). Keys without a known meaning
+ * are added to `notes`. */
+void apply_hf_config(const nlohmann::json& json, const std::string& origin,
+                     arch::Architecture& architecture, std::vector<std::string>& notes);
 
 /** What transformers needs to load the network. Throws Error{Usage} if it has no such model. */
 nlohmann::json hf_config(const arch::Architecture& architecture);

@@ -85,6 +85,13 @@ void take_defaults(Processor processor, Steps& steps, data::Preprocess& p) {
   }
 }
 
+int side_in_px(const ConfigKeys& keys, const std::string& key, const nlohmann::json& value) {
+  constexpr int kLargestSide = 1 << 16;
+  if (!(value > 0 && value <= kLargestSide))
+    keys.refuse(key, fmt::format("must be 1 to {} px", kLargestSide));
+  return value.get<int>();
+}
+
 /** One side of a square: 224, [224, 224] or {"height": 224, "width": 224}. */
 int square_side(ConfigKeys& keys, const std::string& key, const nlohmann::json& value) {
   nlohmann::json height = value, width = value;
@@ -100,7 +107,7 @@ int square_side(ConfigKeys& keys, const std::string& key, const nlohmann::json& 
   if (!height.is_number_integer() || !width.is_number_integer())
     keys.refuse(key, "has the wrong type");
   if (height != width) keys.refuse(key, "is not supported: height and width must be equal");
-  return height.get<int>();
+  return side_in_px(keys, key, height);
 }
 
 void take_size(ConfigKeys& keys, Processor processor, Steps& steps) {
@@ -115,7 +122,7 @@ void take_size(ConfigKeys& keys, Processor processor, Steps& steps) {
   } else if (size->size() > 1 || !size->at("shortest_edge").is_number_integer()) {
     keys.refuse("size", "is not supported: shortest_edge must be a number, and alone");
   } else {
-    size->at("shortest_edge").get_to(steps.size);
+    steps.size = side_in_px(keys, "size", size->at("shortest_edge"));
   }
 }
 
@@ -150,8 +157,6 @@ void take_statistics(ConfigKeys& keys, const char* key, int channels, std::vecto
 void take_fit(const ConfigKeys& keys, const Steps& s, data::Preprocess& p) {
   p.resize = 0;
   p.crop_rounds_down = false;
-  if (s.do_resize && s.size < 1) keys.refuse("size", "must be above 0");
-  if (s.do_center_crop && s.crop_size < 1) keys.refuse("crop_size", "must be above 0");
   if (!s.do_center_crop) {
     p.fit = !s.do_resize   ? data::Fit::Native
             : s.short_side ? data::Fit::ShortSide

@@ -129,14 +129,19 @@ void check_network(const arch::Network& network, const std::string& origin) {
 /** Obeys the settings beside the weights. True if they say how images are prepared. */
 bool take_configs(const fs::path& folder, Detected& detected) {
   arch::Network& network = detected.network;
-  if (detected.layout != Layout::HuggingFace) return apply_timm_config(folder, detected);
-  if (apply_hf_config(folder, network.architecture, detected.notes)) {
+  const fs::path config = folder / "config.json";
+  if (detected.layout != Layout::HuggingFace)
+    return fs::exists(config) &&
+           apply_timm_config(read_json_file(config), printable(config), detected);
+  if (fs::exists(config)) {
+    apply_hf_config(read_json_file(config), printable(config), network.architecture,
+                    detected.notes);
     detected.heads_guessed = false;
   } else {
     detected.notes.push_back(
         "no config.json beside the weights: heads and epsilon are the published ones");
   }
-  check_network(network, printable(folder / "config.json"));
+  check_network(network, printable(config));
   const fs::path preprocessor = folder / "preprocessor_config.json";
   if (!fs::exists(preprocessor)) return false;
   apply_preprocessor_config(read_json_file(preprocessor), printable(preprocessor),

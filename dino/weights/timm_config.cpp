@@ -4,14 +4,12 @@
 #include <cmath>
 #include <utility>
 
-#include "dino/base/json.h"
-#include "dino/base/text.h"
 #include "dino/weights/config_keys.h"
 
 namespace dino::weights {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr int kLargestSide = 1 << 16;  // px
 
 constexpr std::array<std::pair<std::string_view, image::Filter>, 4> kFilters = {
     {{"nearest", image::Filter::Nearest},
@@ -30,8 +28,9 @@ void take_input_size(ConfigKeys& keys, data::Preprocess& p) {
                 fmt::format("contradicts the tensors, which take {} channels", p.channels));
   if ((*size)[1] != (*size)[2])
     keys.refuse("input_size", "is not supported: height and width must be equal");
+  if (!((*size)[1] > 0 && (*size)[1] <= kLargestSide))
+    keys.refuse("input_size", fmt::format("must be 1 to {} px", kLargestSide));
   (*size)[1].get_to(p.image_size);
-  if (p.image_size < 1) keys.refuse("input_size", "must be above 0");
 }
 
 /** timm resizes to size / crop_pct, rounded down, and takes the centre. */
@@ -41,8 +40,11 @@ void take_crop(ConfigKeys& keys, data::Preprocess& p) {
   if (!(share > 0 && share <= 1)) keys.refuse("crop_pct", "must be above 0, at most 1");
   std::string mode = "center";
   keys.take("crop_mode", mode);
+  const double resized = std::floor(p.image_size / share);
+  if (resized > kLargestSide)
+    keys.refuse("crop_pct", fmt::format("makes images larger than {} px", kLargestSide));
   p.fit = data::Fit::CenterCrop;
-  p.resize = static_cast<int>(std::floor(p.image_size / share));
+  p.resize = static_cast<int>(resized);
   p.crop_rounds_down = false;
   if (mode == "center") return;
   if (mode != "squash" || p.resize != p.image_size)
@@ -129,23 +131,19 @@ void take_arguments(const nlohmann::json& json, const std::string& origin, Detec
 
 }  // namespace
 
-bool apply_timm_config(const fs::path& folder, Detected& detected) {
+bool apply_timm_config(const nlohmann::json& json, const std::string& origin, Detected& detected) {
   arch::Network& network = detected.network;
-  const fs::path path = folder / "config.json";
-  if (!fs::exists(path)) return false;
-  const nlohmann::json json = read_json_file(path);
   // Others' config.json may lie beside weights in the papers' names, which are timm's too.
   if (!json.is_object() || !json.contains("architecture")) return false;
   if (const auto arguments = json.find("model_args");
       arguments != json.end() && network.architecture.family == arch::Family::Vit)
-    take_arguments(*arguments, printable(path) + ", model_args", detected);
+    take_arguments(*arguments, origin + ", model_args", detected);
   if (const auto config = json.find("pretrained_cfg"); config != json.end()) {
-    take_pretrained(*config, printable(path) + ", pretrained_cfg", network.preprocess,
-                    detected.notes);
+    take_pretrained(*config, origin + ", pretrained_cfg", network.preprocess, detected.notes);
     return true;
   }
   if (!json.contains("input_size")) return false;
-  take_pretrained(json, printable(path), network.preprocess, detected.notes);  // before timm 0.9
+  take_pretrained(json, origin, network.preprocess, detected.notes);  // before timm 0.9
   return true;
 }
 

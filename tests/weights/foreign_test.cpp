@@ -359,6 +359,9 @@ TEST_F(ConfigTest, TransformersKeysAreObeyedOrNamed) {
   refused("dinov2_vits14", "num_channels", 1);
   refused("dinov2_vits14", "patch_size", 16);
   refused("dinov2_vits14", "num_attention_heads", "six");
+  refused("dinov2_vits14", "num_attention_heads", 1.5);
+  refused("dinov2_vits14", "num_attention_heads", true);
+  refused("dinov2_vits14", "hidden_size", 1e300);
   refused("dinov2_vits14_reg", "num_register_tokens", 8);
   refused("dino_vits16", "intermediate_size", 7);
   refused("dinov3_vits16", "rope_scaling", {{"factor", 2}});
@@ -406,6 +409,7 @@ TEST_F(ConfigTest, TimmsConfigIsBelieved) {
         {"input_size", 56},
         {"crop_pct", 0},
         {"crop_pct", 1.5},
+        {"crop_pct", 1e-9},
         {"crop_mode", "border"},
         {"crop_mode", "squash"},
         {"interpolation", "random"},

@@ -82,6 +82,9 @@ TEST(PreprocessorConfig, EveryKeyIsObeyedOrNamed) {
   refused("size", {{"max_height", 32}, {"max_width", 32}});
   refused("size", "32");
   refused("size", 0);
+  refused("size", 4294967520);  // 224 in the lower 32 bits
+  refused("size", 32.5);
+  refused("crop_size", 4294967324);
   refused("size", true);
   refused("crop_size", {{"height", 28}, {"width", 20}});
   refused("crop_size", 33);  // transformers pads
