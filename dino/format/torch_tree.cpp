@@ -2,12 +2,12 @@
 // being different from lists.
 #include "dino/format/torch_tree.h"
 
-#include <cmath>
 #include <cstring>
 #include <optional>
 #include <unordered_set>
 
 #include "dino/base/error.h"
+#include "dino/base/half.h"
 #include "dino/base/text.h"
 
 namespace dino::format {
@@ -53,17 +53,6 @@ Json number_in(const std::string& bytes) {
   return value;
 }
 
-double half_value(const std::string& bytes) {
-  std::uint16_t bits = 0;
-  std::memcpy(&bits, bytes.data(), sizeof bits);
-  const int exponent = bits >> 10 & 31;
-  const double fraction = bits & 1023;
-  const double magnitude = exponent == 31  ? (fraction == 0 ? INFINITY : NAN)
-                           : exponent == 0 ? std::ldexp(fraction, -24)
-                                           : std::ldexp(1024 + fraction, exponent - 25);
-  return bits >> 15 ? -magnitude : magnitude;
-}
-
 /** numpy.float64(0.5) and its like, as little-endian machines write them. */
 std::optional<Json> numpy_scalar(const PickleValue& record) {
   if (record.global->full != "numpy.scalar" || record.items.size() != 2) return std::nullopt;
@@ -81,7 +70,11 @@ std::optional<Json> numpy_scalar(const PickleValue& record) {
   if (!bytes) return std::nullopt;
   if (code == "f8") return number_in<double>(*bytes);
   if (code == "f4") return number_in<float>(*bytes);
-  if (code == "f2") return Json(half_value(*bytes));
+  if (code == "f2") {
+    std::uint16_t half = 0;
+    std::memcpy(&half, bytes->data(), sizeof half);
+    return Json(static_cast<double>(half_to_float(half)));
+  }
   if (code == "i8") return number_in<std::int64_t>(*bytes);
   if (code == "i4") return number_in<std::int32_t>(*bytes);
   if (code == "i2") return number_in<std::int16_t>(*bytes);

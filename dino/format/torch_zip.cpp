@@ -269,9 +269,13 @@ TorchFile::TorchFile(Bytes bytes, std::string_view name) {
 TorchFile::TorchFile(const std::filesystem::path& path) {
   const MappedFile file = map_file(path);
   *this = TorchFile(file.bytes, path.native());
-  for (TensorRecord& tensor : tensors_)
-    tensor.owner = std::make_shared<std::pair<MappedFile, std::shared_ptr<const void>>>(
-        file, std::move(tensor.owner));
+  std::shared_ptr<const void> owner;  // of the file and of the copies
+  for (TensorRecord& tensor : tensors_) {
+    if (owner == nullptr)
+      owner =
+          std::make_shared<std::pair<MappedFile, std::shared_ptr<const void>>>(file, tensor.owner);
+    tensor.owner = owner;
+  }
   mapped_ = {file};
 }
 

@@ -7,9 +7,9 @@
 
 namespace dino::weights {
 
-/** Fills out.tensors (joined ones own their memory; out.ignored with what a
- * network computes for itself) for out.network.architecture. Throws Error{Format} that names
- * `origin`, lists missing, misshapen and unexpected tensors, and ends with `cause`. */
+/** Fills out.tensors, and out.ignored with what a network computes for itself, for
+ * out.network.architecture. Throws Error{Format} that names `origin`, lists missing, misshapen and
+ * unexpected tensors, and ends with `cause`. */
 void assemble(const NamedTensors& tensors, const std::vector<Rule>& rules, std::string_view origin,
               std::string_view cause, Weights& out);
 

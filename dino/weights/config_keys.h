@@ -56,6 +56,12 @@ class ConfigKeys {
       if (!known_.contains(key) && !value.is_null()) keys.push_back(key);
     return keys;
   }
+  /** Adds a note that names these, if there are any. */
+  void note_unknown(std::vector<std::string>& notes) const {
+    if (const auto keys = unknown(); !keys.empty())
+      notes.push_back(
+          fmt::format("{}: not known and not used: {}", origin_, fmt::join(keys, ", ")));
+  }
   const std::string& origin() const { return origin_; }
 
  private:

@@ -193,9 +193,7 @@ void apply_hf_config(const nlohmann::json& json, const std::string& origin, arch
     keys.neutral({"hidden_sizes", "depths", "image_size", "patch_size", "num_stages"});
   }
   know_neutral(keys);
-  if (const auto unknown = keys.unknown(); !unknown.empty())
-    notes.push_back(
-        fmt::format("{}: not known and not used: {}", origin, fmt::join(unknown, ", ")));
+  keys.note_unknown(notes);
 }
 
 nlohmann::json hf_config(const arch::Architecture& a) {

@@ -243,9 +243,7 @@ void apply_preprocessor_config(const nlohmann::json& json, const std::string& or
   keys.neutral({"_name_or_path", "_processor_class", "_valid_processor_keys", "auto_map",
                 "data_format", "device", "disable_grouping", "do_convert_rgb", "image_seq_length",
                 "input_data_format", "processor_class", "return_tensors"});
-  if (const auto unknown = keys.unknown(); !unknown.empty())
-    notes.push_back(
-        fmt::format("{}: not known and not used: {}", origin, fmt::join(unknown, ", ")));
+  keys.note_unknown(notes);
 }
 
 nlohmann::json preprocessor_config(const data::Preprocess& p) {

@@ -70,12 +70,6 @@ void take_statistics(ConfigKeys& keys, const char* key, int channels, std::vecto
     keys.refuse(key, fmt::format("needs one number for each of {} channels", channels));
 }
 
-void note_unknown(const ConfigKeys& keys, std::vector<std::string>& notes) {
-  if (const auto unknown = keys.unknown(); !unknown.empty())
-    notes.push_back(
-        fmt::format("{}: not known and not used: {}", keys.origin(), fmt::join(unknown, ", ")));
-}
-
 void take_pretrained(const nlohmann::json& json, const std::string& origin, data::Preprocess& p,
                      std::vector<std::string>& notes) {
   ConfigKeys keys(json, origin);
@@ -113,7 +107,7 @@ void take_pretrained(const nlohmann::json& json, const std::string& origin, data
                 "url",
                 "description",
                 "model_args"});
-  note_unknown(keys, notes);
+  keys.note_unknown(notes);
 }
 
 /** Arguments of the network that tensors do not tell. */
@@ -126,7 +120,7 @@ void take_arguments(const nlohmann::json& json, const std::string& origin, Detec
   keys.neutral({"img_size", "dynamic_img_size", "num_classes", "global_pool", "in_chans",
                 "patch_size", "embed_dim", "depth", "init_values", "reg_tokens", "class_token",
                 "no_embed_class", "mlp_ratio", "drop_path_rate", "drop_rate"});
-  note_unknown(keys, detected.notes);
+  keys.note_unknown(detected.notes);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "dino/base/file.h"
 #include "dino/format/tar.h"
 #include "tests/format/hostile.h"
+#include "tests/format/tar_header.h"
 
 namespace dino::format {
 namespace {
@@ -77,12 +78,7 @@ std::string header(char type, std::uint64_t size, std::string_view name,
   bytes.replace(257, 7, "ustar  ");
   bytes[156] = type;
   for (const auto& [at, field] : fields) bytes.replace(at, field.size(), field);
-  bytes.replace(148, 8, 8, ' ');
-  unsigned sum = 0;
-  for (const char c : bytes) sum += static_cast<unsigned char>(c);
-  bytes.replace(148, 6, fmt::format("{:06o}", sum));
-  bytes[154] = '\0';
-  return bytes;
+  return with_checksum(bytes);
 }
 
 std::string octal(std::uint64_t value) {

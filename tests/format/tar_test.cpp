@@ -3,6 +3,7 @@
 
 #include "dino/base/file.h"
 #include "tests/format/hostile.h"
+#include "tests/format/tar_header.h"
 
 namespace dino::format {
 namespace {
@@ -113,15 +114,6 @@ TEST(Tar, JoinedArchivesAreReadToTheEnd) {
   for (const std::string& padding : {std::string(10'240, '\0'), std::string(700, 'x'),
                                      std::string(100, '\0'), std::string(2048, 'x')})
     EXPECT_EQ(read_all(bytes_of(a + padding)), (Members{{"a", "1"}})) << "no member, no damage";
-}
-
-std::string with_checksum(std::string bytes) {
-  bytes.replace(148, 8, 8, ' ');
-  unsigned sum = 0;
-  for (const char c : bytes) sum += static_cast<unsigned char>(c);
-  bytes.replace(148, 6, fmt::format("{:06o}", sum));
-  bytes[154] = '\0';
-  return bytes;
 }
 
 /** A correct header with `type` and `size`, whose checksum is right. */
