@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dino/image/blur.h"
-#include "dino/image/color.h"
-#include "dino/image/decode.h"
-#include "dino/image/encode.h"
-#include "dino/image/resize.h"
+#include "dino/image/codecs/decode.h"
+#include "dino/image/codecs/encode.h"
+#include "dino/image/pixels/blur.h"
+#include "dino/image/pixels/color.h"
+#include "dino/image/pixels/resize.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
-// Source image -> all normalised crops of it, on one core: 28 px grey (the demo) and 2x224 + 8x96
-// from a 500 x 375 JPEG (ImageNet) with each instruction set (but normalisation, which takes the
+// Source image -> all normalized crops of it, on one core: 28 px gray (the demo) and 2x224 + 8x96
+// from a 500 x 375 JPEG (ImageNet) with each instruction set (but normalization, which takes the
 // fastest). items_per_second is images/s. The peer on the same work:
 // bench/peers/multi_crop.py.
 #include <benchmark/benchmark.h>
@@ -7,10 +7,10 @@
 #include <cmath>
 #include <vector>
 
-#include "dino/data/views.h"
-#include "dino/image/decode.h"
-#include "dino/image/encode.h"
-#include "dino/image/kernels.h"
+#include "dino/data/crops/views.h"
+#include "dino/image/codecs/decode.h"
+#include "dino/image/codecs/encode.h"
+#include "dino/image/pixels/kernels.h"
 
 namespace {
 
@@ -53,7 +53,7 @@ void make_all_views(const dino::image::Image& image, const MultiCropOptions& cro
                             });
 }
 
-void grey_28(benchmark::State& state) {
+void gray_28(benchmark::State& state) {
   const auto image = photograph(28, 28, 1);
   const MultiCropOptions crops = demo_crops();
   const dino::data::Normalizer normalize(crops);
@@ -63,7 +63,7 @@ void grey_28(benchmark::State& state) {
   for (auto _ : state) make_all_views(image, crops, normalize, sample++, out, workspace);
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(grey_28)->Unit(benchmark::kMicrosecond);
+BENCHMARK(gray_28)->Unit(benchmark::kMicrosecond);
 
 void jpeg_500_to_224_and_96(benchmark::State& state) {
   const auto jpeg = dino::image::encode_jpeg(photograph(500, 375, 3), 90);

@@ -15,7 +15,7 @@
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
-#include "dino/train/machine.h"
+#include "dino/run/machine.h"
 #include "dino/train/ssl_model.h"
 
 namespace dino::cli {
@@ -75,12 +75,12 @@ int run_bench_train(const BenchFlags& flags, Context& context) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "name a recipe: dino bench train --recipe FILE");
   const recipe::Recipe recipe = load(flags.recipe);
-  const model::Precision precision = train::resolve_precision(recipe.train.precision);
+  const model::Precision precision = run::resolve_precision(recipe.train.precision);
   std::vector<double> seconds = time_steps(flags, recipe, precision);
   std::ranges::sort(seconds);
   const double median = (seconds[(seconds.size() - 1) / 2] + seconds[seconds.size() / 2]) / 2;
   const double images = recipe.train.batch_size;
-  const double peak_mb = static_cast<double>(train::peak_resident_bytes()) / 1e6;
+  const double peak_mb = static_cast<double>(run::peak_resident_bytes()) / 1e6;
 
   nlohmann::json result = {{"recipe", recipe.name},
                            {"precision", model::name_of(precision)},
@@ -91,7 +91,7 @@ int run_bench_train(const BenchFlags& flags, Context& context) {
                            {"images_per_second_max", images / seconds.front()},
                            {"milliseconds_per_step", 1e3 * median},
                            {"peak_rss_mb", peak_mb},
-                           {"machine", train::describe_machine()}};
+                           {"machine", run::describe_machine()}};
   const auto& machine = result["machine"];
   print_result(
       context, result,
@@ -131,7 +131,7 @@ int run_bench_infer(const InferFlags& flags, Context& context) {
   std::ranges::sort(milliseconds);
   const double median =
       (milliseconds[(milliseconds.size() - 1) / 2] + milliseconds[milliseconds.size() / 2]) / 2;
-  const nlohmann::json machine = train::describe_machine();
+  const nlohmann::json machine = run::describe_machine();
   print_result(
       context,
       {{"model", flags.model},
@@ -144,7 +144,7 @@ int run_bench_infer(const InferFlags& flags, Context& context) {
        {"milliseconds_min", milliseconds.front()},
        {"milliseconds_max", milliseconds.back()},
        {"images_per_second", 1e3 * flags.batch / median},
-       {"peak_rss_mb", static_cast<double>(train::peak_resident_bytes()) / 1e6},
+       {"peak_rss_mb", static_cast<double>(run::peak_resident_bytes()) / 1e6},
        {"machine", machine}},
       fmt::format("{} at {} px, {} by {}, batch {}, {} threads: {:.2f} ms (median of {}; {:.2f} to "
                   "{:.2f}), {:.1f} images/s",

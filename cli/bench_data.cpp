@@ -6,9 +6,9 @@
 #include "cli/commands.h"
 #include "cli/recipe_flags.h"
 #include "dino/base/error.h"
-#include "dino/data/measure.h"
+#include "dino/data/loading/measure.h"
 #include "dino/recipe/training_images.h"
-#include "dino/train/machine.h"
+#include "dino/run/machine.h"
 
 namespace dino::cli {
 namespace {
@@ -46,12 +46,12 @@ int run_bench_data(const DataBenchFlags& flags, Context& context) {
   const nlohmann::ordered_json stages = {
       {"decode", per_image(speed.stages.decode)},
       {"crop", per_image(speed.stages.crop)},
-      {"colour", per_image(speed.stages.colour)},
+      {"color", per_image(speed.stages.color)},
       {"blur", per_image(speed.stages.blur)},
       {"normalize", per_image(speed.stages.normalize)},
       {"other", per_image(speed.busy_seconds - speed.stages.total())}};
   const double busy = per_image(speed.busy_seconds);
-  const nlohmann::json machine = train::describe_machine();
+  const nlohmann::json machine = run::describe_machine();
   print_result(
       context,
       {{"source", flags.source},

@@ -9,12 +9,12 @@
 #include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/model/backbone_file.h"
 #include "dino/model/onnx_check.h"
-#include "dino/model/weights.h"
-#include "dino/train/checkpoint.h"
-#include "dino/train/run_dir.h"
-#include "dino/weights/checkpoint.h"
+#include "dino/run/checkpoint_store.h"
+#include "dino/run/run_dir.h"
 #include "dino/weights/detect.h"
+#include "dino/weights/network_pair.h"
 #include "dino/weights/read.h"
 #include "dino/weights/write.h"
 
@@ -183,7 +183,7 @@ void convert_backbone(const ConvertFlags& flags, weights::Weights source, Report
   note_positions(source, layout, report);
 }
 
-void convert_checkpoint(const ConvertFlags& flags, weights::Checkpoint source, Report& report) {
+void convert_checkpoint(const ConvertFlags& flags, weights::NetworkPair source, Report& report) {
   const auto lost = weights::losses(source);
   report_losses(lost, report);
   report.result["left_out"] = source.left_out;
@@ -191,7 +191,7 @@ void convert_checkpoint(const ConvertFlags& flags, weights::Checkpoint source, R
     report.add(fmt::format("not of the networks, left out: {}", fmt::join(source.left_out, ", ")));
   if (flags.dry_run) return;
   check_output_free(flags.out, flags.force);
-  weights::write_checkpoint(flags.out, source, flags.allow_loss);
+  weights::write_network_pair(flags.out, source, flags.allow_loss);
   nlohmann::json networks;
   for (const auto& [name, network] : source.networks) {
     compare(flags, network, name, lost.empty(), report);
@@ -218,16 +218,16 @@ void convert_classifier(const ConvertFlags& flags, const weights::Weights& sourc
 
 /** A run stands for its newest checkpoint where both networks are wanted. */
 fs::path checkpoint_file(const fs::path& path) {
-  const train::RunLayout layout{path};
+  const run::RunLayout layout{path};
   if (!fs::is_directory(path) || !layout.holds_run()) return path;
-  const train::CheckpointStore store(layout.checkpoints(), 1);
+  const run::CheckpointStore store(layout.checkpoints(), 1);
   const auto newest = store.newest();
   if (!newest) fail(ErrorKind::Io, "[convert] {}: this run has no checkpoint yet", printable(path));
   return newest->path;
 }
 
 /** The network that a summary speaks of. */
-weights::Weights& spoken_of(weights::Checkpoint& checkpoint) {
+weights::Weights& spoken_of(weights::NetworkPair& checkpoint) {
   const auto teacher = checkpoint.networks.find("teacher");
   return teacher != checkpoint.networks.end() ? teacher->second
                                               : checkpoint.networks.begin()->second;
@@ -239,9 +239,9 @@ int run_convert(const ConvertFlags& flags, Context& context) {
   if (flags.precision != "fp32" && flags.to != "onnx")
     fail(ErrorKind::Usage,
          "--precision is for --to onnx; the other forms keep what they are given");
-  weights::Checkpoint checkpoint;
+  weights::NetworkPair checkpoint;
   if (flags.to == "checkpoint") {
-    checkpoint = weights::read_checkpoint(checkpoint_file(flags.weights), flags.read);
+    checkpoint = weights::read_network_pair(checkpoint_file(flags.weights), flags.read);
   } else {
     checkpoint.networks.emplace("teacher", weights::read(flags.weights, flags.read));
   }

@@ -5,8 +5,8 @@
 #include "cli/network.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
+#include "dino/model/backbone_file.h"
 #include "dino/model/onnx_check.h"
-#include "dino/model/weights.h"
 #include "dino/onnx/export.h"
 #include "dino/onnx/file.h"
 

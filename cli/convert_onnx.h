@@ -4,7 +4,7 @@
 
 #include "cli/context.h"
 #include "dino/onnx/builder.h"
-#include "dino/weights/weights.h"
+#include "dino/weights/backbone_weights.h"
 
 namespace dino::cli {
 

@@ -117,7 +117,7 @@ void add_data(CLI::App& parent, Context& context) {
   command->add_flag("--raw", flags->options.raw, "Uncompressed: nothing is lost, reading is quick");
   command->add_option("--shard-images", flags->options.shard_images, "Images per shard")
       ->capture_default_str();
-  command->add_option("--channels", flags->channels, "1 grey or 3 RGB")
+  command->add_option("--channels", flags->channels, "1 gray or 3 RGB")
       ->check(CLI::IsMember({1, 3}))
       ->capture_default_str();
   add_value_range(*command, flags->options.value_range);

@@ -44,7 +44,7 @@ struct EmbedFlags {
   bool append = false, retry_bad = false, force = false;
 };
 
-embed::StoreHeader header_of(const EmbedFlags& flags, const Network& network) {
+embed::StoreHeader header_of(const EmbedFlags& flags, const LoadedNetwork& network) {
   // Patches take hundreds of times the space: their shards hold fewer images.
   constexpr std::int64_t kShardRows = 65536, kShardRowsWithPatches = 1024;
   embed::StoreHeader header{
@@ -84,7 +84,7 @@ int run_embed(const EmbedFlags& flags, Context& context) {
   if (flags.images.empty())
     fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
   if (flags.out.empty()) fail(ErrorKind::Usage, "--out is missing: name a directory");
-  const Network network = load_network(flags.network, context);
+  const LoadedNetwork network = load_network(flags.network, context);
   report_precision(context, flags.network, network);
   const auto dataset = data::open_dataset(flags.images, data::source_options(network.preprocess));
   for (const data::SourceNote& note : dataset->notes())

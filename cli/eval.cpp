@@ -72,13 +72,13 @@ class FeatureSource {
  private:
   const KnnFlags& flags_;
   Context& context_;
-  Network network_;
+  LoadedNetwork network_;
   data::Preprocess preprocess_;
 };
 
-std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
-                                             const data::Preprocess& preprocess, const char* flag,
-                                             Context& context) {
+std::unique_ptr<data::Dataset> open_labeled(const std::string& source,
+                                            const data::Preprocess& preprocess, const char* flag,
+                                            Context& context) {
   auto dataset = data::open_dataset(source, data::source_options(preprocess));
   std::string notes;
   for (const data::SourceNote& note : dataset->notes()) notes += "; " + data::describe(note);
@@ -88,12 +88,12 @@ std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
          "an IDX file{}",
          flag, source, notes);
   const std::int64_t images = dataset->size();
-  auto labelled = data::labelled_images(std::move(dataset));
-  if (labelled->size() < images)
+  auto labeled = data::labeled_images(std::move(dataset));
+  if (labeled->size() < images)
     context.console.message(LogLevel::Warning,
                             fmt::format("{} {}: {} of {} images have no label and are left out{}",
-                                        flag, source, images - labelled->size(), images, notes));
-  return labelled;
+                                        flag, source, images - labeled->size(), images, notes));
+  return labeled;
 }
 
 nlohmann::json to_json(const eval::KnnResult& result) {
@@ -114,10 +114,10 @@ std::string to_text(const eval::KnnResult& result, const std::string& title) {
 int run_knn(const KnnFlags& flags, Context& context) {
   if (flags.train.empty() || flags.test.empty())
     fail(ErrorKind::Usage,
-         "name labelled images: --train for the gallery that votes, --test for the queries");
+         "name labeled images: --train for the gallery that votes, --test for the queries");
   const FeatureSource features(flags, context);
-  const auto train = open_labelled(flags.train, features.preprocess(), "--train", context);
-  const auto test = open_labelled(flags.test, features.preprocess(), "--test", context);
+  const auto train = open_labeled(flags.train, features.preprocess(), "--train", context);
+  const auto test = open_labeled(flags.test, features.preprocess(), "--test", context);
   report_values(context, *train, features.preprocess(), flags.train);
   report_values(context, *test, features.preprocess(), flags.test);
   const auto class_of = eval::match_classes(train->class_names(), test->class_names(),
@@ -150,7 +150,7 @@ int run_knn(const KnnFlags& flags, Context& context) {
   std::string text = to_text(
       clean, fmt::format("k-NN on {}: {} queries, {} gallery images, T = {}{}", flags.features,
                          clean.predictions[0].size(), gallery.features.size(0), flags.temperature,
-                         flags.center ? ", centred" : ""));
+                         flags.center ? ", centered" : ""));
   if (flags.shift_px > 0) {
     const auto shifted = classify({.shift_px = flags.shift_px, .mirror = true, .seed = flags.seed});
     document["shift_px"] = flags.shift_px;
@@ -171,17 +171,17 @@ void add_eval(CLI::App& parent, Context& context) {
   CLI::App* group = add_group(parent, "eval", "Measure features");
   auto flags = std::make_shared<KnnFlags>();
   CLI::App* knn = add_command(*group, context, "knn",
-                              "Weighted k-nearest-neighbour accuracy (no training on top)",
+                              "Weighted k-nearest-neighbor accuracy (no training on top)",
                               [flags, &context] { return run_knn(*flags, context); });
   add_network_flags(*knn, flags->network);
-  knn->add_option("--train", flags->train, "Labelled images that vote");
-  knn->add_option("--test", flags->test, "Labelled images to classify");
+  knn->add_option("--train", flags->train, "Labeled images that vote");
+  knn->add_option("--test", flags->test, "Labeled images to classify");
   knn->add_option(
          "--features", flags->features,
          "cls; cls+mean (CLS and mean patch); untrained (fresh weights); pixels (no network)")
       ->check(CLI::IsMember({"cls", "cls+mean", "untrained", "pixels"}))
       ->capture_default_str();
-  knn->add_option("--k", flags->k, "Neighbours that vote; several at once, e.g. --k 10 20 100 200")
+  knn->add_option("--k", flags->k, "Neighbors that vote; several at once, e.g. --k 10 20 100 200")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   knn->add_option("--temperature", flags->temperature, "Sharpness of the votes")
@@ -192,7 +192,7 @@ void add_eval(CLI::App& parent, Context& context) {
                   "Also with queries shifted by up to this many px and mirrored at random")
       ->check(CLI::Range(1, 4096));
   knn->add_option("--channels", flags->channels,
-                  "1 grey, 3 RGB (only for pixels without --weights)")
+                  "1 gray, 3 RGB (only for pixels without --weights)")
       ->check(CLI::IsMember({1, 3}));
   knn->add_option("--seed", flags->seed, "Of the shifts");
 }

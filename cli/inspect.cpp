@@ -15,9 +15,9 @@
 #include "dino/base/text.h"
 #include "dino/embed/feature_store.h"
 #include "dino/format/tensor_file.h"
-#include "dino/train/checkpoint.h"
+#include "dino/run/checkpoint_store.h"
+#include "dino/run/run_dir.h"
 #include "dino/train/progress.h"
-#include "dino/train/run_dir.h"
 #include "dino/weights/read.h"
 #include "dino/weights/select.h"
 
@@ -65,8 +65,8 @@ std::string percent_or_none(double share) {
 }
 
 Finding inspect_checkpoint(const fs::path& path) {
-  const train::Checkpoint checkpoint = train::open_checkpoint(path);
-  const train::CheckpointInfo& info = checkpoint.info;
+  const run::Checkpoint checkpoint = run::open_checkpoint(path);
+  const run::CheckpointInfo& info = checkpoint.info;
   Finding finding;
   finding.document = {{"kind", "checkpoint"}, {"path", printable(path)}, {"info", info}};
   finding.text = fmt::format(
@@ -142,16 +142,16 @@ Finding inspect_tensors(const fs::path& path) {
   return finding;
 }
 
-Finding inspect_run(const train::RunLayout& layout) {
+Finding inspect_run(const run::RunLayout& layout) {
   Finding finding;
   finding.document = {{"kind", "run"}, {"path", printable(layout.root)}};
   finding.text = fmt::format("training run {}\n", printable(layout.root));
-  const train::CheckpointStore store(layout.checkpoints(), 1);
+  const run::CheckpointStore store(layout.checkpoints(), 1);
   nlohmann::json& checkpoints = finding.document["checkpoints"] = nlohmann::json::array();
   for (const fs::path& path : store.list()) checkpoints.push_back(printable(path));
   finding.text += fmt::format("  {} checkpoints\n", checkpoints.size());
   if (const auto newest = store.newest()) {
-    const train::CheckpointInfo& info = newest->info;
+    const run::CheckpointInfo& info = newest->info;
     finding.document["newest"] = info;
     finding.text +=
         fmt::format("  newest: step {}, {} images in {}, last k-NN {}, best k-NN {}\n",
@@ -220,7 +220,7 @@ Finding inspect_store(const fs::path& path) {
 
 Finding inspect(const fs::path& path, const DataFlags& flags, int threads) {
   if (!fs::exists(path)) fail(ErrorKind::Io, "[inspect] {} does not exist", printable(path));
-  if (const train::RunLayout layout{path}; fs::is_directory(path) && layout.holds_run())
+  if (const run::RunLayout layout{path}; fs::is_directory(path) && layout.holds_run())
     return inspect_run(layout);
   if (embed::FeatureStore::is_store(path)) return inspect_store(path);
   if (may_hold_weights(path)) return inspect_tensors(path);

@@ -79,7 +79,7 @@ nlohmann::json document_of(const std::string& source, const data::Survey& survey
                              {"with_alpha", survey.with_alpha},
                              {"with_pages", survey.with_pages},
                              {"classes", survey.classes},
-                             {"unlabelled", survey.unlabelled},
+                             {"unlabeled", survey.unlabeled},
                              {"notes", notes},
                              {"duplicates", survey.duplicates},
                              {"bad", bad}};
@@ -124,9 +124,9 @@ std::string text_of(const std::string& source, const data::Survey& survey) {
   append_lines(text, survey.classes, "classes", [](const auto& entry) {
     return fmt::format("{:<24} {}", entry.first, entry.second);
   });
-  if (survey.unlabelled > 0)
-    text += fmt::format("  {} have no label; the first: {}\n", survey.unlabelled,
-                        printable(std::string_view(survey.first_unlabelled)));
+  if (survey.unlabeled > 0)
+    text += fmt::format("  {} have no label; the first: {}\n", survey.unlabeled,
+                        printable(std::string_view(survey.first_unlabeled)));
   for (const data::SourceNote& note : survey.notes)
     text += fmt::format("  {}\n", data::describe(note));
   text += fmt::format("  {} looked at ({:.1f} MB)\n", survey.examined,

@@ -17,7 +17,7 @@ constexpr std::array kSignals = {
 };
 
 // A signal handler can reach nothing but globals, and of those only what is async-signal-safe.
-sem_t signalled;
+sem_t signaled;
 volatile std::sig_atomic_t has_stopped = 0, has_insisted = 0;
 
 extern "C" void handle_signal(int signal) {
@@ -31,7 +31,7 @@ extern "C" void handle_signal(int signal) {
   }
   if (has_stopped != 0) return;
   has_stopped = 1;
-  sem_post(&signalled);
+  sem_post(&signaled);
 }
 
 /** Whoever read our output may be gone before us. Caught, not ignored: a program that we start must
@@ -43,9 +43,9 @@ extern "C" void handle_broken_pipe(int) {}
 InterruptGuard::InterruptGuard(std::function<void()> on_signal) {
   has_stopped = 0;
   has_insisted = 0;
-  DINO_ASSERT(sem_init(&signalled, 0, 0) == 0);
+  DINO_ASSERT(sem_init(&signaled, 0, 0) == 0);
   waiter_ = std::jthread([this, on_signal = std::move(on_signal)](const std::stop_token& closing) {
-    while (sem_wait(&signalled) != 0) {
+    while (sem_wait(&signaled) != 0) {
     }
     if (closing.stop_requested()) return;
     source_.request_stop();
@@ -68,9 +68,9 @@ InterruptGuard::~InterruptGuard() {
     if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN);
   std::signal(SIGPIPE, SIG_DFL);
   waiter_.request_stop();
-  sem_post(&signalled);
+  sem_post(&signaled);
   waiter_.join();
-  sem_destroy(&signalled);
+  sem_destroy(&signaled);
 }
 
 }  // namespace dino::cli

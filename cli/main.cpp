@@ -14,7 +14,7 @@
 #include "cli/commands.h"
 #include "cli/usage.h"
 #include "dino/base/error.h"
-#include "dino/train/machine.h"
+#include "dino/run/machine.h"
 
 namespace {
 
@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
   context.command_line = join_arguments(argc, argv);
   CLI::App app("Self-supervised training of vision transformers (DINO), and use of their features.",
                "dino");
-  app.set_version_flag("--version", [] { return dino::train::version_text() + "\n"; });
+  app.set_version_flag("--version", [] { return dino::run::version_text() + "\n"; });
   app.set_help_flag("-h,--help", "Print this help");
   app.require_subcommand(0, 1);
   dino::cli::add_train(app, context);

@@ -40,7 +40,7 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags) {
       ->check(CLI::PositiveNumber);
   command
       .add_option("--resize", flags.resize,
-                  "Short side before the centre crop, px (default: image size * 256 / 224, "
+                  "Short side before the center crop, px (default: image size * 256 / 224, "
                   "or none for images that fit)")
       ->check(CLI::PositiveNumber);
   command
@@ -133,10 +133,10 @@ void add_fit_flags(CLI::App& command, NetworkFlags& flags) {
       ->check(CLI::IsMember(known_words(data::kRemainderWords)));
 }
 
-Network load_network(const NetworkFlags& flags, Context& context, bool untrained) {
+LoadedNetwork load_network(const NetworkFlags& flags, Context& context, bool untrained) {
   if (flags.weights.empty())
     fail(ErrorKind::Usage, "--weights is missing: name a weights file or the directory of a run");
-  Network network;
+  LoadedNetwork network;
   auto loaded = model::load_backbone(flags.weights, flags.read);
   for (const std::string& note : loaded.notes)
     context.console.message(LogLevel::Warning,
@@ -165,13 +165,13 @@ Network load_network(const NetworkFlags& flags, Context& context, bool untrained
   return network;
 }
 
-void report_precision(Context& context, const NetworkFlags& flags, const Network& network) {
+void report_precision(Context& context, const NetworkFlags& flags, const LoadedNetwork& network) {
   const model::Computed computed = network.backbone->computed();
   if (model::name_of(computed.precision) == flags.precision) return;
   context.console.message(
       LogLevel::Warning,
       fmt::format("--precision {}: computed in {} by {}, which is faster on this processor and "
-                  "loses less; results are labelled {}",
+                  "loses less; results are labeled {}",
                   flags.precision, model::name_of(computed.precision), computed.kernel,
                   model::name_of(computed.precision)));
 }

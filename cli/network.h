@@ -7,9 +7,9 @@
 
 #include "cli/context.h"
 #include "dino/arch/architecture.h"
-#include "dino/embed/extractor.h"
+#include "dino/embed/feature_matrix.h"
 #include "dino/embed/image_batches.h"
-#include "dino/model/weights.h"
+#include "dino/model/backbone_file.h"
 
 namespace dino::cli {
 
@@ -45,7 +45,7 @@ void add_network_flags(CLI::App& command, NetworkFlags& flags);
 /** --fit, --remainder: for commands that take images of any shape. */
 void add_fit_flags(CLI::App& command, NetworkFlags& flags);
 
-struct Network {
+struct LoadedNetwork {
   std::shared_ptr<model::Backbone> backbone;
   arch::Architecture architecture;
   data::Preprocess preprocess;
@@ -53,10 +53,10 @@ struct Network {
 
 /** Reads the weights, and says what had to be assumed of them. With `untrained`, the same
  * architecture with fresh weights drawn from seed 0. */
-Network load_network(const NetworkFlags& flags, Context& context, bool untrained = false);
+LoadedNetwork load_network(const NetworkFlags& flags, Context& context, bool untrained = false);
 
 /** Says so if features are not computed in the precision that was asked for. */
-void report_precision(Context& context, const NetworkFlags& flags, const Network& network);
+void report_precision(Context& context, const NetworkFlags& flags, const LoadedNetwork& network);
 
 /** Threads that decode images beside the network. */
 int decoding_threads();

@@ -9,19 +9,19 @@
 #include <numeric>
 
 #include "cli/usage.h"
-#include "dino/data/crop_sheet.h"
-#include "dino/data/stream.h"
+#include "dino/data/crops/crop_sheet.h"
+#include "dino/data/sources/image_stream.h"
 #include "dino/embed/pictures.h"
 #include "dino/eval/recipe_knn.h"
-#include "dino/model/weights.h"
+#include "dino/model/backbone_file.h"
 #include "dino/recipe/training_images.h"
-#include "dino/train/report.h"
+#include "dino/run/report.h"
 
 namespace dino::cli {
 namespace {
 
 constexpr int kCropRows = 4, kAttentionRows = 6, kPcaImages = 16, kNeighborRows = 6, kNeighbors = 8;
-constexpr std::int64_t kGallery = 10000;  // enough for good neighbours, seconds to search
+constexpr std::int64_t kGallery = 10000;  // enough for good neighbors, seconds to search
 
 std::vector<std::int64_t> evenly(std::int64_t size, std::int64_t count) {
   count = std::min(size, count);
@@ -81,18 +81,17 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
 
 }  // namespace
 
-void write_run_report(const train::RunLayout& layout, const recipe::Recipe& recipe,
+void write_run_report(const run::RunLayout& layout, const recipe::Recipe& recipe,
                       const LogSink& log) {
   dino::log(log, LogLevel::Info, "pictures for the report ...");
   const auto teacher = model::load_backbone(layout.teacher_weights()).backbone;
-  train::write_report(layout.root,
-                      {.sheets = pictures(*teacher, recipe),
-                       .next_commands = next_commands(layout, recipe),
-                       .uniform_entropy = std::log(static_cast<double>(recipe.head.prototypes))});
+  run::write_report(layout.root,
+                    {.sheets = pictures(*teacher, recipe),
+                     .next_commands = next_commands(layout, recipe),
+                     .uniform_entropy = std::log(static_cast<double>(recipe.head.prototypes))});
 }
 
-std::vector<std::string> next_commands(const train::RunLayout& layout,
-                                       const recipe::Recipe& recipe) {
+std::vector<std::string> next_commands(const run::RunLayout& layout, const recipe::Recipe& recipe) {
   const std::string run = shell_quote(layout.root.string());
   const std::string source = recipe.knn.test.empty() ? recipe.data.train : recipe.knn.test;
   // A stream or a mixture cannot be named to these commands: any folder will do.

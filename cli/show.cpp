@@ -8,10 +8,10 @@
 #include "cli/recipe_flags.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
-#include "dino/data/crop_sheet.h"
+#include "dino/data/crops/crop_sheet.h"
 #include "dino/embed/pictures.h"
 #include "dino/eval/recipe_knn.h"
-#include "dino/image/encode.h"
+#include "dino/image/codecs/encode.h"
 #include "dino/recipe/training_images.h"
 
 namespace dino::cli {
@@ -49,7 +49,7 @@ std::unique_ptr<data::Dataset> open_images(const std::string& source,
 /** Attention and PCA: network and images in, maps out. */
 template <typename F>
 image::Sheet map_sheet(const ShowFlags& flags, Context& context, F make) {
-  const Network network = load_network(flags.network, context);
+  const LoadedNetwork network = load_network(flags.network, context);
   report_precision(context, flags.network, network);
   const auto dataset = open_images(flags.images, data::source_options(network.preprocess));
   const auto squares = embed::load_squares(*dataset, chosen(flags, *dataset), network.preprocess,
@@ -63,7 +63,7 @@ image::Sheet map_sheet(const ShowFlags& flags, Context& context, F make) {
 }
 
 image::Sheet neighbors(const ShowFlags& flags, Context& context) {
-  const Network network = load_network(flags.network, context);
+  const LoadedNetwork network = load_network(flags.network, context);
   report_precision(context, flags.network, network);
   const auto queries = open_images(flags.images, data::source_options(network.preprocess));
   const bool same = flags.gallery.empty() || flags.gallery == flags.images;
@@ -182,7 +182,7 @@ void add_show(CLI::App& parent, Context& context) {
   const auto pca = [](const ShowFlags& f, Context& c) { return map_sheet(f, c, embed::pca_sheet); };
   for (const auto& [name, help, make] :
        {std::tuple{"attention", "Where each head of the last block looks", MakeSheet(attention)},
-        {"pca", "Patch features as colours", MakeSheet(pca)}}) {
+        {"pca", "Patch features as colors", MakeSheet(pca)}}) {
     auto flags = add_picture(*group, context, name, help, make, &command);
     add_network_flags(*command, flags->network);
     command
@@ -195,8 +195,8 @@ void add_show(CLI::App& parent, Context& context) {
                            neighbors, &command);
   add_network_flags(*command, flags->network);
   command->add_option("--gallery", flags->gallery,
-                      "Where to look for neighbours (default: --images)");
-  command->add_option("--k", flags->k, "Neighbours per image")
+                      "Where to look for neighbors (default: --images)");
+  command->add_option("--k", flags->k, "Neighbors per image")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   command->add_flag("--center", flags->center, "Subtract the gallery's mean feature first");

@@ -64,7 +64,7 @@ train::TrainRequest make_request(const TrainFlags& flags, const Context& context
   request.command_line = context.command_line;
   RecipeFlags recipe = flags.recipe;
   if (request.resume && recipe.path.empty()) {
-    const train::RunLayout layout{request.directory};
+    const run::RunLayout layout{request.directory};
     if (!layout.holds_run())
       fail(ErrorKind::Usage, "{} holds no run to resume", request.directory.string());
     recipe.path = layout.recipe().string();
@@ -74,7 +74,7 @@ train::TrainRequest make_request(const TrainFlags& flags, const Context& context
 }
 
 /** Where the run lies and what to type next. */
-std::string next_steps(const train::RunLayout& layout, const recipe::Recipe& recipe) {
+std::string next_steps(const run::RunLayout& layout, const recipe::Recipe& recipe) {
   std::string text = fmt::format("\nrun directory  {}\n", layout.root.string());
   if (std::filesystem::exists(layout.report()))
     text += fmt::format("report         {}\n", layout.report().string());
@@ -86,7 +86,7 @@ std::string next_steps(const train::RunLayout& layout, const recipe::Recipe& rec
 
 /** The report comes after everything that matters is on disk: that it fails does not fail the run.
  */
-void report(const train::RunLayout& layout, const recipe::Recipe& recipe, Context& context) {
+void report(const run::RunLayout& layout, const recipe::Recipe& recipe, Context& context) {
   try {
     write_run_report(layout, recipe, context.log());
   } catch (const Error& error) {
@@ -104,7 +104,7 @@ int run_train(const TrainFlags& flags, Context& context) {
   hooks.log = context.log();
   hooks.progress = ProgressPrinter(context.console);
   add_knn_hooks(hooks, request.recipe, context.console, interrupt.token());
-  hooks.report = [&](const train::RunLayout& layout) { report(layout, request.recipe, context); };
+  hooks.report = [&](const run::RunLayout& layout) { report(layout, request.recipe, context); };
 
   const train::TrainResult result = train::train(request, hooks, interrupt.token());
   context.console.end_progress();

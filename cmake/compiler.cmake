@@ -24,7 +24,7 @@ if(DINO_ARCH)
   target_compile_options(dino_options INTERFACE -march=${DINO_ARCH})
 endif()
 if(DINO_SANITIZE)
-  # With sanitizers the compiler loses track of what is initialised, and warns of what is.
+  # With sanitizers the compiler loses track of what is initialized, and warns of what is.
   target_compile_options(dino_checks INTERFACE -fsanitize=${DINO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
                                                $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(dino_checks INTERFACE -fsanitize=${DINO_SANITIZE})

@@ -24,13 +24,13 @@ if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/dino/cpu/kernels_isa.cpp)
   endif()
 endif()
 
-# dino/image/avx512: pixel kernels for processors from Ice Lake and Zen 4 on; dino/image/kernels.cpp picks.
+# dino/image/pixels/avx512: pixel kernels for processors from Ice Lake and Zen 4 on; dino/image/pixels/kernels.cpp picks.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  file(GLOB DINO_IMAGE_AVX512 CONFIGURE_DEPENDS dino/image/avx512/*.cpp)
+  file(GLOB DINO_IMAGE_AVX512 CONFIGURE_DEPENDS dino/image/pixels/avx512/*.cpp)
   add_library(dino_image_avx512 OBJECT ${DINO_IMAGE_AVX512})
   target_include_directories(dino_image_avx512 PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(dino_image_avx512 PRIVATE dino_checks)
-  # GCC 12 takes the undefined registers of its own intrinsics for uninitialised variables.
+  # GCC 12 takes the undefined registers of its own intrinsics for uninitialized variables.
   target_compile_options(dino_image_avx512 PRIVATE -march=x86-64-v4 -mavx512vnni -mavx512vbmi -ffp-contract=off
                          -Wno-psabi -Wno-uninitialized
                          $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)

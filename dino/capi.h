@@ -45,7 +45,7 @@ typedef struct {
   float* patches;         /* [batch, grid_height * grid_width, D] */
 } dino_features;
 
-/* Network input: row-major fp32, normalised. */
+/* Network input: row-major fp32, normalized. */
 typedef struct {
   int64_t channels;
   int64_t height; /* px */

@@ -12,11 +12,11 @@
 
 #include "dino/arch/zoo.h"                 // the published backbones by name
 #include "dino/base/error.h"               // what is thrown
-#include "dino/data/preprocess.h"          // how images are prepared
+#include "dino/data/prepare/preprocess.h"  // how images are prepared
 #include "dino/embed/feature_extractor.h"  // images -> features
 #include "dino/embed/feature_store.h"      // features of many images, on disk
-#include "dino/image/decode.h"             // files -> images
-#include "dino/weights/checkpoint.h"       // training checkpoints in the papers' layouts
+#include "dino/image/codecs/decode.h"      // files -> images
+#include "dino/weights/network_pair.h"     // training checkpoints in the papers' layouts
 #include "dino/weights/read.h"             // weights of any form, without a network
 #include "dino/weights/write.h"            // and back
 

@@ -1,4 +1,4 @@
-// Reads what `dino embed` wrote, without Torch and without copying: the nearest neighbour of a row.
+// Reads what `dino embed` wrote, without Torch and without copying: the nearest neighbor of a row.
 //   dino embed --weights WEIGHTS --images photos --out store
 //   04_store store 17
 #include <cmath>

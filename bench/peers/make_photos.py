@@ -1,7 +1,7 @@
 """Writes a deterministic set of JPEG files that weigh what ImageNet's do: about 500 px, 4:2:0, quality 90, 100 kB.
 
 No photograph set can be shipped, so every file is a cut of one of scikit-learn's two sample photographs, turned,
-zoomed, recoloured and blended with the other, plus the grain of a sensor. Needs numpy, Pillow, scikit-learn.
+zoomed, recolored and blended with the other, plus the grain of a sensor. Needs numpy, Pillow, scikit-learn.
 
   python make_photos.py DIR [--count 200]
 """

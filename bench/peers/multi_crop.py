@@ -4,7 +4,7 @@
 
 Needs torch, torchvision, Pillow, or nvidia-dali-cuda130. Prints one JSON line. Files are read from disk (the page
 cache) each time, as `dino bench data` does. "multi" is DINO's 2 x 224 + 8 x 96, "single" one 224 px crop with mirroring
-and normalisation, ImageNet's usual training input. Augmentations and their probabilities are those of main_dino.py;
+and normalization, ImageNet's usual training input. Augmentations and their probabilities are those of main_dino.py;
 where DALI has no such operation the nearest one stands in, named in the code.
 """
 import argparse

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 
 namespace dino::arch {
 
@@ -28,7 +28,7 @@ enum class Positions {
   Rope,              ///< axial rotary embedding of queries and keys: DINOv3
 };
 
-/** How RoPE maps patch centres to [-1, 1]. */
+/** How RoPE maps patch centers to [-1, 1]. */
 enum class RopeCoordinates { Separate, Max, Min };
 
 /** Vision transformer of any of the three generations. */
@@ -85,7 +85,7 @@ struct Architecture {
 
   /** D of the CLS feature. */
   std::int64_t dim() const;
-  /** px between neighbouring patch features (32 for ConvNeXt and ResNet-50). */
+  /** px between neighboring patch features (32 for ConvNeXt and ResNet-50). */
   std::int64_t patch_size() const;
   /** Tokens in front of the patches: CLS and registers. */
   std::int64_t prefix_tokens() const;

@@ -72,7 +72,7 @@ double Rng::uniform(double low, double high) {
   return value < high ? value : std::nextafter(high, low);  // rounding may reach high
 }
 
-// Lemire's method: the high word of a product is uniform once the few low words that would favour
+// Lemire's method: the high word of a product is uniform once the few low words that would favor
 // it are refused.
 std::uint64_t Rng::below(std::uint64_t n) {
   DINO_ASSERT(n >= 1);

@@ -91,7 +91,7 @@ void store_row(const float* row, std::int64_t dim, T* out) {
 
 // ---- attention ----
 
-/** Unnormalised softmax of scores [count, padded] in place, zeros beyond `keys`: e^(x * scale -
+/** Unnormalized softmax of scores [count, padded] in place, zeros beyond `keys`: e^(x * scale -
  * top). tops and sums [count]. */
 void exponentiate(float* scores, std::int64_t count, std::int64_t keys, std::int64_t padded,
                   float scale, float* tops, float* sums) {

@@ -224,7 +224,7 @@ double softmax_row(const T* logits, const float* center, float inverse_temperatu
   return std::log(normalizer) - weighted / normalizer;
 }
 
-// ---- optimiser ----
+// ---- optimizer ----
 
 void adamw(const AdamW& a, std::int64_t n) {
   const float step = a.lr / a.bias_correction1;

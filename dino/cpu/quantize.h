@@ -6,7 +6,7 @@
 
 namespace dino::cpu::DINO_ISA {
 
-/** The step between neighbouring integers of `steps` to each side when the largest magnitude is
+/** The step between neighboring integers of `steps` to each side when the largest magnitude is
  * `top`. What is too small for a reciprocal counts as zero; NaN and infinity stay, so that whatever
  * is scaled by them is not finite either. */
 inline vf step_of(vf top, float steps) {

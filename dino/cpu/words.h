@@ -1,5 +1,5 @@
 // Operands of matrix products on register tiles: matrices of 32-bit words, each holding one float,
-// two neighbouring bf16 or four bytes along the summed dimension, as the processor multiplies them.
+// two neighboring bf16 or four bytes along the summed dimension, as the processor multiplies them.
 // Include only from *_isa.cpp, as vec.h.
 #pragma once
 #include "dino/cpu/vec.h"

@@ -12,8 +12,8 @@
 #include "dino/base/hash.h"
 #include "dino/base/text.h"
 #include "dino/format/tar.h"
-#include "dino/image/encode.h"
-#include "dino/image/resize.h"
+#include "dino/image/codecs/encode.h"
+#include "dino/image/pixels/resize.h"
 
 namespace dino::data {
 namespace {

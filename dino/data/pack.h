@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "dino/base/thread_pool.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/dataset.h"
 
 namespace dino::data {
 

@@ -9,7 +9,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/hash.h"
-#include "dino/image/decode.h"
+#include "dino/image/codecs/decode.h"
 
 namespace dino::data {
 namespace {
@@ -128,8 +128,8 @@ class Tally {
       const std::int64_t label = dataset_.label(i);
       if (label >= 0) {
         ++survey_.classes[dataset_.class_names()[static_cast<std::size_t>(label)]];
-      } else if (survey_.unlabelled++ == 0) {
-        survey_.first_unlabelled = dataset_.name(i);
+      } else if (survey_.unlabeled++ == 0) {
+        survey_.first_unlabeled = dataset_.name(i);
       }
     }
   }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dino/base/thread_pool.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/dataset.h"
 #include "dino/data/value_check.h"
 
 namespace dino::data {
@@ -43,8 +43,8 @@ struct Survey {
   std::int64_t with_pages = 0;  ///< TIFF files of several pages under another name: only their
                                 ///< first page is an image of the set
   std::map<std::string, std::int64_t> classes;  ///< of all images, examined or not
-  std::int64_t unlabelled = 0;                  ///< of all images, where others have a class
-  std::string first_unlabelled;                 ///< the name of the first of them
+  std::int64_t unlabeled = 0;                   ///< of all images, where others have a class
+  std::string first_unlabeled;                  ///< the name of the first of them
   std::vector<SourceNote> notes;  ///< what the source holds besides; see Dataset::notes()
   std::vector<Bad> bad;           ///< in the order of the set
   std::vector<std::vector<std::string>> duplicates;          ///< groups of equal bytes, by name

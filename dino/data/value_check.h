@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "dino/data/dataset.h"
-#include "dino/image/sample_report.h"
+#include "dino/data/sources/dataset.h"
+#include "dino/image/codecs/sample_report.h"
 
 namespace dino::data {
 

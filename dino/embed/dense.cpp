@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "dino/base/error.h"
-#include "dino/embed/extractor.h"
+#include "dino/embed/feature_matrix.h"
 
 namespace dino::embed {
 namespace {
@@ -27,7 +27,7 @@ torch::Tensor dense_map(const torch::Tensor& images, int patch, int stride,
     fail(ErrorKind::Usage, "[dense_map] stride must divide the patch size {}: {}", patch, stride);
   if (stride == patch) return map(images);
   const std::int64_t phases = patch / stride;
-  // Cell a of a patch should show what surrounds its own centre, so that centre moves to the middle
+  // Cell a of a patch should show what surrounds its own center, so that center moves to the middle
   // of the patch.
   const auto shift = [&](std::int64_t phase) {
     return static_cast<std::int64_t>(

@@ -10,7 +10,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/hash.h"
-#include "dino/embed/extractor.h"
+#include "dino/embed/feature_matrix.h"
 #include "dino/embed/image_batches.h"
 
 namespace dino::embed {
@@ -102,7 +102,7 @@ class Run {
       : dataset_(dataset), store_(store), result_(result) {}
 
   void add(const ImageStretch& stretch, const std::vector<BatchFeatures>& features) {
-    for (const BadImage& bad : stretch.bad) add_bad(bad.index, bad.reason);
+    for (const SkippedImage& bad : stretch.bad) add_bad(bad.index, bad.reason);
     std::vector<std::pair<std::size_t, std::int64_t>> where(stretch.indices.size());
     std::vector<std::set<std::int64_t>> not_finite;
     for (std::size_t b = 0; b < stretch.batches.size(); ++b) {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "dino/data/dataset.h"
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
+#include "dino/data/sources/dataset.h"
 #include "dino/embed/feature_store_writer.h"
 #include "dino/model/backbone.h"
 

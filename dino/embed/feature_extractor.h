@@ -7,10 +7,10 @@
 #include <span>
 #include <vector>
 
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 #include "dino/embed/image_batches.h"
 #include "dino/image/image.h"
-#include "dino/model/weights.h"
+#include "dino/model/backbone_file.h"
 
 namespace dino::embed {
 
@@ -46,7 +46,7 @@ class FeatureExtractor {
    * range of its samples as preprocess() says. Throws Error{Io|Format} too. */
   data::Prepared prepare(const std::filesystem::path& file) const;
 
-  /** Final-normed features of normalised images [B, C, H, W] fp32. */
+  /** Final-normed features of normalized images [B, C, H, W] fp32. */
   model::Features forward(const torch::Tensor& images) const;
   /** Outputs of inner blocks (-1 = the last), in the order asked for. */
   std::vector<model::Features> layers(const torch::Tensor& images, const std::vector<int>& blocks,

@@ -7,7 +7,7 @@
 #include "dino/base/error.h"
 #include "dino/base/half.h"
 #include "dino/base/text.h"
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 #include "dino/embed/store_files.h"
 #include "dino/format/npy.h"
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "dino/base/mapped_file.h"
-#include "dino/data/placement.h"
+#include "dino/data/prepare/placement.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::embed {
@@ -43,7 +43,7 @@ struct StoreHeader {
   format::DType dtype = format::DType::F32;        ///< F32 or F16
   std::int64_t dim = 0;                            ///< D
   std::int64_t registers = 0;                      ///< R
-  int patch_size = 1;                              ///< px between neighbours of the grid
+  int patch_size = 1;                              ///< px between neighbors of the grid
   std::int64_t shard_rows = 65536;                 ///< images per shard
 };
 

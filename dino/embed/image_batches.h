@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "dino/data/dataset.h"
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
+#include "dino/data/sources/dataset.h"
 
 namespace dino::embed {
 
@@ -36,7 +36,7 @@ struct ImageBatch {
   std::vector<std::int64_t> rows;  ///< [B] which images of the stretch they are
 };
 
-struct BadImage {
+struct SkippedImage {
   std::int64_t index = 0;  ///< in the data set
   std::string reason;
 };
@@ -46,7 +46,7 @@ struct ImageStretch {
   std::vector<std::int64_t> indices;        ///< [n] in the data set, of the readable ones, in order
   std::vector<data::Placement> placements;  ///< [n]
   std::vector<ImageBatch> batches;          ///< each image of the n in one of them
-  std::vector<BadImage> bad;                ///< in order
+  std::vector<SkippedImage> bad;            ///< in order
   std::int64_t done = 0;                    ///< images of the order up to here, readable or not
 };
 

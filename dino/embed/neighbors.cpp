@@ -38,7 +38,7 @@ double dot(const float* a, const float* b, std::int64_t dim) {
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/** The best `keep` gallery rows of one query, amortised: grows to twice that, then halves. fp32
+/** The best `keep` gallery rows of one query, amortized: grows to twice that, then halves. fp32
  * products of different tile shapes differ in their last bits, so they only rule out: whatever may
  * belong to the best by more than their error is ordered by its float64 product, then its index. */
 class BestList {
@@ -55,7 +55,7 @@ class BestList {
   }
 
   void scan(const float* row, std::int64_t count, std::int64_t first_index, std::int64_t skip) {
-    constexpr std::int64_t kStride = 32;  // long enough to vectorise, short enough to skip often
+    constexpr std::int64_t kStride = 32;  // long enough to vectorize, short enough to skip often
     for (std::int64_t begin = 0; begin < count; begin += kStride) {
       const std::int64_t end = std::min(begin + kStride, count);
       int hits = 0;

@@ -1,4 +1,4 @@
-// Exact nearest neighbours by cosine similarity: the search under k-NN evaluation, contact sheets
+// Exact nearest neighbors by cosine similarity: the search under k-NN evaluation, contact sheets
 // and duplicate hunting.
 #pragma once
 #include <torch/types.h>
@@ -8,7 +8,7 @@
 namespace dino::embed {
 
 struct SearchOptions {
-  int k = 20;  ///< neighbours per query, at least 1; clipped to the gallery
+  int k = 20;  ///< neighbors per query, at least 1; clipped to the gallery
   bool skip_self =
       false;  ///< leave out gallery row i for query i (gallery and queries are the same set)
   int query_tile = 1024;  ///< rows of one matrix product; changes memory and speed, not the result

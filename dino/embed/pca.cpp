@@ -17,13 +17,13 @@ Pca fit_pca(const torch::Tensor& rows, std::int64_t k) {
     fail(ErrorKind::Usage, "[pca] features are not finite; look for NaN in the network");
   Pca pca;
   pca.mean = x.mean(0);
-  const auto centred = x - pca.mean;
+  const auto centered = x - pca.mean;
   const auto covariance =
-      torch::mm(centred.t(), centred) / static_cast<double>(rows.size(0) - 1);  // [D, D]
-  const auto [variances, vectors] = torch::linalg_eigh(covariance);             // ascending
+      torch::mm(centered.t(), centered) / static_cast<double>(rows.size(0) - 1);  // [D, D]
+  const auto [variances, vectors] = torch::linalg_eigh(covariance);               // ascending
   k = std::min(k, rows.size(1));
   auto components = vectors.flip(1).narrow(1, 0, k).t().contiguous();  // [k, D]
-  // An eigenvector's sign is arbitrary: fix it, or colours would change from machine to machine.
+  // An eigenvector's sign is arbitrary: fix it, or colors would change from machine to machine.
   const auto largest =
       components.gather(1, components.abs().argmax(1, /*keepdim=*/true));  // [k, 1]
   pca.components = components * torch::where(largest < 0, -1.0, 1.0);
@@ -49,7 +49,7 @@ ColorRange fit_color_range(const torch::Tensor& scores, double quantile) {
 image::Image to_rgb(const torch::Tensor& scores, const ColorRange& range) {
   const torch::NoGradGuard no_grad;
   if (scores.dim() != 3 || scores.size(2) != 3)
-    fail(ErrorKind::Usage, "[pca] colours need scores [gh, gw, 3]");
+    fail(ErrorKind::Usage, "[pca] colors need scores [gh, gw, 3]");
   const auto scaled = (scores - range.low) / (range.high - range.low).clamp_min(1e-12);
   const auto bytes =
       (scaled.clamp(0, 1) * 255).round().to(torch::kUInt8).contiguous();  // [gh, gw, 3]

@@ -1,5 +1,5 @@
-// Principal components of patch features, and their first three as colours: patches that mean the
-// same to the network get the same colour (DINOv2, figure 1).
+// Principal components of patch features, and their first three as colors: patches that mean the
+// same to the network get the same color (DINOv2, figure 1).
 #pragma once
 #include <torch/types.h>
 
@@ -26,7 +26,7 @@ Pca fit_pca(const torch::Tensor& rows, std::int64_t k = 3);
 torch::Tensor project(const Pca& pca, const torch::Tensor& rows);
 
 /** Score range that becomes [0, 255], per component; fitted once, used on every image, so that
- * colours compare across images. */
+ * colors compare across images. */
 struct ColorRange {
   torch::Tensor low, high;  ///< [3] float64
 };

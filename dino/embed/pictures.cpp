@@ -11,7 +11,7 @@
 #include "dino/embed/dense.h"
 #include "dino/embed/neighbors.h"
 #include "dino/embed/pca.h"
-#include "dino/image/draw.h"
+#include "dino/image/pictures/draw.h"
 
 namespace dino::embed {
 namespace {
@@ -154,10 +154,10 @@ image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<Square>& squ
   const auto scores = project(pca, maps);  // [B, gh, gw, 3]
   const auto range = fit_color_range(scores.flatten(0, 2));
   image::Sheet sheet{
-      .title = "Patch features as colours",
+      .title = "Patch features as colors",
       .caption = fmt::format(
           "The first three principal components of the patch features, fitted on these images "
-          "together, as red, green and blue: one colour, one kind of feature. They hold {:.0f} % "
+          "together, as red, green and blue: one color, one kind of feature. They hold {:.0f} % "
           "of "
           "the variance.",
           100 * pca.explained.sum().item<double>()),
@@ -183,7 +183,7 @@ image::Sheet neighbor_sheet(const FeatureSet& gallery, const FeatureSet& queries
                   gallery.matrix.features, options.center);
   const auto found = nearest_neighbors(ready.queries, ready.gallery, {.k = options.k + 1});
   image::Sheet sheet{
-      .title = "Nearest neighbours",
+      .title = "Nearest neighbors",
       .caption =
           "Each row: an image, then the gallery images whose CLS features point most nearly "
           "the same way, with their cosine similarity. The network saw no labels.",

@@ -1,13 +1,13 @@
-// What a network looks at, as contact sheets: attention of each head, patch features as colours,
-// nearest neighbours. One function per picture, for `dino show` and the report alike.
+// What a network looks at, as contact sheets: attention of each head, patch features as colors,
+// nearest neighbors. One function per picture, for `dino show` and the report alike.
 #pragma once
 #include <cstdint>
 #include <vector>
 
-#include "dino/data/dataset.h"
-#include "dino/data/preprocess.h"
-#include "dino/embed/extractor.h"
-#include "dino/image/sheet.h"
+#include "dino/data/prepare/preprocess.h"
+#include "dino/data/sources/dataset.h"
+#include "dino/embed/feature_matrix.h"
+#include "dino/image/pictures/sheet.h"
 #include "dino/model/backbone.h"
 
 namespace dino::embed {
@@ -44,18 +44,18 @@ image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<Square
                              const MapOptions& options);
 
 /** Images above, first three principal components of their patch features below, fitted on all of
- * them together: same colour, same feature. */
+ * them together: same color, same feature. */
 image::Sheet pca_sheet(model::Backbone& backbone, const std::vector<Square>& squares,
                        const MapOptions& options);
 
-/** Where neighbours are looked up: the images, and their rows. */
+/** Where neighbors are looked up: the images, and their rows. */
 struct FeatureSet {
   const data::Dataset& dataset;
   const FeatureMatrix& matrix;
 };
 
 struct NeighborOptions {
-  int k = 8;            ///< neighbours per query
+  int k = 8;            ///< neighbors per query
   bool center = false;  ///< subtract the gallery's mean feature first, as in k-NN
 };
 

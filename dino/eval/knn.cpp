@@ -13,7 +13,7 @@
 namespace dino::eval {
 namespace {
 
-void check(const LabelledFeatures& set, const char* what) {
+void check(const LabeledFeatures& set, const char* what) {
   if (!set.features.defined() || set.features.dim() != 2 || set.features.size(0) == 0)
     fail(ErrorKind::Data, "[knn] the {} holds no features", what);
   if (set.features.size(0) != static_cast<std::int64_t>(set.labels.size()))
@@ -80,7 +80,7 @@ const KnnScore& KnnResult::at(int k) const {
   fail(ErrorKind::Usage, "[knn] no score for k = {}", k);
 }
 
-KnnResult knn_classify(const LabelledFeatures& gallery, const LabelledFeatures& queries,
+KnnResult knn_classify(const LabeledFeatures& gallery, const LabeledFeatures& queries,
                        const KnnOptions& options) {
   const torch::NoGradGuard no_grad;
   check(options);

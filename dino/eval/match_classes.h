@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "dino/embed/extractor.h"
+#include "dino/embed/feature_matrix.h"
 
 namespace dino::eval {
 
 /** The gallery's class of each query class, by name. The gallery may have more classes. Throws
- * Error{Data} naming the classes that it lacks: no neighbour could ever vote for them. `gallery`
+ * Error{Data} naming the classes that it lacks: no neighbor could ever vote for them. `gallery`
  * and `queries` are what messages call the two. */
 std::vector<std::int64_t> match_classes(const std::vector<std::string>& gallery_names,
                                         const std::vector<std::string>& query_names,

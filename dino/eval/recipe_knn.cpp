@@ -11,19 +11,19 @@
 namespace dino::eval {
 namespace {
 
-LabelledFeatures labelled(const embed::FeatureMatrix& matrix) {
+LabeledFeatures labeled(const embed::FeatureMatrix& matrix) {
   return {matrix.features, matrix.labels};
 }
 
-std::unique_ptr<data::Dataset> open_labelled(const std::string& source,
-                                             const data::Preprocess& preprocess, const char* key) {
+std::unique_ptr<data::Dataset> open_labeled(const std::string& source,
+                                            const data::Preprocess& preprocess, const char* key) {
   auto dataset = data::open_dataset(source, data::source_options(preprocess));
   if (dataset->class_names().empty())
     fail(ErrorKind::Data,
          "[knn] {} has no labels: {}; use a folder with class sub-folders, a list with labels or "
          "an IDX file",
          key, source);
-  return data::labelled_images(std::move(dataset));
+  return data::labeled_images(std::move(dataset));
 }
 
 std::unique_ptr<data::Dataset> sorted_subset(const data::Dataset& base,
@@ -47,7 +47,7 @@ std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::
     auto features = to_features(queries, augment);
     if (features.stopped) return std::nullopt;
     relabel(features, class_of);
-    return knn_classify(labelled(bank), labelled(features), options).scores[0].top1;
+    return knn_classify(labeled(bank), labeled(features), options).scores[0].top1;
   };
   const auto clean = top1({});
   if (!clean) return std::nullopt;
@@ -82,9 +82,9 @@ RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)
     : recipe_(recipe), threads_(threads), preprocess_(knn_preprocess(recipe)) {
   if (recipe.knn.train.empty()) fail(ErrorKind::Config, "[knn] the recipe names no knn.train");
   data::validate(preprocess_);
-  gallery_ = open_labelled(recipe.knn.train, preprocess_, "knn.train");
+  gallery_ = open_labeled(recipe.knn.train, preprocess_, "knn.train");
   if (!recipe.knn.test.empty()) {
-    test_ = open_labelled(recipe.knn.test, preprocess_, "knn.test");
+    test_ = open_labeled(recipe.knn.test, preprocess_, "knn.test");
     match_classes(gallery_->class_names(), test_->class_names(), "knn.train = " + recipe.knn.train,
                   "knn.test = " + recipe.knn.test);
   }
@@ -119,7 +119,7 @@ std::optional<double> RecipeKnn::held_out(model::Backbone& backbone,
   if (bank.stopped) return std::nullopt;
   const auto queries = extract(*slice_);
   if (queries.stopped) return std::nullopt;
-  return knn_classify(labelled(bank), labelled(queries),
+  return knn_classify(labeled(bank), labeled(queries),
                       {.k = {recipe_.knn.k},
                        .temperature = recipe_.knn.temperature,
                        .center = recipe_.knn.center})

@@ -7,8 +7,8 @@
 #include <stop_token>
 #include <vector>
 
-#include "dino/data/dataset.h"
-#include "dino/embed/extractor.h"
+#include "dino/data/sources/dataset.h"
+#include "dino/embed/feature_matrix.h"
 #include "dino/eval/knn.h"
 #include "dino/model/backbone.h"
 #include "dino/recipe/recipe.h"

@@ -34,7 +34,7 @@ std::optional<std::int64_t> find_all_set(const TensorRecord& tensor, Bits expone
   const std::size_t count = tensor.bytes.size() / sizeof(Bits);
   for (std::size_t first = 0; first < count; first += kBlock) {
     const std::size_t end = std::min(count, first + kBlock);
-    Bits found = 0;  // without a branch, so that the compiler vectorises
+    Bits found = 0;  // without a branch, so that the compiler vectorizes
     for (std::size_t i = first; i < end; ++i)
       found |= static_cast<Bits>((load(i) & exponent) == exponent);
     if (found == 0) continue;

@@ -32,7 +32,7 @@ struct Pax {
   std::optional<std::string> path, link;
   std::optional<std::uint64_t> size;
   PaxSparse sparse;
-  bool holes = false;  ///< as Solaris describes them
+  bool holes = false;  ///< as Solariz describes them
 };
 
 /** "LENGTH KEY=VALUE\n" again and again; false if it is not that. */
@@ -307,7 +307,7 @@ TarMember TarReader::begin_member(const Header& header, std::string_view block,
   } else if (header.type == 'M') {
     member.refused = "it is continued from another volume";
   } else if (pax.holes) {
-    member.refused = "it is sparse, as Solaris writes it";
+    member.refused = "it is sparse, as Solariz writes it";
   }
   if (header.type == kHardLink || header.type == kSymbolicLink) {
     member.link = link_target(member.path,

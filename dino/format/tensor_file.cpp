@@ -8,7 +8,7 @@
 #include "dino/format/byte_order.h"
 #include "dino/format/safetensors.h"
 #include "dino/format/sharded_safetensors.h"
-#include "dino/format/torch_zip.h"
+#include "dino/format/torch_file.h"
 
 namespace dino::format {
 namespace {

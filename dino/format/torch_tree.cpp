@@ -153,7 +153,7 @@ class Walker {
     tensors_.push_back({path_, &value});
   }
 
-  /** `index`: the key's place among its neighbours, for keys that have no words. */
+  /** `index`: the key's place among its neighbors, for keys that have no words. */
   std::string key_text(const PickleValue& key, std::size_t index) const {
     switch (key.kind) {
       case Kind::Text:

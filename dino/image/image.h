@@ -6,12 +6,12 @@
 
 namespace dino::image {
 
-/** [height, width, channels] uint8; channels is 1 (grey), 3 (RGB) or, where decode() was asked for
+/** [height, width, channels] uint8; channels is 1 (gray), 3 (RGB) or, where decode() was asked for
  * them, a number of bands, which only Planes compute with. Thread-compatible value type. */
 struct Image {
   int width = 0;     ///< px
   int height = 0;    ///< px
-  int channels = 0;  ///< 1 grey, 3 RGB, else bands
+  int channels = 0;  ///< 1 gray, 3 RGB, else bands
   std::vector<std::uint8_t> pixels;
 
   Image() = default;
@@ -46,7 +46,7 @@ struct ImageView {
   std::size_t stride = 0;                ///< bytes from row to row
   int width = 0;                         ///< px
   int height = 0;                        ///< px
-  int channels = 0;                      ///< 1 grey, 3 RGB
+  int channels = 0;                      ///< 1 gray, 3 RGB
 
   ImageView() = default;
   ImageView(const Image& image)  // NOLINT: an image is the view of all of it

@@ -84,7 +84,7 @@ class Backbone : public torch::nn::Module {
                                                     Tokens tokens) = 0;
   /** L: what layers() can be asked for. */
   virtual int depth() const = 0;
-  /** Final-normed features of images [B, C, H, W] fp32, normalised; H and W at least one patch (the
+  /** Final-normed features of images [B, C, H, W] fp32, normalized; H and W at least one patch (the
    * remainder right and below is dropped, as the reference does). */
   virtual Features forward_features(const torch::Tensor& images) = 0;
   /** Outputs of the given blocks (0 to depth() - 1, any order, -1 = the last; returned in the order
@@ -139,7 +139,7 @@ struct TrainingOptions {
   torch::Dtype rope_type = torch::kFloat32;  ///< of the rotation tables
 };
 
-/** Builds the architecture with the reference's initialisation; `options` as they are ({}) for a
+/** Builds the architecture with the reference's initialization; `options` as they are ({}) for a
  * teacher and for use. Draws from `generator`; without one, matrices hold whatever memory held. */
 std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture,
                                         const TrainingOptions& options, torch::Generator generator);

@@ -23,7 +23,7 @@ BatchNorm::BatchNorm(std::int64_t channels) : Affine({channels}, channels) {
 torch::Tensor BatchNorm::operator()(const torch::Tensor& x, bool batch_statistics) const {
   if (batch_statistics && x.numel() == x.size(1)) {
     fail(ErrorKind::Config,
-         "[backbone] a batch norm has one value per channel to normalise by: use a batch of 2 or "
+         "[backbone] a batch norm has one value per channel to normalize by: use a batch of 2 or "
          "more, or larger crops");
   }
   if (batch_statistics) num_batches_tracked.add_(1);

@@ -13,7 +13,7 @@ namespace dino::model {
  */
 struct BatchNorm : Affine {
   explicit BatchNorm(std::int64_t channels);
-  /** x [B, C, H, W] normalised by this batch, which also enters the running statistics, or by the
+  /** x [B, C, H, W] normalized by this batch, which also enters the running statistics, or by the
    * running statistics; type and layout of x. Throws Error{Config} on a batch of one value per
    * channel. */
   torch::Tensor operator()(const torch::Tensor& x, bool batch_statistics) const;
@@ -22,7 +22,7 @@ struct BatchNorm : Affine {
   torch::Tensor num_batches_tracked;        ///< int64; nothing reads it
 };
 
-/** Weight [out, in / groups, kernel, kernel], not yet initialised, and a bias of zeros. */
+/** Weight [out, in / groups, kernel, kernel], not yet initialized, and a bias of zeros. */
 std::shared_ptr<Affine> make_convolution(std::int64_t in, std::int64_t out, std::int64_t kernel,
                                          std::int64_t groups = 1);
 

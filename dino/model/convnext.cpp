@@ -52,7 +52,7 @@ ConvNext::ConvNext(const arch::ConvNext& options, std::int64_t channels, torch::
     const std::int64_t width = options_.widths[s], in = s == 0 ? channels : options_.widths[s - 1];
     auto step = steps->register_module(std::to_string(s), std::make_shared<torch::nn::Module>());
     Stage stage;
-    // The stem convolves, then normalises; the later steps normalise, then convolve.
+    // The stem convolves, then normalizes; the later steps normalize, then convolve.
     stage.convolution = step->register_module(
         s == 0 ? "0" : "1", random_convolution(in, width, s == 0 ? 4 : 2, 1, generator));
     stage.norm = step->register_module(s == 0 ? "1" : "0", make_norm(s == 0 ? width : in));

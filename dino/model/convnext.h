@@ -19,7 +19,7 @@ struct ConvNextBlock;
  * ...). Sizes that 32 does not divide lose the remainder right and below, as in the reference. */
 class ConvNext : public Backbone {
  public:
-  /** The reference's initialisation: weights normal 0.02, biases 0, layer scale 1e-6. */
+  /** The reference's initialization: weights normal 0.02, biases 0, layer scale 1e-6. */
   ConvNext(const arch::ConvNext& options, std::int64_t channels, torch::Generator generator);
 
   std::int64_t dim() const override { return options_.widths.back(); }

@@ -1,5 +1,5 @@
-// The DINO projection head (Caron et al. 2021, appendix C): an MLP, L2 normalisation, and a
-// weight-normalised linear layer to K prototypes.
+// The DINO projection head (Caron et al. 2021, appendix C): an MLP, L2 normalization, and a
+// weight-normalized linear layer to K prototypes.
 #pragma once
 #include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>

@@ -18,7 +18,7 @@ struct Affine : torch::nn::Module {
   torch::Tensor weight, bias;  ///< bias is undefined when bias_count is 0
 };
 
-/** A linear layer with the reference's initialisation: weight normal of standard deviation 0.02
+/** A linear layer with the reference's initialization: weight normal of standard deviation 0.02
  * (its truncation at +-2 never acts), bias 0. */
 std::shared_ptr<Affine> make_linear(std::int64_t in, std::int64_t out, torch::Generator generator,
                                     bool bias = true);

@@ -9,7 +9,7 @@ namespace dino::model {
 
 inline constexpr double kOnnxCosine = 0.9999;  ///< what an exported network must reach
 
-/** Pictures with colour, edges and waves, each another, as a network takes them: [B, C, H, W]. */
+/** Pictures with color, edges and waves, each another, as a network takes them: [B, C, H, W]. */
 torch::Tensor probe_images(std::int64_t batch, std::int64_t channels, std::int64_t height,
                            std::int64_t width);
 

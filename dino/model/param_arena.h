@@ -1,4 +1,4 @@
-// All parameters of a network in one flat fp32 buffer, so that optimiser, EMA, clipping and
+// All parameters of a network in one flat fp32 buffer, so that optimizer, EMA, clipping and
 // checkpoints are a few long loops.
 #pragma once
 #include <torch/nn/module.h>

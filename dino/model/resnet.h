@@ -16,8 +16,8 @@ struct Bottleneck;
 struct BatchNorm;
 
 /** Parameter and buffer names are torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...).
- * forward_groups() in training mode normalises by
- * each group's own batch and updates the running statistics; the features for use always normalise
+ * forward_groups() in training mode normalizes by
+ * each group's own batch and updates the running statistics; the features for use always normalize
  * by the running statistics, so that they do not depend on the batch. A DINO teacher stays in
  * training mode. */
 class ResNet50 : public Backbone {
@@ -45,7 +45,7 @@ class ResNet50 : public Backbone {
   std::vector<std::shared_ptr<Bottleneck>> blocks_;  ///< of all four stages, in order
 };
 
-/** Torchvision's initialisation: filters normal with variance 2 / fan out, norms 1 and 0. Draws
+/** Torchvision's initialization: filters normal with variance 2 / fan out, norms 1 and 0. Draws
  * from `generator`. */
 std::shared_ptr<Backbone> make_resnet50(int channels, torch::Generator generator);
 

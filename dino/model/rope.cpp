@@ -23,8 +23,8 @@ double extent(const arch::Vit& vit, std::int64_t own, std::int64_t other) {
   return static_cast<double>(own);
 }
 
-/** Patch centres along one axis, in [-1, 1]: [n]. */
-torch::Tensor centres(std::int64_t n, double size) {
+/** Patch centers along one axis, in [-1, 1]: [n]. */
+torch::Tensor centers(std::int64_t n, double size) {
   return (torch::arange(n, torch::kFloat32) + 0.5) / size * 2.0 - 1.0;
 }
 
@@ -40,8 +40,8 @@ torch::Tensor rope_table(const arch::Vit& vit, std::int64_t grid_height, std::in
                          torch::Dtype type) {
   const torch::NoGradGuard no_grad;
   torch::Tensor at =
-      torch::stack(torch::meshgrid({centres(grid_height, extent(vit, grid_height, grid_width)),
-                                    centres(grid_width, extent(vit, grid_width, grid_height))},
+      torch::stack(torch::meshgrid({centers(grid_height, extent(vit, grid_height, grid_width)),
+                                    centers(grid_width, extent(vit, grid_width, grid_height))},
                                    "ij"),
                    -1);   // [gh, gw, 2] as y, x
   at = at.view({-1, 2});  // [P, 2]

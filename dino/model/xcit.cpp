@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kPositionFeatures = 32;  // of each axis: sines and cosines
 constexpr double kPositionBase = 10000;
 
-/** Depthwise 3x3, Torch's default initialisation. */
+/** Depthwise 3x3, Torch's default initialization. */
 std::shared_ptr<Affine> make_local(std::int64_t dim, const torch::Generator& generator) {
   auto local = make_convolution(dim, dim, 3, dim);
   init_uniform(local->weight, 9, generator);

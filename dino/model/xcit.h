@@ -21,12 +21,12 @@ struct XcaBlock;
 struct ClassAttentionBlock;
 
 /** Parameter and buffer names are the reference's (blocks.0.local_mp.bn.running_mean, ...).
- * forward_groups() in training mode normalises by each group's own batch and updates the running
- * statistics; the features for use always normalise by the running statistics. Sizes the patch does
+ * forward_groups() in training mode normalizes by each group's own batch and updates the running
+ * statistics; the features for use always normalize by the running statistics. Sizes the patch does
  * not divide are padded, as in the reference: the grid is H / p and W / p rounded up. */
 class Xcit : public Backbone {
  public:
-  /** The reference's initialisation: linear layers normal 0.02, convolutions Torch's default. */
+  /** The reference's initialization: linear layers normal 0.02, convolutions Torch's default. */
   Xcit(const arch::Xcit& options, std::int64_t channels, torch::Generator generator);
 
   std::int64_t dim() const override { return options_.dim; }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dino/onnx/graph.h"
-#include "dino/weights/weights.h"
+#include "dino/weights/backbone_weights.h"
 
 namespace dino::onnx {
 

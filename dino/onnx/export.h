@@ -5,11 +5,11 @@
 
 #include "dino/onnx/builder.h"
 #include "dino/onnx/graph.h"
-#include "dino/weights/weights.h"
+#include "dino/weights/backbone_weights.h"
 
 namespace dino::onnx {
 
-/** Input `images` [batch, C, height, width], normalised; outputs `cls` [batch, D], `patches`
+/** Input `images` [batch, C, height, width], normalized; outputs `cls` [batch, D], `patches`
  * [batch, P, D] and, with registers, `registers` [batch, R, D], all after the final norm. `weights`
  * must outlive the graph. */
 Graph make_graph(const weights::Weights& weights, Storage storage = Storage::Fp32);

@@ -11,7 +11,7 @@ struct NetworkOutputs {
   Value registers;  ///< [B, R, D]; empty without registers
 };
 
-/** `images` is [B, C, H, W], normalised. */
+/** `images` is [B, C, H, W], normalized. */
 NetworkOutputs add_vit(GraphBuilder& g, const Value& images);
 NetworkOutputs add_convnext(GraphBuilder& g, const Value& images);
 NetworkOutputs add_resnet50(GraphBuilder& g, const Value& images);

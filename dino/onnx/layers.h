@@ -1,4 +1,4 @@
-// Layers as ONNX nodes, in the forms that ONNX Runtime and OpenVINO recognise and fuse.
+// Layers as ONNX nodes, in the forms that ONNX Runtime and OpenVINO recognize and fuse.
 #pragma once
 #include "dino/onnx/builder.h"
 

@@ -1,5 +1,5 @@
 // The cubic weights are those of Torch's upsample_bicubic2d (a = -0.75, the border repeated) and of
-// its antialiased form (a = -0.5, support widened when shrinking, weights normalised).
+// its antialiased form (a = -0.5, support widened when shrinking, weights normalized).
 #include "dino/onnx/positions.h"
 
 #include <algorithm>
@@ -59,8 +59,8 @@ Value border_matrix(GraphBuilder& g, std::int64_t side) {
 /** Weights of the table's `side` cells for `cells` new ones: [cells, side]. `step` is the distance
  * between new cells in table cells. */
 Value bicubic_weights(GraphBuilder& g, const Value& cells, const Value& step, std::int64_t side) {
-  const Value centres = g.node("Add", {count_up(g, cells), g.number(0.5)});
-  const Value at = g.node("Sub", {g.node("Mul", {centres, step}), g.number(0.5)});
+  const Value centers = g.node("Add", {count_up(g, cells), g.number(0.5)});
+  const Value at = g.node("Sub", {g.node("Mul", {centers, step}), g.number(0.5)});
   const Value column = g.node("Unsqueeze", {at, g.integers({1})});  // [cells, 1]
   const Value distance = g.node(
       "Abs", {g.node("Sub", {column, row_of_numbers(g, -2, side + 4)})});  // [cells, side + 4]
@@ -69,8 +69,8 @@ Value bicubic_weights(GraphBuilder& g, const Value& cells, const Value& step, st
 
 Value antialiased_weights(GraphBuilder& g, const Value& cells, const Value& step,
                           std::int64_t side) {
-  const Value centres = g.node("Mul", {g.node("Add", {count_up(g, cells), g.number(0.5)}), step});
-  const Value column = g.node("Unsqueeze", {centres, g.integers({1})});
+  const Value centers = g.node("Mul", {g.node("Add", {count_up(g, cells), g.number(0.5)}), step});
+  const Value column = g.node("Unsqueeze", {centers, g.integers({1})});
   const Value distance = g.node("Abs", {g.node("Sub", {column, row_of_numbers(g, 0.5, side)})});
   const Value widened = g.node("Div", {distance, g.node("Max", {step, g.number(1)})});
   const Value weights = cubic_kernel(g, widened, -0.5f);  // [cells, side]
@@ -127,8 +127,8 @@ RopeTable rope_table(GraphBuilder& g, const Grid& grid) {
   /** Angles of the cells along an axis, to be broadcast along the other: [gh, 1, q] or [1, gw, q]
    */
   const auto angles = [&](const Value& own, const Value& other, std::int64_t broadcast_axis) {
-    const Value centres = g.node("Add", {count_up(g, own), g.number(0.5)});
-    const Value share = g.node("Mul", {g.node("Div", {centres, extent(own, other)}), g.number(2)});
+    const Value centers = g.node("Add", {count_up(g, own), g.number(0.5)});
+    const Value share = g.node("Mul", {g.node("Div", {centers, extent(own, other)}), g.number(2)});
     const Value at = g.node("Sub", {share, g.number(1)});  // in [-1, 1]
     const Value turns = g.node("Mul", {at, g.number(2 * std::numbers::pi_v<float>)});
     const Value cells = g.node("Unsqueeze", {turns, g.integers({broadcast_axis == 0 ? 0 : 1, 2})});

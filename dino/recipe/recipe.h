@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "dino/arch/architecture.h"
-#include "dino/data/crop_mix.h"
-#include "dino/data/ibot_mask.h"
-#include "dino/data/multi_crop.h"
+#include "dino/data/crops/crop_mix.h"
+#include "dino/data/crops/ibot_mask.h"
+#include "dino/data/crops/multi_crop.h"
 
 namespace dino::recipe {
 
@@ -34,7 +34,7 @@ struct Data {
                                     ///< empty = all
   std::int64_t epoch_images = 0;    ///< images of an epoch; 0 = all there are; streams need it
   int shuffle_buffer = 1000;        ///< images of a stream held to draw the next from
-  int channels = 3;                 ///< 1 grey, 3 RGB, others with full_range
+  int channels = 3;                 ///< 1 gray, 3 RGB, others with full_range
   bool full_range = false;          ///< keep samples finer than 8 bits and outside their range, and
                                     ///< any number of bands; false: 8 bits, as the references train
   std::vector<double> value_range;  ///< stored values that are black and white, [low, high]; empty
@@ -46,7 +46,7 @@ struct Data {
                                     ///< is still made smaller; faster, but other pixels
   std::int64_t max_pixels = 178'956'970;  ///< width x height above which an image is a bad one
   std::string batch_type = "fp32";  ///< samples of a batch in memory: fp32, bf16 or uint8 (which is
-                                    ///< normalised by the training step)
+                                    ///< normalized by the training step)
   int workers = 2;                  ///< loader threads
   double max_bad_share = 0.05;      ///< stop once more than this share of images cannot be read
   std::int64_t limit = 0;           ///< use only this many images (0 = all), drawn by the seed
@@ -76,7 +76,7 @@ struct Head {
   int prototypes = 65536;       ///< K
   int layers = 3;               ///< linear layers of the MLP
   int hidden = 2048;            ///< width between them
-  int bottleneck = 256;         ///< width that is L2-normalised
+  int bottleneck = 256;         ///< width that is L2-normalized
   bool norm_last_layer = true;  ///< keep the weight-norm gain of the last layer at 1
   bool batch_norm = false;      ///< batch norm after each hidden linear
   bool operator==(const Head&) const = default;
@@ -112,7 +112,7 @@ struct Optim {
 /** [train] */
 struct Train {
   double epochs = 100;
-  int batch_size = 64;             ///< images per optimiser step
+  int batch_size = 64;             ///< images per optimizer step
   int accumulate = 1;              ///< micro-batches a step is split into
   std::string precision = "auto";  ///< fp32, bf16, auto
   double save_minutes = 10;  ///< between checkpoints; one is also written at the end and on Ctrl-C
@@ -125,18 +125,18 @@ struct Train {
 
 /** [knn] the in-training and final k-NN evaluation; off when `train` is empty */
 struct Knn {
-  std::string train;  ///< labelled gallery; empty = off
-  std::string test;   ///< labelled queries of the final figure; empty = only the held-out slice
+  std::string train;  ///< labeled gallery; empty = off
+  std::string test;   ///< labeled queries of the final figure; empty = only the held-out slice
   int k = 20;
   double temperature = 0.07;
-  bool center = false;           ///< subtract the gallery's mean feature before normalising
+  bool center = false;           ///< subtract the gallery's mean feature before normalizing
   int every_epochs = 1;          ///< in training, on a slice of the gallery held out by the seed
   std::int64_t slice = 2000;     ///< queries held out from `train` for the in-training figure
   std::int64_t gallery = 20000;  ///< gallery images of the in-training figure (0 = all)
   int shift_px =
       0;  ///< also report: queries shifted at random by up to this and mirrored at random
   int image_size = 0;  ///< px fed to the backbone; 0 = crops.global_size
-  int resize = 0;      ///< short side before the centre crop; 0 = no resize when sizes match, else
+  int resize = 0;      ///< short side before the center crop; 0 = no resize when sizes match, else
                        ///< image_size * 256 / 224
   std::string fit = "center_crop";  ///< how an image becomes a square: data::kFitWords
   std::string filter = "bicubic";   ///< of the resize: bicubic, bilinear

@@ -137,10 +137,10 @@ void check_data(const Recipe& r) {
 void check_knn(const Recipe& r) {
   if (r.knn.train.empty() && !r.knn.test.empty())
     fail(ErrorKind::Config,
-         "[recipe] knn.test = {} needs labelled images to compare with; set knn.train", r.knn.test);
+         "[recipe] knn.test = {} needs labeled images to compare with; set knn.train", r.knn.test);
   if (r.knn.resize > 0 && r.knn.fit != "center_crop")
     fail(ErrorKind::Config,
-         "[recipe] knn.resize = {} is the size before a centre crop; knn.fit = {} has none",
+         "[recipe] knn.resize = {} is the size before a center crop; knn.fit = {} has none",
          r.knn.resize, r.knn.fit);
   const int size = r.knn.image_size > 0 ? r.knn.image_size : r.crops.global_size;
   if (r.knn.resize > 0 && r.knn.resize < size)

@@ -1,9 +1,9 @@
 // The sections and keys of a recipe and what each key may hold: the only list of them.
 #pragma once
 #include "dino/base/option_fields.h"
-#include "dino/data/crop_mix_fields.h"
-#include "dino/data/mask_fields.h"
-#include "dino/data/multi_crop_fields.h"
+#include "dino/data/crops/crop_mix_fields.h"
+#include "dino/data/crops/mask_fields.h"
+#include "dino/data/crops/multi_crop_fields.h"
 #include "dino/recipe/recipe.h"
 
 namespace dino::recipe {

@@ -7,7 +7,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 #include "dino/data/value_check.h"
 
 namespace dino::recipe {

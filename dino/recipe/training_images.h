@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "dino/data/dataset.h"
-#include "dino/data/loader.h"
-#include "dino/data/stream.h"
+#include "dino/data/loading/loader.h"
+#include "dino/data/sources/dataset.h"
+#include "dino/data/sources/image_stream.h"
 #include "dino/recipe/recipe.h"
 
 namespace dino::recipe {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "dino/data/batch.h"
+#include "dino/data/loading/batch.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::train {
@@ -17,7 +17,7 @@ struct StepSchedule {
 };
 
 struct StepMetrics {
-  double loss = 0;                       ///< total, as optimised
+  double loss = 0;                       ///< total, as optimized
   std::map<std::string, double> losses;  ///< each objective's, unweighted: "dino"
   double teacher_entropy =
       0;  ///< mean entropy of the teacher's targets, nats; 0 = one-hot, ln K = uniform

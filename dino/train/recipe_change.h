@@ -12,7 +12,7 @@ namespace dino::train {
 std::vector<std::string> recipe_differences(const recipe::Recipe& before,
                                             const recipe::Recipe& after);
 
-/** Throws Error{Config} naming the keys if `after` describes another architecture, optimiser or
+/** Throws Error{Config} naming the keys if `after` describes another architecture, optimizer or
  * data layout than the state of `before` can fill; warns of other changes, which end the equality
  * with an uninterrupted run. */
 void check_resumable(const recipe::Recipe& before, const recipe::Recipe& after, const LogSink& log);

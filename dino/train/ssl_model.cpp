@@ -58,7 +58,7 @@ torch::Dtype dtype_of(data::SampleType type) {
 /** Which part of a batch a forward pass sees: micro-batch `part` of `parts`. */
 struct MicroBatch {
   const data::CropBatch& batch;
-  const data::MultiCropOptions& options;  // to normalise U8
+  const data::MultiCropOptions& options;  // to normalize U8
   int part = 0, parts = 1;
 
   /** Of crop-major [views, B, ...] samples, as [views * b, C, size, size] fp32; no copy of F32 when

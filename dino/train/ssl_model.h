@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "dino/data/batch.h"
+#include "dino/data/loading/batch.h"
 #include "dino/format/tensor_record.h"
 #include "dino/model/backbone.h"
 #include "dino/model/dino_head.h"
@@ -38,7 +38,7 @@ class SslModel final : public Learner {
   ~SslModel() override;
 
   StepSchedule schedule(std::int64_t iteration) const override;
-  /** One optimiser step at `iteration` (0-based) on a batch: teacher targets, packed student
+  /** One optimizer step at `iteration` (0-based) on a batch: teacher targets, packed student
    * forward, losses, backward, clip, AdamW, EMA. */
   StepMetrics step(const data::CropBatch& batch, std::int64_t iteration) override;
 
@@ -47,7 +47,7 @@ class SslModel final : public Learner {
   /** ln K of the objective, for alarms. */
   double uniform_entropy() const override;
 
-  /** Every tensor of the training state (parameters, optimiser moments, centers, buffers, generator
+  /** Every tensor of the training state (parameters, optimizer moments, centers, buffers, generator
    * state), named; bytes stay valid until the next step. */
   std::vector<format::TensorRecord> state() const override;
   /** Restores state(); throws Error{Config} listing missing, extra or misshapen tensors with the

@@ -11,10 +11,10 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
-#include "dino/data/loader.h"
-#include "dino/model/weights.h"
+#include "dino/data/loading/loader.h"
+#include "dino/model/backbone_file.h"
 #include "dino/recipe/training_images.h"
-#include "dino/train/machine.h"
+#include "dino/run/machine.h"
 #include "dino/train/recipe_change.h"
 #include "dino/train/ssl_model.h"
 
@@ -32,9 +32,9 @@ std::string utc_time() {
 
 /** env.json lists the sessions of a run, so that a resumed run shows where each part was computed.
  */
-void record_session(const RunLayout& layout, const TrainRequest& request,
-                    const CheckpointInfo& start) {
-  nlohmann::json session = describe_machine();
+void record_session(const run::RunLayout& layout, const TrainRequest& request,
+                    const run::CheckpointInfo& start) {
+  nlohmann::json session = run::describe_machine();
   session.update({{"command_line", request.command_line},
                   {"started", utc_time()},
                   {"first_iteration", start.iteration},
@@ -49,10 +49,10 @@ void record_session(const RunLayout& layout, const TrainRequest& request,
 }
 
 /** Where the run begins: at 0, or as the checkpoint says, once it is known to fit. */
-CheckpointInfo starting_point(const std::optional<Checkpoint>& checkpoint,
-                              const recipe::Recipe& recipe, const std::string& precision,
-                              std::int64_t iterations_per_epoch, const LogSink& log) {
-  CheckpointInfo info;
+run::CheckpointInfo starting_point(const std::optional<run::Checkpoint>& checkpoint,
+                                   const recipe::Recipe& recipe, const std::string& precision,
+                                   std::int64_t iterations_per_epoch, const LogSink& log) {
+  run::CheckpointInfo info;
   const int threads = at::get_num_threads();
   if (checkpoint) {
     info = checkpoint->info;
@@ -80,10 +80,10 @@ CheckpointInfo starting_point(const std::optional<Checkpoint>& checkpoint,
   return info;
 }
 
-std::optional<Checkpoint> find_checkpoint(const RunLayout& layout, const recipe::Recipe& recipe,
-                                          const LogSink& log) {
-  const CheckpointStore store(layout.checkpoints(), recipe.train.keep_last, log);
-  std::optional<Checkpoint> checkpoint = store.newest();
+std::optional<run::Checkpoint> find_checkpoint(const run::RunLayout& layout,
+                                               const recipe::Recipe& recipe, const LogSink& log) {
+  const run::CheckpointStore store(layout.checkpoints(), recipe.train.keep_last, log);
+  std::optional<run::Checkpoint> checkpoint = store.newest();
   if (!checkpoint) {
     dino::log(log, LogLevel::Info, "no checkpoint yet: starting at step 0");
     return std::nullopt;
@@ -111,7 +111,7 @@ void warn_of_unread(const recipe::Recipe& recipe, const LogSink& log) {
 }
 
 nlohmann::json training_figures(const recipe::Recipe& recipe, const Trainer& trainer) {
-  const CheckpointInfo& info = trainer.info();
+  const run::CheckpointInfo& info = trainer.info();
   nlohmann::json figures = {
       {"name", recipe.name},
       {"iterations", info.iteration},
@@ -152,18 +152,18 @@ arch::Network network_of(const recipe::Recipe& recipe) {
 TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                   const std::stop_token& stop) {
   const recipe::Recipe& recipe = request.recipe;
-  std::optional<RunDir> run;
-  std::optional<Checkpoint> checkpoint;
+  std::optional<run::RunDir> run;
+  std::optional<run::Checkpoint> checkpoint;
   if (request.resume) {
-    run.emplace(RunDir::open(request.directory));
+    run.emplace(run::RunDir::open(request.directory));
     checkpoint = find_checkpoint(run->layout(), recipe, hooks.log);
   } else {
-    RunDir::check_free(request.directory, request.force);
+    run::RunDir::check_free(request.directory, request.force);
   }
   // "auto" is decided once a run: a resumed one goes on as it began, whatever this machine prefers.
-  const model::Precision precision =
-      resolve_precision(checkpoint && recipe.train.precision == "auto" ? checkpoint->info.precision
-                                                                       : recipe.train.precision);
+  const model::Precision precision = run::resolve_precision(
+      checkpoint && recipe.train.precision == "auto" ? checkpoint->info.precision
+                                                     : recipe.train.precision);
 
   const recipe::TrainingImages images(recipe, recipe::index_folder(request.directory));
   if (images.dataset() != nullptr)
@@ -179,8 +179,9 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                             : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);
   for (const std::string& advice : recipe::value_advice(images, recipe))
     dino::log(hooks.log, LogLevel::Warning, advice);
-  CheckpointInfo start = starting_point(checkpoint, recipe, std::string(model::name_of(precision)),
-                                        loader.iterations_per_epoch(), hooks.log);
+  run::CheckpointInfo start =
+      starting_point(checkpoint, recipe, std::string(model::name_of(precision)),
+                     loader.iterations_per_epoch(), hooks.log);
   const arch::Network network = network_of(recipe);
   start.network = arch::to_json(network);
   SslModel model(recipe, precision, start.iterations_per_epoch);
@@ -189,10 +190,10 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
     checkpoint.reset();  // unmaps the file
   }
 
-  if (!run) run.emplace(RunDir::create(request.directory, request.force));
-  const RunLayout layout = run->layout();
+  if (!run) run.emplace(run::RunDir::create(request.directory, request.force));
+  const run::RunLayout layout = run->layout();
   write_file_atomically(layout.recipe(), recipe::to_toml(recipe));
-  truncate_metrics(layout.metrics(), start.iteration);
+  run::truncate_metrics(layout.metrics(), start.iteration);
   record_session(layout, request, start);
 
   model::Backbone& teacher = *model.teacher().backbone;

@@ -12,8 +12,8 @@
 #include "dino/base/log.h"
 #include "dino/model/backbone.h"
 #include "dino/recipe/recipe.h"
+#include "dino/run/run_dir.h"
 #include "dino/train/progress.h"
-#include "dino/train/run_dir.h"
 #include "dino/train/trainer.h"
 
 namespace dino::train {
@@ -38,13 +38,13 @@ struct TrainHooks {
   std::function<std::optional<nlohmann::json>(model::Backbone& teacher, model::Backbone& untrained)>
       evaluate;
   /** Writes report.html; all other files of the run are there. */
-  std::function<void(const RunLayout&)> report;
+  std::function<void(const run::RunLayout&)> report;
 };
 
 struct TrainResult {
   Outcome outcome = Outcome::Finished;
   nlohmann::json summary;  ///< as in summary.json; written unless interrupted
-  RunLayout layout;
+  run::RunLayout layout;
 };
 
 /** Trains to the end, the time limit or the stop request. Throws dino::Error; a run directory is

@@ -23,8 +23,8 @@ double wall_time() {
 }
 
 /** A metrics line as TensorBoard scalars: every number but the axes. */
-Scalars scalars_of(const nlohmann::json& line) {
-  Scalars scalars;
+run::Scalars scalars_of(const nlohmann::json& line) {
+  run::Scalars scalars;
   for (const auto& [name, value] : line.items())
     if (value.is_number() && name != "iteration")
       scalars.emplace_back("train/" + name, value.get<double>());
@@ -39,7 +39,7 @@ std::int64_t total_iterations(const recipe::Recipe& recipe, std::int64_t iterati
 }
 
 Trainer::Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& loader,
-                 const RunDir& run, CheckpointInfo start, TrainerHooks hooks)
+                 const run::RunDir& run, run::CheckpointInfo start, TrainerHooks hooks)
     : recipe_(recipe),
       learner_(learner),
       loader_(loader),

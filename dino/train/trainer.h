@@ -11,16 +11,16 @@
 #include <vector>
 
 #include "dino/base/log.h"
-#include "dino/data/loader.h"
+#include "dino/data/loading/loader.h"
 #include "dino/recipe/recipe.h"
-#include "dino/train/bad_file_list.h"
-#include "dino/train/checkpoint.h"
+#include "dino/run/bad_file_list.h"
+#include "dino/run/checkpoint_store.h"
+#include "dino/run/run_dir.h"
+#include "dino/run/tensorboard.h"
 #include "dino/train/learner.h"
 #include "dino/train/metrics_window.h"
 #include "dino/train/monitor.h"
 #include "dino/train/progress.h"
-#include "dino/train/run_dir.h"
-#include "dino/train/tensorboard.h"
 
 namespace dino::train {
 
@@ -38,17 +38,17 @@ enum class Outcome { Finished, TimeLimit, Interrupted };
 /** Borrows everything it is given. Thread-compatible. */
 class Trainer {
  public:
-  /** `start` is where to begin: a fresh CheckpointInfo, or that of the checkpoint already loaded
-   * into `learner`; the loader's first_iteration must match it. */
-  Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& loader, const RunDir& run,
-          CheckpointInfo start, TrainerHooks hooks);
+  /** `start` is where to begin: a fresh run::CheckpointInfo, or that of the checkpoint already
+   * loaded into `learner`; the loader's first_iteration must match it. */
+  Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& loader,
+          const run::RunDir& run, run::CheckpointInfo start, TrainerHooks hooks);
 
   /** Trains. The state is saved on every outcome; throws dino::Error if a step, the data or the
    * disk fails. */
   Outcome run(const std::stop_token& stop);
 
   /** Counters as of now. */
-  const CheckpointInfo& info() const { return info_; }
+  const run::CheckpointInfo& info() const { return info_; }
   /** Alarm names raised since construction. */
   const std::set<std::string>& alarms() const { return alarms_; }
 
@@ -70,15 +70,15 @@ class Trainer {
   const recipe::Recipe& recipe_;
   Learner& learner_;
   data::Loader& loader_;
-  RunLayout layout_;
+  run::RunLayout layout_;
   TrainerHooks hooks_;
-  CheckpointInfo info_;
+  run::CheckpointInfo info_;
   std::int64_t total_iterations_;
   double earlier_seconds_;  // total_seconds of the sessions before this one
-  CheckpointStore checkpoints_;
-  AppendFile metrics_;
-  BadFileList bad_files_;
-  EventWriter events_;
+  run::CheckpointStore checkpoints_;
+  run::AppendFile metrics_;
+  run::BadFileList bad_files_;
+  run::EventWriter events_;
   Monitor monitor_;
   MetricsWindow window_;
   Progress progress_;

@@ -61,7 +61,7 @@ class Assembly {
     if (rule.target.integer ? dtype != format::DType::I64 : !format::is_float(dtype)) {
       misfit_.misshapen.push_back(
           fmt::format("{} is stored as {}, expected {}", part.name, format::dtype_name(dtype),
-                      rule.target.integer ? "I64" : "floats (quantised weights are not read)"));
+                      rule.target.integer ? "I64" : "floats (quantized weights are not read)"));
       return nullptr;
     }
     const auto expected = part_shape(rule, part);
@@ -104,7 +104,7 @@ class Assembly {
       const std::size_t size = static_cast<std::size_t>(rule.parts[i].elements) * item;
       if (records[i] != nullptr) {
         if (records[i]->dtype != dtype || records[i]->bytes.size() != size) {
-          misfit_.misshapen.push_back(fmt::format("{} is {}, its neighbour {}", rule.parts[i].name,
+          misfit_.misshapen.push_back(fmt::format("{} is {}, its neighbor {}", rule.parts[i].name,
                                                   format::dtype_name(records[i]->dtype),
                                                   format::dtype_name(dtype)));
           return;

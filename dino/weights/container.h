@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "dino/format/torch_zip.h"
+#include "dino/format/torch_file.h"
 
 namespace dino::weights {
 

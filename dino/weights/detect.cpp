@@ -264,7 +264,7 @@ void complete_from_zoo(Detected& d, std::string_view file_name) {
   if (a.channels == 3) return;
   d.network.preprocess.mean.assign(static_cast<std::size_t>(a.channels), 0.5);
   d.network.preprocess.std.assign(static_cast<std::size_t>(a.channels), 0.5);
-  d.network.preprocess.full_range = a.channels != 1;  // bands are more than a picture's colours
+  d.network.preprocess.full_range = a.channels != 1;  // bands are more than a picture's colors
   d.notes.push_back(
       fmt::format("no published statistics for {} channels: mean and std 0.5", a.channels));
 }

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dino/weights/weights.h"
+#include "dino/weights/backbone_weights.h"
 
 namespace dino::weights {
 

@@ -17,7 +17,7 @@ namespace dino::weights {
 using NamedTensors = std::map<std::string, const format::TensorRecord*, std::less<>>;
 
 enum class HeadKind {
-  Projection,  ///< MLP, L2 normalisation, last_layer to prototypes
+  Projection,  ///< MLP, L2 normalization, last_layer to prototypes
   Classifier,  ///< one linear layer to classes
 };
 
@@ -28,7 +28,7 @@ struct HeadShape {
   std::int64_t outputs = 0;     ///< prototypes K, or classes
   std::int64_t layers = 3;      ///< linear layers of the MLP
   std::int64_t hidden = 0;      ///< width between them; 0 with one layer
-  std::int64_t bottleneck = 0;  ///< width that is L2-normalised
+  std::int64_t bottleneck = 0;  ///< width that is L2-normalized
   bool bias = true;             ///< of the MLP's layers, or of the classifier
   bool batch_norm = false;      ///< after each hidden layer (DINO with ResNet-50)
   bool weight_norm = true;      ///< last_layer is weight_g * weight_v / |weight_v|; not in DINOv3

@@ -57,9 +57,9 @@ Processor processor_of(ConfigKeys& keys) {
 
 /** What the processor does where the file is silent. */
 void take_defaults(Processor processor, Steps& steps, data::Preprocess& p) {
-  const bool grey_or_rgb = p.channels == 3;
+  const bool gray_or_rgb = p.channels == 3;
   const auto statistics = [&](const std::vector<double>& mean, const std::vector<double>& std) {
-    if (grey_or_rgb) p.mean = mean, p.std = std;
+    if (gray_or_rgb) p.mean = mean, p.std = std;
   };
   switch (processor) {
     case Processor::Bit:

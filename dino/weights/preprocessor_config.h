@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 
 namespace dino::weights {
 

@@ -19,7 +19,7 @@ struct Choice {
 struct Selection {
   NamedTensors backbone;
   std::map<std::string, NamedTensors> heads;  ///< by the heads' names; see head.h
-  std::vector<std::string> ignored;           ///< other heads (decoders, poolers), optimisers, ...
+  std::vector<std::string> ignored;           ///< other heads (decoders, poolers), optimizers, ...
   std::vector<std::string> outside;  ///< those of `ignored` that are not below the network's prefix
   std::vector<std::string> notes;    ///< what had to be guessed
 };

@@ -33,7 +33,7 @@ void take_input_size(ConfigKeys& keys, data::Preprocess& p) {
   (*size)[1].get_to(p.image_size);
 }
 
-/** timm resizes to size / crop_pct, rounded down, and takes the centre. */
+/** timm resizes to size / crop_pct, rounded down, and takes the center. */
 void take_crop(ConfigKeys& keys, data::Preprocess& p) {
   double share = 0.875;
   keys.take("crop_pct", share);

@@ -2,7 +2,7 @@
 #pragma once
 #include <filesystem>
 
-#include "dino/weights/weights.h"
+#include "dino/weights/backbone_weights.h"
 
 namespace dino::weights {
 

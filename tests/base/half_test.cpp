@@ -28,7 +28,7 @@ TEST(Half, ValuesAreTheStandards) {
   EXPECT_TRUE(std::signbit(half_to_float(0x8000)));
 }
 
-/** Between each two neighbours: half way goes to the even one, a little beside it to the nearer. */
+/** Between each two neighbors: half way goes to the even one, a little beside it to the nearer. */
 TEST(Half, RoundsToNearestTiesToEven) {
   for (std::uint32_t bits = 0; bits < 0x7C00; ++bits) {
     const auto low = static_cast<std::uint16_t>(bits), high = static_cast<std::uint16_t>(bits + 1);

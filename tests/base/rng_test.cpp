@@ -35,7 +35,7 @@ TEST(Rng, StreamIsPinned) {
     EXPECT_EQ(rng.next_u32(), word);
 }
 
-TEST(Rng, NeighbouringNamesGiveDifferentStreams) {
+TEST(Rng, NeighboringNamesGiveDifferentStreams) {
   std::set<std::uint64_t> first_draws;
   std::size_t streams = 0;
   for (std::uint64_t seed = 0; seed < 4; ++seed)
@@ -52,7 +52,7 @@ TEST(Rng, NeighbouringNamesGiveDifferentStreams) {
   EXPECT_NE(Rng(0, 0, 0, high).next_u64(), Rng(0).next_u64());
 }
 
-TEST(Rng, StreamsOfNeighboursAreUncorrelated) {
+TEST(Rng, StreamsOfNeighborsAreUncorrelated) {
   const int n = 20000;
   double sum = 0;
   for (std::uint64_t i = 0; i < n; ++i)

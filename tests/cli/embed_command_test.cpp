@@ -6,7 +6,7 @@
 #include <set>
 
 #include "dino/format/npy.h"
-#include "dino/image/encode.h"
+#include "dino/image/codecs/encode.h"
 #include "tests/cli/run_dino.h"
 #include "tests/train/tiny_run.h"
 

@@ -17,7 +17,7 @@ class ValueRange : public ::testing::Test {
   test::Ran dino(const std::string& arguments) const { return test::run_dino(temp_, arguments); }
   std::string path(const char* name) const { return (temp_ / name).string(); }
 
-  /** 32 grey images of noise, 16 x 16 px, from 0 to `white`. */
+  /** 32 gray images of noise, 16 x 16 px, from 0 to `white`. */
   template <typename Item>
   std::string write(const char* name, format::DType dtype, double white, double first = 0) const {
     std::vector<Item> items;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dino/base/error.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/dataset.h"
 
 namespace dino::data {
 

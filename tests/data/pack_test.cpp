@@ -7,8 +7,8 @@
 
 #include "dino/base/error.h"
 #include "dino/base/file.h"
-#include "dino/data/loader.h"
-#include "dino/image/encode.h"
+#include "dino/data/loading/loader.h"
+#include "dino/image/codecs/encode.h"
 #include "tests/temp_dir.h"
 
 namespace dino::data {

@@ -1,4 +1,4 @@
-// A folder to put sources in: images of one grey value, archives of them, and anything else.
+// A folder to put sources in: images of one gray value, archives of them, and anything else.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "dino/base/error.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/dataset.h"
 #include "dino/format/gzip.h"
 #include "dino/format/tar.h"
 #include "dino/format/zip.h"
-#include "dino/image/encode.h"
+#include "dino/image/codecs/encode.h"
 #include "tests/temp_dir.h"
 
 namespace dino::data {

@@ -11,7 +11,7 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/format/npy.h"
-#include "dino/image/encode.h"
+#include "dino/image/codecs/encode.h"
 #include "tests/data/fake_data.h"
 #include "tests/data/source_folder.h"
 #include "tests/temp_dir.h"
@@ -96,8 +96,8 @@ TEST(Survey, SaysWhatArraysHoldAndComparesAllOfIt) {
   format::write_npy(folder / "u2.npy",
                     {"", format::DType::U16, shape, std::as_bytes(std::span(values))});
   ThreadPool pool(0);
-  const auto grey = open_dataset((folder / "u2.npy").string(), 3);
-  const Survey found = survey(*grey, {}, pool);
+  const auto gray = open_dataset((folder / "u2.npy").string(), 3);
+  const Survey found = survey(*gray, {}, pool);
   EXPECT_EQ(found.depths.at("16"), 3);
   EXPECT_EQ(found.channels.at(1), 3);
   EXPECT_EQ(found.bytes, 3 * 4 * 2);
@@ -146,8 +146,8 @@ TEST(Survey, CountsImagesWithoutALabelAndWhatIsNotUsed) {
                                  1);
   ThreadPool pool(1);
   const Survey found = survey(*data, {}, pool);
-  EXPECT_EQ(found.unlabelled, 2);
-  EXPECT_EQ(found.first_unlabelled, data->name(1));
+  EXPECT_EQ(found.unlabeled, 2);
+  EXPECT_EQ(found.first_unlabeled, data->name(1));
   EXPECT_EQ(found.classes, (std::map<std::string, std::int64_t>{{"a", 1}}));
   ASSERT_EQ(found.notes.size(), 2u);
   says(describe(found.notes[0]) + describe(found.notes[1]), "1.json");

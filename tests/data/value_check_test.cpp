@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 #include "dino/data/survey.h"
 #include "dino/format/idx.h"
 #include "dino/format/npy.h"
@@ -16,7 +16,7 @@
 namespace dino::data {
 namespace {
 
-/** Five grey images of 20 x 20 px whose samples run evenly over [low, high]. */
+/** Five gray images of 20 x 20 px whose samples run evenly over [low, high]. */
 template <typename Item>
 std::vector<Item> ramp(double low, double high) {
   std::vector<Item> items(5 * 20 * 20);

@@ -17,7 +17,7 @@ TEST(DenseMap, EqualsSlidingWindowMeans) {
   const torch::Tensor means = dense_map(
       images, 5, 1, [](const torch::Tensor& batch) { return torch::avg_pool2d(batch, 5); });
   ASSERT_EQ(means.sizes(), images.sizes());
-  // Cell (y, x) shows the 5 x 5 window centred there: a plain sliding mean, away from the border.
+  // Cell (y, x) shows the 5 x 5 window centered there: a plain sliding mean, away from the border.
   const auto sliding = torch::avg_pool2d(images, 5, 1);
   EXPECT_TRUE(torch::allclose(means.slice(2, 2, -2).slice(3, 2, -2), sliding, 1e-5, 1e-6));
 }

@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "dino/base/error.h"
-#include "dino/embed/extractor.h"
+#include "dino/embed/feature_matrix.h"
 #include "dino/embed/image_batches.h"
 #include "tests/embed/fakes.h"
 #include "tests/embed/store_fakes.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dino/base/error.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/dataset.h"
 #include "dino/image/image.h"
 #include "dino/model/backbone.h"
 

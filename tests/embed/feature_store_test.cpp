@@ -5,7 +5,7 @@
 #include "dino/arch/architecture.h"
 #include "dino/base/error.h"
 #include "dino/base/json.h"
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 #include "dino/format/npy.h"
 #include "tests/embed/store_fakes.h"
 #include "tests/temp_dir.h"

@@ -35,27 +35,27 @@ TEST(Pca, SignDoesNotDependOnTheData) {
     EXPECT_GT(pca.components[i][pca.components[i].abs().argmax()].item<double>(), 0);
 }
 
-TEST(Pca, PlantedPartsGetOneColourAcrossImages) {
+TEST(Pca, PlantedPartsGetOneColorAcrossImages) {
   torch::manual_seed(2);
   const auto parts = torch::randn({3, 16}) * 5;
   const auto assignment = torch::randint(0, 3, {2 * 6 * 6});  // two images of 6 x 6 patches
   const auto rows = parts.index_select(0, assignment) + 0.01 * torch::randn({72, 16});
   const auto scores = project(fit_pca(rows), rows);
   const auto range = fit_color_range(scores);
-  std::map<std::int64_t, std::array<int, 3>> colour;
+  std::map<std::int64_t, std::array<int, 3>> color;
   for (std::int64_t image = 0; image < 2; ++image) {
     const auto rgb = to_rgb(scores.narrow(0, 36 * image, 36).view({6, 6, 3}), range);
     for (std::int64_t p = 0; p < 36; ++p) {
       const auto part = assignment[36 * image + p].item<std::int64_t>();
       for (std::size_t c = 0; c < 2; ++c) {  // the third component of three points is noise
         const int value = rgb.pixels[static_cast<std::size_t>(3 * p) + c];
-        const auto [known, fresh] = colour.try_emplace(part, std::array<int, 3>{-1, -1, -1});
+        const auto [known, fresh] = color.try_emplace(part, std::array<int, 3>{-1, -1, -1});
         if (known->second[c] < 0) known->second[c] = value;
         EXPECT_NEAR(known->second[c], value, 4);
       }
     }
   }
-  EXPECT_EQ(colour.size(), 3U);
+  EXPECT_EQ(color.size(), 3U);
 }
 
 TEST(Pca, DegenerateInputs) {

@@ -13,7 +13,7 @@ using testing::FakeBackbone;
 using testing::MemoryDataset;
 using testing::picture;
 
-const data::Preprocess kGrey{.image_size = 8, .channels = 1, .mean = {0.5}, .std = {0.5}};
+const data::Preprocess kGray{.image_size = 8, .channels = 1, .mean = {0.5}, .std = {0.5}};
 
 /** Bright left half, or bright right half. */
 image::Image half(bool left, std::uint8_t value = 255) {
@@ -24,25 +24,25 @@ image::Image half(bool left, std::uint8_t value = 255) {
 }
 
 std::vector<Square> halves() {
-  return load_squares(MemoryDataset({half(true), half(false)}), {0, 1}, kGrey);
+  return load_squares(MemoryDataset({half(true), half(false)}), {0, 1}, kGray);
 }
 
 TEST(AttentionSheet, ShowsEachHeadOfEachImage) {
   FakeBackbone backbone(4);
   const auto sheet =
-      attention_sheet(backbone, halves(), {.preprocess = kGrey, .patch_size = 4, .stride = 4});
+      attention_sheet(backbone, halves(), {.preprocess = kGray, .patch_size = 4, .stride = 4});
   EXPECT_EQ(sheet.columns, 4);  // image, mean, two heads
   ASSERT_EQ(sheet.tiles.size(), 8U);
   EXPECT_EQ(sheet.column_titles.size(), 4U);
   const auto& map = sheet.tiles[3].image;  // bright places draw the fake's attention
   ASSERT_EQ(map.width, 2);
-  EXPECT_GT(map.row(0)[1], map.row(0)[4]);  // green rises along the colour map
+  EXPECT_GT(map.row(0)[1], map.row(0)[4]);  // green rises along the color map
 }
 
-TEST(PcaSheet, OneColourForOneKindOfPatchInAllImages) {
+TEST(PcaSheet, OneColorForOneKindOfPatchInAllImages) {
   FakeBackbone backbone(4);
   const auto sheet =
-      pca_sheet(backbone, halves(), {.preprocess = kGrey, .patch_size = 4, .stride = 4});
+      pca_sheet(backbone, halves(), {.preprocess = kGray, .patch_size = 4, .stride = 4});
   ASSERT_EQ(sheet.columns, 2);
   ASSERT_EQ(sheet.tiles.size(), 4U);
   const auto& first = sheet.tiles[2].image;
@@ -57,9 +57,9 @@ TEST(NeighborSheet, FramesSayWhetherClassesAgree) {
   const MemoryDataset gallery({half(true), half(true, 250), half(true, 100), half(true, 90)},
                               {0, 1, 1, 0});
   const MemoryDataset queries({half(true, 252)}, {1}, "query");
-  const auto bank = extract_features(backbone, gallery, kGrey, FeatureKind::Cls, {});
-  const auto matrix = extract_features(backbone, queries, kGrey, FeatureKind::Cls, {});
-  const auto sheet = neighbor_sheet({gallery, bank}, {queries, matrix}, {0}, kGrey, {.k = 6});
+  const auto bank = extract_features(backbone, gallery, kGray, FeatureKind::Cls, {});
+  const auto matrix = extract_features(backbone, queries, kGray, FeatureKind::Cls, {});
+  const auto sheet = neighbor_sheet({gallery, bank}, {queries, matrix}, {0}, kGray, {.k = 6});
   ASSERT_EQ(sheet.tiles.size(), 7U);
   EXPECT_EQ(sheet.tiles[0].caption, "class1");
   int good = 0, bad = 0;
@@ -71,27 +71,27 @@ TEST(NeighborSheet, FramesSayWhetherClassesAgree) {
   EXPECT_EQ(bad, 2);
   EXPECT_TRUE(sheet.tiles[6].image.empty());  // the gallery has only four
 
-  const auto within = neighbor_sheet({gallery, bank}, {gallery, bank}, {1}, kGrey, {.k = 2});
+  const auto within = neighbor_sheet({gallery, bank}, {gallery, bank}, {1}, kGray, {.k = 2});
   for (std::size_t i = 1; i < within.tiles.size(); ++i)
     EXPECT_NE(within.tiles[i].image, gallery.load(1));
 }
 
 TEST(SampleIndices, VisitsClassesInTurn) {
   std::vector<image::Image> images(6, half(true));
-  const MemoryDataset labelled(images, {0, 0, 0, 1, 1, 2});
-  EXPECT_EQ(sample_indices(labelled, 4), (std::vector<std::int64_t>{0, 3, 5, 1}));
-  EXPECT_EQ(sample_indices(labelled, 100).size(), 6U);
+  const MemoryDataset labeled(images, {0, 0, 0, 1, 1, 2});
+  EXPECT_EQ(sample_indices(labeled, 4), (std::vector<std::int64_t>{0, 3, 5, 1}));
+  EXPECT_EQ(sample_indices(labeled, 100).size(), 6U);
   EXPECT_EQ(sample_indices(MemoryDataset(images), 3), (std::vector<std::int64_t>{0, 2, 4}));
 }
 
 TEST(LoadSquares, LeavesOutWhatCannotBeRead) {
   const MemoryDataset dataset({half(true), image::Image{}, half(false)});
-  EXPECT_EQ(load_squares(dataset, {0, 1, 2}, kGrey).size(), 2U);
+  EXPECT_EQ(load_squares(dataset, {0, 1, 2}, kGray).size(), 2U);
 }
 
 TEST(AttentionSheet, RefusesNoImagesAndSizesThatDiffer) {
   FakeBackbone backbone(4);
-  data::Preprocess native = kGrey;
+  data::Preprocess native = kGray;
   native.fit = data::Fit::Native;
   const MemoryDataset dataset({half(true), picture(12, 8, 1)});
   const MapOptions options{.preprocess = native, .patch_size = 4, .stride = 4};

@@ -24,8 +24,8 @@ struct Golden {
       nlohmann::json::parse(std::ifstream(DINO_SOURCE_DIR "/tests/golden/eval/knn.json"));
   std::vector<std::int64_t> gallery_labels = json.at("gallery_labels"),
                             query_labels = json.at("query_labels");
-  LabelledFeatures gallery{to_tensor(json.at("gallery")), gallery_labels};
-  LabelledFeatures queries{to_tensor(json.at("queries")), query_labels};
+  LabeledFeatures gallery{to_tensor(json.at("gallery")), gallery_labels};
+  LabeledFeatures queries{to_tensor(json.at("queries")), query_labels};
 };
 
 KnnOptions tiles(int query, int gallery) {
@@ -79,7 +79,7 @@ TEST(Knn, KBeyondTheGalleryUsesAllOfIt) {
 }
 
 TEST(Knn, SkippingItselfIsLeaveOneOut) {
-  // Two tight pairs of opposite classes: with itself left out, each point's nearest neighbour is of
+  // Two tight pairs of opposite classes: with itself left out, each point's nearest neighbor is of
   // the other class.
   const auto points = torch::tensor({{1.0F, 0.0F}, {1.0F, 0.1F}, {0.0F, 1.0F}, {0.1F, 1.0F}});
   const std::vector<std::int64_t> labels = {0, 1, 0, 1};
@@ -109,7 +109,7 @@ TEST(Knn, TinyTemperaturesDoNotOverflow) {
 TEST(Knn, RefusesWhatDoesNotFit) {
   const auto features = torch::ones({2, 3});
   const std::vector<std::int64_t> two = {0, 1}, three = {0, 1, 2}, missing = {0, -1};
-  const auto kind = [&](const LabelledFeatures& gallery, const LabelledFeatures& queries,
+  const auto kind = [&](const LabeledFeatures& gallery, const LabeledFeatures& queries,
                         const KnnOptions& options) {
     try {
       knn_classify(gallery, queries, options);

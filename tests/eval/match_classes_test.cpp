@@ -17,7 +17,7 @@ TEST(MatchClasses, GoesByNameAndAllowsAGalleryWithMore) {
   EXPECT_EQ(queries.labels, (std::vector<std::int64_t>{2, 0, -1, 2}));
 }
 
-TEST(MatchClasses, NamesTheClassesThatNoNeighbourCanHave) {
+TEST(MatchClasses, NamesTheClassesThatNoNeighborCanHave) {
   try {
     match_classes({"ant", "bee"}, {"ant", "wasp", "zebra"}, "--train flies", "--test animals");
     FAIL() << "no error";

@@ -2,7 +2,7 @@
 
 #include "dino/base/file.h"
 #include "dino/format/safetensors.h"
-#include "dino/format/torch_zip.h"
+#include "dino/format/torch_file.h"
 #include "tests/format/hostile.h"
 #include "tests/temp_dir.h"
 

@@ -1,7 +1,7 @@
 // Hostile files of torch.save, in both forms. Pickles by themselves: pickle_test.cpp; what is wrong
 // with the archive: zip_test.cpp.
 #include "dino/base/file.h"
-#include "dino/format/torch_zip.h"
+#include "dino/format/torch_file.h"
 #include "tests/format/hostile.h"
 #include "tests/format/hostile_pickles.h"
 #include "tests/temp_dir.h"

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "dino/base/error.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/dataset.h"
 
 namespace dino {
 

@@ -5,8 +5,8 @@
 #include <span>
 
 #include "dino/base/error.h"
-#include "dino/image/decode.h"
-#include "dino/image/sample_report.h"
+#include "dino/image/codecs/decode.h"
+#include "dino/image/codecs/sample_report.h"
 
 namespace dino::image {
 

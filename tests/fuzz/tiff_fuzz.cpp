@@ -1,4 +1,4 @@
-#include "dino/image/tiff_pages.h"
+#include "dino/image/codecs/tiff_pages.h"
 #include "tests/fuzz/image_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,6 @@
 // libFuzzer entry: any bytes give a file of torch.save, in either form, whose records can be read
 // through, or an Error{Format}. Seeds: tests/golden/format/*.pth.
-#include "dino/format/torch_zip.h"
+#include "dino/format/torch_file.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -103,7 +103,7 @@ class VisionTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         for parameter in (self.cls_token, self.pos_embed):
             nn.init.trunc_normal_(parameter, std=0.02)
-        self.apply(_initialise_linear)
+        self.apply(_initialize_linear)
 
     def tokens(self, images):
         height, width = images.shape[-2] // self.patch, images.shape[-1] // self.patch
@@ -127,7 +127,7 @@ class VisionTransformer(nn.Module):
         return last.attn(last.norm1(x))[1]
 
 
-def _initialise_linear(module):
+def _initialize_linear(module):
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
@@ -135,7 +135,7 @@ def _initialise_linear(module):
 
 
 class DinoHead(nn.Module):
-    """Three linears with GELU, L2 normalisation, weight-normalised linear to K prototypes (gain 1, frozen if asked)."""
+    """Three linears with GELU, L2 normalization, weight-normalized linear to K prototypes (gain 1, frozen if asked)."""
 
     def __init__(self, in_dim, prototypes, layers=3, hidden=2048, bottleneck=256, norm_last_layer=True):
         super().__init__()
@@ -146,7 +146,7 @@ class DinoHead(nn.Module):
             if i + 1 < layers:
                 modules.append(nn.GELU())
         self.mlp = nn.Sequential(*modules)
-        self.apply(_initialise_linear)
+        self.apply(_initialize_linear)
         self.last_layer = _WeightNormLinear(bottleneck, prototypes, trainable_gain=not norm_last_layer)
 
     def forward(self, x):
@@ -183,7 +183,7 @@ class Network(nn.Module):
 
 
 class DinoLoss:
-    """Cross-entropy of student views against centred, sharpened teacher views, over all pairs of different views."""
+    """Cross-entropy of student views against centered, sharpened teacher views, over all pairs of different views."""
 
     def __init__(self, prototypes, student_temperature=0.1, center_momentum=0.9):
         self.center = torch.zeros(1, prototypes)

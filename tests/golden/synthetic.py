@@ -25,7 +25,7 @@ def uniform(name, count):
 
 
 def image(name, shape):
-    """Pixels as if normalised: [-2, 2)."""
+    """Pixels as if normalized: [-2, 2)."""
     return torch.from_numpy(uniform(name, math.prod(shape)).reshape(shape) * np.float32(2))
 
 

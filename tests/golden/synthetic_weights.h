@@ -32,7 +32,7 @@ inline torch::Tensor tensor_of(std::vector<float>& values, torch::IntArrayRef sh
   return torch::from_blob(values.data(), shape).clone();
 }
 
-/** Pixels as if normalised: [-2, 2). */
+/** Pixels as if normalized: [-2, 2). */
 inline torch::Tensor image(std::string_view name, torch::IntArrayRef shape) {
   std::vector<float> values = uniform(name, c10::multiply_integers(shape));
   return tensor_of(values, shape) * 2;

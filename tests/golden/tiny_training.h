@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "dino/data/batch.h"
+#include "dino/data/loading/batch.h"
 #include "dino/recipe/recipe.h"
 #include "tests/golden/synthetic_weights.h"
 

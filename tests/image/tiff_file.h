@@ -1,4 +1,4 @@
-// TIFF files written by hand: grey pages of 9 x 7 px, one value each.
+// TIFF files written by hand: gray pages of 9 x 7 px, one value each.
 #pragma once
 #include <cstdint>
 #include <string>

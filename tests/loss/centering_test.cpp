@@ -13,7 +13,7 @@ namespace {
 
 using dino::loss::center_and_sharpen;
 
-TEST(Centering, RowsAreSoftmaxOfCentredLogits) {
+TEST(Centering, RowsAreSoftmaxOfCenteredLogits) {
   const auto logits = dino::golden::image("teacher", {6, 50});
   const auto center = dino::golden::image("center", {50}) / 4;
   const auto targets = center_and_sharpen(logits, center, 0.07);

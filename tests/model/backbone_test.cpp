@@ -44,16 +44,16 @@ void check_zoo(double from_m, double to_m) {
 }
 
 TEST(MakeBackbone, HasThePromisedTensors) {
-  arch::Architecture grey;
-  grey.channels = 1;
-  grey.family = arch::Family::ConvNext;
-  grey.convnext = {.depths = {1, 2, 3, 1}, .widths = {8, 16, 24, 40}};
-  expect_promised_tensors(grey);
-  grey.family = arch::Family::Xcit;
-  grey.xcit = {.dim = 48, .depth = 2, .heads = 4, .patch_size = 8, .cls_depth = 1};
-  expect_promised_tensors(grey);
-  grey.family = arch::Family::ResNet50;
-  expect_promised_tensors(grey);
+  arch::Architecture gray;
+  gray.channels = 1;
+  gray.family = arch::Family::ConvNext;
+  gray.convnext = {.depths = {1, 2, 3, 1}, .widths = {8, 16, 24, 40}};
+  expect_promised_tensors(gray);
+  gray.family = arch::Family::Xcit;
+  gray.xcit = {.dim = 48, .depth = 2, .heads = 4, .patch_size = 8, .cls_depth = 1};
+  expect_promised_tensors(gray);
+  gray.family = arch::Family::ResNet50;
+  expect_promised_tensors(gray);
   check_zoo(0, 40);
 }
 

@@ -6,8 +6,8 @@
 #include <torch/torch.h>
 
 #include "dino/base/error.h"
+#include "dino/model/backbone_file.h"
 #include "dino/model/onnx_evaluator.h"
-#include "dino/model/weights.h"
 #include "dino/onnx/export.h"
 #include "dino/onnx/file.h"
 #include "tests/onnx/fake_weights.h"

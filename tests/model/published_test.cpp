@@ -9,9 +9,9 @@
 
 #include "dino/base/json.h"
 #include "dino/format/safetensors.h"
+#include "dino/model/backbone_file.h"
 #include "dino/model/tensor_bridge.h"
 #include "dino/model/vit.h"
-#include "dino/model/weights.h"
 #include "tests/golden/synthetic_weights.h"
 #include "tests/temp_dir.h"
 

@@ -48,7 +48,7 @@ TEST(ResNet50, FeaturesMatchTorchvision) {
   EXPECT_TRUE(torch::equal(layers[0].patches, features.patches));
 }
 
-TEST(ResNet50, TrainingNormalisesByTheGroupsOwnBatch) {
+TEST(ResNet50, TrainingNormalizesByTheGroupsOwnBatch) {
   const auto backbone = synthetic_resnet();
   const dino::golden::GoldenFile golden("model/resnet50.safetensors");
   backbone->train();
@@ -102,7 +102,7 @@ TEST(ResNet50, RefusesWhatItCannotDo) {
                dino::Error);
   const auto mask = torch::ones({1, 1}, torch::kBool);
   EXPECT_THROW(backbone->forward_groups({{images, mask}}, dino::model::Tokens::Cls), dino::Error);
-  // One value per channel in the last map: there is no batch to normalise by.
+  // One value per channel in the last map: there is no batch to normalize by.
   EXPECT_THROW(backbone->forward_groups({{images, {}}}, dino::model::Tokens::Cls), dino::Error);
 }
 

@@ -27,8 +27,8 @@ struct Case {
 Case tiny_p8() {
   return {"tiny_p8", {.arch = "vit", .patch_size = 8, .dim = 48, .depth = 3, .heads = 3}, 3, 32, 2};
 }
-Case grey_p4() {
-  return {"grey_p4", {.arch = "vit", .patch_size = 4, .dim = 32, .depth = 2, .heads = 2}, 1, 28, 2};
+Case gray_p4() {
+  return {"gray_p4", {.arch = "vit", .patch_size = 4, .dim = 32, .depth = 2, .heads = 2}, 1, 28, 2};
 }
 Case small(int patch) {
   return {"small_p" + std::to_string(patch), {.arch = "vit_small", .patch_size = patch}, 3, 224, 1};
@@ -87,8 +87,8 @@ TEST(VitParity, Tiny) {
     check(tiny_p8(), height, width);
 }
 
-TEST(VitParity, Grey) {
-  for (const auto& [height, width] : {std::pair{28, 28}, {16, 16}}) check(grey_p4(), height, width);
+TEST(VitParity, Gray) {
+  for (const auto& [height, width] : {std::pair{28, 28}, {16, 16}}) check(gray_p4(), height, width);
 }
 
 TEST(VitParity, SmallPatch16LocalCrop) {

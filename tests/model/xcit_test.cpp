@@ -162,7 +162,7 @@ TEST(Xcit, RefusesWhatItCannotDo) {
   EXPECT_THROW(backbone->forward_features(golden::image("image", {1, 3, 15, 64})), Error);
   const auto mask = torch::ones({1, 1}, torch::kBool);
   EXPECT_THROW(backbone->forward_groups({{images, mask}}, Tokens::Cls), Error);
-  // One value per channel in the last norm of the stem: there is no batch to normalise by.
+  // One value per channel in the last norm of the stem: there is no batch to normalize by.
   EXPECT_THROW(backbone->forward_groups({{images, {}}}, Tokens::Cls), Error);
 }
 

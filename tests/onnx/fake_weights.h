@@ -11,7 +11,7 @@
 
 #include "dino/base/hash.h"
 #include "dino/base/rng.h"
-#include "dino/weights/weights.h"
+#include "dino/weights/backbone_weights.h"
 
 namespace dino::arch {
 /** What gtest calls a network in the names of tests. */
@@ -86,7 +86,7 @@ inline std::vector<arch::Network> tiny_networks() {
     add(name, std::move(a));
   };
   add_vit("vit_offset", [](auto&) {});
-  add_vit("vit_grey", [](auto& a) { a.channels = 1; });
+  add_vit("vit_gray", [](auto& a) { a.channels = 1; });
   add_vit("vit_size", [](auto& a) { a.vit.positions = Positions::LearnedSize; });
   add_vit("vit_antialias_registers", [](auto& a) {
     a.vit.positions = Positions::LearnedAntialias;

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "dino/base/error.h"
-#include "dino/data/preprocess.h"
+#include "dino/data/prepare/preprocess.h"
 
 namespace dino::recipe {
 namespace {

@@ -41,7 +41,7 @@ int train_in_child(const std::filesystem::path& root, const recipe::Recipe& reci
       TrainRequest request;
       request.recipe = recipe;
       request.directory = root;
-      request.resume = RunLayout{root}.holds_run();
+      request.resume = run::RunLayout{root}.holds_run();
       train(request, hooks, {});
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s\n", error.what());
@@ -61,8 +61,8 @@ bool killed_by(int status, int signal) {
   return WIFSIGNALED(status) && WTERMSIG(status) == signal;
 }
 
-std::optional<Checkpoint> newest(const std::filesystem::path& root) {
-  return CheckpointStore(RunLayout{root}.checkpoints(), 3).newest();
+std::optional<run::Checkpoint> newest(const std::filesystem::path& root) {
+  return run::CheckpointStore(run::RunLayout{root}.checkpoints(), 3).newest();
 }
 
 /** Names the first tensor in which the last checkpoints of two runs differ; "" if none does. */
@@ -90,8 +90,8 @@ class ResumeTest : public ::testing::Test {
   void resume_and_compare(const std::filesystem::path& root) {
     EXPECT_TRUE(finished(train_in_child(root, recipe(10))));
     EXPECT_EQ(first_difference(root, temp_ / "whole"), "");
-    EXPECT_EQ(read_text_file(RunLayout{root}.teacher_weights()),
-              read_text_file(RunLayout{temp_ / "whole"}.teacher_weights()));
+    EXPECT_EQ(read_text_file(run::RunLayout{root}.teacher_weights()),
+              read_text_file(run::RunLayout{temp_ / "whole"}.teacher_weights()));
   }
   test::TempDir temp_;
 };

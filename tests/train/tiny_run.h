@@ -14,8 +14,8 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/rng.h"
-#include "dino/data/dataset.h"
-#include "dino/image/encode.h"
+#include "dino/data/sources/dataset.h"
+#include "dino/image/codecs/encode.h"
 #include "dino/recipe/recipe.h"
 #include "dino/train/learner.h"
 
@@ -28,7 +28,7 @@ inline image::Image noise_image(std::int64_t index, int size) {
   return image;
 }
 
-/** `count` grey noise images in memory; the indices in `bad` cannot be read. */
+/** `count` gray noise images in memory; the indices in `bad` cannot be read. */
 class NoiseDataset final : public data::Dataset {
  public:
   explicit NoiseDataset(std::int64_t count, std::vector<std::int64_t> bad = {})

@@ -7,7 +7,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/json.h"
-#include "dino/model/weights.h"
+#include "dino/model/backbone_file.h"
 #include "tests/temp_dir.h"
 #include "tests/train/tiny_run.h"
 
@@ -37,7 +37,7 @@ class TrainTest : public ::testing::Test {
   void expect_refused(std::string_view part) {
     const std::string message = error_of_train();
     EXPECT_NE(message.find(part), std::string::npos) << "message: " << message;
-    EXPECT_FALSE(RunLayout{request_.directory}.holds_run());
+    EXPECT_FALSE(run::RunLayout{request_.directory}.holds_run());
   }
 
   test::TempDir temp_;
@@ -69,7 +69,7 @@ TEST_F(TrainTest, LeavesAllFilesOfARun) {
     return nlohmann::json{{"knn_top1", 0.5}};
   };
   bool reported = false;
-  hooks_.report = [&](const RunLayout& layout) {
+  hooks_.report = [&](const run::RunLayout& layout) {
     reported = std::filesystem::exists(layout.summary());
   };
   const TrainResult result = train();
@@ -164,7 +164,7 @@ TEST_F(TrainTest, AnExistingRunIsRefusedAndReplacedByForce) {
 }
 
 TEST_F(TrainTest, ADirectoryInUseIsRefused) {
-  const RunDir other = RunDir::create(temp_ / "run", false);
+  const run::RunDir other = run::RunDir::create(temp_ / "run", false);
   request_.force = true;
   EXPECT_NE(error_of_train().find("in use"), std::string::npos);
 }

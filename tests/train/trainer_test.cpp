@@ -35,13 +35,14 @@ class Session {
                    std::vector<std::int64_t> bad = {})
       : recipe_(std::move(recipe)),
         dataset_(32, std::move(bad)),
-        run_(RunLayout{root}.holds_run() ? RunDir::open(root) : RunDir::create(root, false)) {
-    CheckpointInfo info;
-    if (const auto checkpoint = CheckpointStore(run_.layout().checkpoints(), 3).newest()) {
+        run_(run::RunLayout{root}.holds_run() ? run::RunDir::open(root)
+                                              : run::RunDir::create(root, false)) {
+    run::CheckpointInfo info;
+    if (const auto checkpoint = run::CheckpointStore(run_.layout().checkpoints(), 3).newest()) {
       info = checkpoint->info;
       learner.load_state(checkpoint->file.tensors());
     }
-    truncate_metrics(run_.layout().metrics(), info.iteration);
+    run::truncate_metrics(run_.layout().metrics(), info.iteration);
     loader_.emplace(dataset_, recipe_.crops,
                     data::LoaderOptions{.batch_size = recipe_.train.batch_size,
                                         .channels = 1,
@@ -57,7 +58,7 @@ class Session {
     trainer.emplace(recipe_, learner, *loader_, run_, start_, hooks);
     return trainer->run(stop.get_token());
   }
-  RunLayout layout() const { return run_.layout(); }
+  run::RunLayout layout() const { return run_.layout(); }
 
   test::DigestLearner learner;
   TrainerHooks hooks;
@@ -67,9 +68,9 @@ class Session {
  private:
   recipe::Recipe recipe_;
   test::NoiseDataset dataset_;
-  RunDir run_;
+  run::RunDir run_;
   std::optional<data::Loader> loader_;
-  CheckpointInfo start_;
+  run::CheckpointInfo start_;
 };
 
 TEST(Trainer, RunsToTheEndAndLeavesMetricsAndACheckpoint) {
@@ -87,7 +88,7 @@ TEST(Trainer, RunsToTheEndAndLeavesMetricsAndACheckpoint) {
   for (const auto& line : metric_lines(session.layout().metrics()))
     iterations.push_back(line["iteration"]);
   EXPECT_EQ(iterations, (std::vector<std::int64_t>{3, 6, 9, 12, 15, 18, 20}));
-  EXPECT_EQ(CheckpointStore(session.layout().checkpoints(), 3).newest()->info.iteration, 20);
+  EXPECT_EQ(run::CheckpointStore(session.layout().checkpoints(), 3).newest()->info.iteration, 20);
 }
 
 // Method B.12: stopping anywhere and resuming equals never having stopped, in state and in metrics.
@@ -134,7 +135,7 @@ TEST(Trainer, KnnRunsEachEpochAndTheBestIsKept) {
   EXPECT_EQ(std::ranges::count(weights, "backbone_teacher_best"), 2);
   EXPECT_EQ(weights.back(), "backbone_teacher");
   std::vector<std::string> kept;
-  for (const auto& path : CheckpointStore(session.layout().checkpoints(), 1).list())
+  for (const auto& path : run::CheckpointStore(session.layout().checkpoints(), 1).list())
     kept.push_back(path.stem());
   EXPECT_EQ(kept, (std::vector<std::string>{"step_00000008", "step_00000020"}));
 }
@@ -185,7 +186,7 @@ TEST(Trainer, ATimeLimitEndsCleanly) {
   recipe.train.max_minutes = 1e-9;
   Session session(temp / "run", recipe);
   EXPECT_EQ(session.train(), Outcome::TimeLimit);
-  EXPECT_TRUE(CheckpointStore(session.layout().checkpoints(), 3).newest());
+  EXPECT_TRUE(run::CheckpointStore(session.layout().checkpoints(), 3).newest());
 }
 
 TEST(Trainer, BadImagesAreListedOnceInTheRun) {

@@ -9,7 +9,7 @@
 #include "dino/base/json.h"
 #include "dino/format/floats.h"
 #include "dino/format/safetensors.h"
-#include "dino/format/torch_zip.h"
+#include "dino/format/torch_file.h"
 #include "dino/weights/read.h"
 #include "dino/weights/write.h"
 #include "tests/temp_dir.h"
@@ -151,7 +151,7 @@ TEST_F(ForeignTest, NumbersThatAreNoneAreRefusedByName) {
             std::string::npos);
 }
 
-TEST_F(ForeignTest, QuantisedWeightsAreRefused) {
+TEST_F(ForeignTest, QuantizedWeightsAreRefused) {
   for (const DType dtype : {DType::I8, DType::U8, DType::I32, DType::I64, DType::Bool,
                             DType::F8_E4M3, DType::F8_E5M2}) {
     auto records = official("dino_vits16");

@@ -9,7 +9,7 @@
 #include "dino/base/error.h"
 #include "dino/base/json.h"
 #include "dino/format/safetensors.h"
-#include "dino/format/torch_zip.h"
+#include "dino/format/torch_file.h"
 #include "dino/weights/read.h"
 #include "dino/weights/write.h"
 #include "tests/temp_dir.h"

@@ -102,7 +102,7 @@ TEST(PreprocessorConfig, EveryKeyIsObeyedOrNamed) {
   refused("rescale_factor", "1/255");
   refused("rescale_factor", true);
   refused("image_mean", {0.5, 0.5});
-  refused("image_mean", "grey");
+  refused("image_mean", "gray");
   refused("image_std", {0.5, 0.5, 0.5, 0.5});
   for (const char* key : {"do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis",
                           "do_convert_grayscale"})

@@ -11,7 +11,7 @@
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
-#include "dino/weights/weights.h"
+#include "dino/weights/backbone_weights.h"
 
 namespace dino::weights::testing {
 

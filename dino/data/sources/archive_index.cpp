@@ -9,7 +9,7 @@
 #include "dino/data/sources/label_text.h"
 #include "dino/data/sources/sample_name.h"
 #include "dino/data/sources/sources.h"
-#include "dino/image/sniff.h"
+#include "dino/image/codecs/sniff.h"
 
 namespace dino::data {
 namespace {
@@ -31,7 +31,7 @@ class LabelFiles {
              std::vector<SourceNote>& notes)
       : look_(look), notes_(notes) {
     for (const ArchiveMember& member : members)
-      if (const auto stem = labelled_by(member.name)) files_[*stem].push_back(&member);
+      if (const auto stem = labeled_by(member.name)) files_[*stem].push_back(&member);
   }
 
   /** Of the nearest file that holds one; empty without. */
@@ -97,9 +97,9 @@ SourceIndex ArchiveIndex::finish(std::vector<Witness> witnesses) {
     const int names = name(a).compare(name(b));
     return names != 0 ? names < 0 : found_[a].place.where < found_[b].place.where;
   });
-  const bool labelled = labels_.size() > 1;
-  const std::size_t shared = labelled ? 0 : shared_folders();
-  const bool by_folder = !labelled && folders_name_classes(shared);
+  const bool labeled = labels_.size() > 1;
+  const std::size_t shared = labeled ? 0 : shared_folders();
+  const bool by_folder = !labeled && folders_name_classes(shared);
   SourceIndex index;
   index.witnesses = std::move(witnesses);
   for (const std::uint32_t i : order) {

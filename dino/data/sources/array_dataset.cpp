@@ -222,8 +222,8 @@ void check_array(const ArrayLayout& layout, std::string_view name, const FileDec
     fail(ErrorKind::Data, "[open data set] '{}' holds no images: its size is {} x {} x {}",
          printable(name), l.count, l.height, l.width);
   const int channels = decoding.channels;
-  const bool colours = l.channels == 1 || l.channels == 3 || l.channels == 4;
-  const bool convertible = colours && (channels == 0 || channels == 1 || channels == 3);
+  const bool colors = l.channels == 1 || l.channels == 3 || l.channels == 4;
+  const bool convertible = colors && (channels == 0 || channels == 1 || channels == 3);
   if (!convertible && l.channels != channels)
     fail(ErrorKind::Data,
          "[open data set] '{}' has images of {} channels; ask for as many (--channels {}, "

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "dino/base/byte_source.h"
-#include "dino/data/bad_image.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/bad_image.h"
+#include "dino/data/sources/dataset.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::data {

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "dino/data/bad_image.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/bad_image.h"
+#include "dino/data/sources/dataset.h"
 #include "dino/data/sources/item_table.h"
 
 namespace dino::data {

@@ -14,8 +14,8 @@
 #include "dino/data/sources/index_cache.h"
 #include "dino/data/sources/sample_name.h"
 #include "dino/data/sources/sources.h"
-#include "dino/image/file_name.h"
-#include "dino/image/sniff.h"
+#include "dino/image/codecs/file_name.h"
+#include "dino/image/codecs/sniff.h"
 
 namespace dino::data {
 namespace {

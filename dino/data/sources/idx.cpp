@@ -110,7 +110,7 @@ ArrayLabels read_labels(const fs::path& path, const fs::path& images, std::int64
 std::unique_ptr<Dataset> open_idx(const fs::path& images, const FileDecoding& decoding,
                                   const fs::path& labels) {
   if (decoding.channels != 0 && decoding.channels != 1 && decoding.channels != 3)
-    fail(ErrorKind::Usage, "[open data set] '{}' is grey: it gives 1 or 3 channels, not {}",
+    fail(ErrorKind::Usage, "[open data set] '{}' is gray: it gives 1 or 3 channels, not {}",
          printable(images), decoding.channels);
   format::Array array = format::read_idx(images);
   if (array.shape.size() != 3)

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dino/data/source_note.h"
+#include "dino/data/sources/source_note.h"
 #include "dino/format/tensor_record.h"
 
 namespace dino::data {

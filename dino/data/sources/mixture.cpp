@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "dino/base/error.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/dataset.h"
 
 namespace dino::data {
 namespace {
@@ -33,9 +33,9 @@ class Subset : public Dataset {
 };
 
 /** A subset that owns what it is of. */
-class LabelledImages : public Subset {
+class LabeledImages : public Subset {
  public:
-  LabelledImages(std::unique_ptr<Dataset> base, std::vector<std::int64_t> indices)
+  LabeledImages(std::unique_ptr<Dataset> base, std::vector<std::int64_t> indices)
       : Subset(*base, std::move(indices)), owned_(std::move(base)) {}
 
  private:
@@ -100,12 +100,12 @@ std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> i
   return std::make_unique<Subset>(base, std::move(indices));
 }
 
-std::unique_ptr<Dataset> labelled_images(std::unique_ptr<Dataset> base) {
-  std::vector<std::int64_t> labelled;
+std::unique_ptr<Dataset> labeled_images(std::unique_ptr<Dataset> base) {
+  std::vector<std::int64_t> labeled;
   for (std::int64_t i = 0; i < base->size(); ++i)
-    if (base->label(i) >= 0) labelled.push_back(i);
-  if (std::ssize(labelled) == base->size()) return base;
-  return std::make_unique<LabelledImages>(std::move(base), std::move(labelled));
+    if (base->label(i) >= 0) labeled.push_back(i);
+  if (std::ssize(labeled) == base->size()) return base;
+  return std::make_unique<LabeledImages>(std::move(base), std::move(labeled));
 }
 
 std::unique_ptr<Dataset> mixture(std::vector<std::unique_ptr<Dataset>> parts,

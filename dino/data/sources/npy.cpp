@@ -29,14 +29,14 @@ bool is_channels(std::int64_t size) {
 }
 
 /** Whether [N, a, b, c] holds planes, [N, C, H, W]: told by the bands that are wanted or, where the
- * last axis may well be colours, by the usual numbers of them. */
+ * last axis may well be colors, by the usual numbers of them. */
 bool is_planar(const std::vector<std::int64_t>& shape, int wanted) {
   const bool bands = wanted > 0 && !is_channels(wanted);
   if (bands) return shape[1] == wanted && shape[3] != wanted;
   return !is_channels(shape[3]) && is_channels(shape[1]);
 }
 
-/** Whether [a, b, c] is one picture, [H, W, C], rather than [N, H, W]: nobody keeps grey images
+/** Whether [a, b, c] is one picture, [H, W, C], rather than [N, H, W]: nobody keeps gray images
  * that are three or four pixels wide. */
 bool is_picture(const std::vector<std::int64_t>& shape, int wanted) {
   if (shape.size() != 3) return false;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "dino/image/file_name.h"
-#include "dino/image/sniff.h"
+#include "dino/image/codecs/file_name.h"
+#include "dino/image/codecs/sniff.h"
 
 namespace dino::data {
 namespace {
@@ -63,7 +63,7 @@ MemberUse use_of(std::string_view name, const std::vector<std::string>& inputs) 
   return wanted ? MemberUse::Image : MemberUse::Other;
 }
 
-std::optional<std::string_view> labelled_by(std::string_view name) {
+std::optional<std::string_view> labeled_by(std::string_view name) {
   const std::string extension = last_extension(name);
   if (extension != "cls" && extension != "json") return std::nullopt;
   const std::string_view stem = name.substr(0, name.size() - extension.size() - 1);

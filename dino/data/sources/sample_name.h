@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dino/data/source_note.h"
+#include "dino/data/sources/source_note.h"
 #include "dino/format/tar.h"
 
 namespace dino::data {
@@ -33,7 +33,7 @@ enum class MemberUse {
 MemberUse use_of(std::string_view name, const std::vector<std::string>& inputs);
 
 /** What a .cls or .json member labels: "a/b.0" of "a/b.0.cls"; nothing of other members. */
-std::optional<std::string_view> labelled_by(std::string_view name);
+std::optional<std::string_view> labeled_by(std::string_view name);
 
 /** What may label an image, the nearest first: "a/b.0.png", "a/b.0", "a/b" of "a/b.0.png".
  * WebDataset has only the last, the key; others write "b.0.cls" beside "b.0.png". */

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "dino/data/bad_image.h"
-#include "dino/data/dataset.h"
+#include "dino/data/sources/bad_image.h"
+#include "dino/data/sources/dataset.h"
 #include "dino/data/sources/item_table.h"
-#include "dino/image/tiff_pages.h"
+#include "dino/image/codecs/tiff_pages.h"
 
 namespace dino::data {
 

@@ -16,7 +16,7 @@ CASES = [  # width, height, scale
     (500, 375, (0.05, 0.4)),
     (28, 28, (0.5, 1.0)),
     (28, 28, (0.2, 0.5)),
-    (300, 100, (0.4, 1.0)),  # most draws do not fit: the centred box
+    (300, 100, (0.4, 1.0)),  # most draws do not fit: the centered box
     (40, 200, (0.9, 1.0)),   # hardly any draw fits
 ]
 

@@ -2,7 +2,7 @@
 
 "dinov2" runs the DataAugmentationDINO of PyPI's package dinov2 itself and notes each torchvision operation it calls.
 "dinov3" puts the same torchvision operations in DINOv3's order (its package is not on PyPI): Gram crops with and without
-colours, windows of the global crops, colours shared by all crops. "frequencies": how often the package's pipeline did what.
+colors, windows of the global crops, colors shared by all crops. "frequencies": how often the package's pipeline did what.
 Run with torch, torchvision, Pillow and the package dinov2 installed: python crop_pipelines.py
 The source image is the formula of crop_pixels.py, twice as large.
 """
@@ -95,7 +95,7 @@ def run_package(augment, image):
 
 
 def bytes_of(view):
-    """Undoes the normalisation."""
+    """Undoes the normalization."""
     pixels = view.numpy().transpose(1, 2, 0) * STD + MEAN
     assert np.abs(pixels * 255 - np.rint(pixels * 255)).max() < 1e-3
     return np.rint(pixels * 255).astype(np.uint8).tobytes().hex()
@@ -167,12 +167,12 @@ def hex_of(image):
 
 dinov3 = []
 for gram in (48, 24):  # larger and smaller than the global crop
-    for _ in range(3):  # resized before the colours
+    for _ in range(3):  # resized before the colors
         r, size = draw(GLOBAL), max(GLOBAL, gram)
         base = base_of(image, r, size)
         r |= {"base_size": size, "painted_size": GLOBAL}
         dinov3.append({**r, "gram_size": gram, "pixels": hex_of(paint(resize(base, GLOBAL), r)), "gram": hex_of(resize(base, gram))})
-    for _ in range(2):  # resized after the colours, as normalised tensors
+    for _ in range(2):  # resized after the colors, as normalized tensors
         r, size = draw(GLOBAL), max(GLOBAL, gram)
         painted = tensor(paint(base_of(image, r, size), r))
         r |= {"base_size": size, "painted_size": size}

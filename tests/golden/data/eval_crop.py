@@ -15,7 +15,7 @@ CASES = [  # width, height, channels, resize, crop
 
 
 def picture(width, height, channels):
-    """The same integer arithmetic as in tests/data/preprocess_test.cpp."""
+    """The same integer arithmetic as in tests/data/prepare/preprocess_test.cpp."""
     y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(channels), indexing="ij")
     return ((x * x * 3 + y * 7 + x * y * 5 + c * 85) % 256).astype(np.uint8)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Arrays by NumPy and archives by zipfile and tarfile, for tests/data/dataset_arrays_test.cpp and
+"""Arrays by NumPy and archives by zipfile and tarfile, for tests/data/sources/dataset_arrays_test.cpp and
 dataset_archives_test.cpp. Needs numpy and Pillow. Run from this folder: python3 make_sources.py"""
 import io
 import json
@@ -15,23 +15,23 @@ from PIL import Image
 
 N, H, W = 5, 4, 6
 i, y, x, c = np.meshgrid(np.arange(N), np.arange(H), np.arange(W), np.arange(3), indexing="ij")
-COLOUR = (40 * i + 20 * c + 5 * y + x).astype(np.uint8)  # [N, H, W, C]
-GREY = COLOUR[..., 0]
+COLOR = (40 * i + 20 * c + 5 * y + x).astype(np.uint8)  # [N, H, W, C]
+GRAY = COLOR[..., 0]
 LABELS = np.array([2, 0, 1, 2, 0])
 
 
 def arrays():
-    np.save("grey_u1.npy", GREY)
-    np.save("grey_u1_labels.npy", LABELS)
-    np.save("hwc_u1.npy", COLOUR)
-    np.save("chw_u2.npy", (COLOUR.transpose(0, 3, 1, 2).astype(np.uint16) * 256 + 77))
-    np.save("hwc_f4_unit.npy", (COLOUR / 255).astype(">f4"))
-    np.save("hwc_f4_bytes.npy", COLOUR.astype(np.float32))
-    rgba = np.concatenate([COLOUR, np.full((N, H, W, 1), 9, np.uint8)], axis=3)
+    np.save("gray_u1.npy", GRAY)
+    np.save("gray_u1_labels.npy", LABELS)
+    np.save("hwc_u1.npy", COLOR)
+    np.save("chw_u2.npy", (COLOR.transpose(0, 3, 1, 2).astype(np.uint16) * 256 + 77))
+    np.save("hwc_f4_unit.npy", (COLOR / 255).astype(">f4"))
+    np.save("hwc_f4_bytes.npy", COLOR.astype(np.float32))
+    rgba = np.concatenate([COLOR, np.full((N, H, W, 1), 9, np.uint8)], axis=3)
     np.save("rgba_u1.npy", rgba)
-    np.savez("named.npz", images=COLOUR, labels=LABELS.astype(np.int8), other=np.zeros((2, 2)))
-    np.savez_compressed("packed.npz", x_train=GREY, y_train=LABELS.astype(">u2"))
-    np.savez("unclear.npz", a=GREY, b=GREY)
+    np.savez("named.npz", images=COLOR, labels=LABELS.astype(np.int8), other=np.zeros((2, 2)))
+    np.savez_compressed("packed.npz", x_train=GRAY, y_train=LABELS.astype(">u2"))
+    np.savez("unclear.npz", a=GRAY, b=GRAY)
 
 
 def labels():
@@ -46,7 +46,7 @@ def labels():
         "bytes": np.char.encode(names, "utf-8")[LABELS],
         "some": np.where(LABELS == 1, -1, LABELS),
     }.items():
-        np.savez_compressed(f"labels_{kind}.npz", train_images=GREY, train_labels=array, val_images=GREY[:1],
+        np.savez_compressed(f"labels_{kind}.npz", train_images=GRAY, train_labels=array, val_images=GRAY[:1],
                             info=np.array([{"an": "object"}], dtype=object), note=np.array("text"))
 
 

@@ -37,12 +37,12 @@ def knn(gallery, gallery_labels, queries, query_labels, k, center, classes):
 def main():
     rng = np.random.default_rng(3)
     classes, dim = 12, 7
-    centres = rng.normal(size=(classes, dim))
+    centers = rng.normal(size=(classes, dim))
     gallery_labels = rng.integers(0, classes, 120)
     query_labels = rng.integers(0, classes, 40)
-    offset = 1.5  # a common offset, so that centring matters
-    gallery = np.round(centres[gallery_labels] + 0.9 * rng.normal(size=(120, dim)) + offset, 2)
-    queries = np.round(centres[query_labels] + 0.9 * rng.normal(size=(40, dim)) + offset, 2)
+    offset = 1.5  # a common offset, so that centering matters
+    gallery = np.round(centers[gallery_labels] + 0.9 * rng.normal(size=(120, dim)) + offset, 2)
+    queries = np.round(centers[query_labels] + 0.9 * rng.normal(size=(40, dim)) + offset, 2)
     cases = []
     for center in (False, True):
         for k in KS:

@@ -26,9 +26,9 @@ expected = {}
 
 def expect(name, image=None):
     image = image or Image.open(HERE / name)
-    grey_file = image.mode in ("1", "L", "LA")
-    expected[name] = {"size": list(image.size), "channels": 1 if grey_file else 3,
-                      "rgb": image.convert("RGB").tobytes().hex(), "grey": image.convert("L").tobytes().hex()}
+    gray_file = image.mode in ("1", "L", "LA")
+    expected[name] = {"size": list(image.size), "channels": 1 if gray_file else 3,
+                      "rgb": image.convert("RGB").tobytes().hex(), "gray": image.convert("L").tobytes().hex()}
 
 
 def save(name, image, **options):
@@ -47,11 +47,11 @@ def png(width, height, depth, color_type, rows, extra=b"", interlace=0):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-rgb, grey = smooth(29, 21, 3), smooth(29, 21, 1)
+rgb, gray = smooth(29, 21, 3), smooth(29, 21, 1)
 save("rgb420.jpg", rgb, quality=85)
 save("rgb444.jpg", rgb, quality=95, subsampling=0)
 save("rgb422_progressive.jpg", rgb, quality=80, subsampling=1, progressive=True)
-save("grey.jpg", grey, quality=85)
+save("gray.jpg", gray, quality=85)
 save("cmyk.jpg", rgb.convert("CMYK"), quality=90)
 # The same file once more as YCCK (Adobe marker: transform 2) and without the marker.
 cmyk = (HERE / "cmyk.jpg").read_bytes()
@@ -63,28 +63,28 @@ expect("cmyk_no_marker.jpg")
 save("one_pixel.jpg", smooth(1, 1, 3), quality=90)
 save("column.jpg", smooth(1, 37, 3), quality=90)
 
-noisy, noisy_grey = synthetic(19, 14, 3, 1), synthetic(19, 14, 1, 1)
-alpha = noisy_grey.rotate(90, expand=True).resize(noisy.size)
+noisy, noisy_gray = synthetic(19, 14, 3, 1), synthetic(19, 14, 1, 1)
+alpha = noisy_gray.rotate(90, expand=True).resize(noisy.size)
 save("rgb8.png", noisy)
-save("grey8.png", noisy_grey)
+save("gray8.png", noisy_gray)
 save("rgba8.png", Image.merge("RGBA", (*noisy.split(), alpha)))
-save("grey_alpha8.png", Image.merge("LA", (noisy_grey, alpha)))
+save("gray_alpha8.png", Image.merge("LA", (noisy_gray, alpha)))
 save("palette.png", noisy.quantize(40))
 save("palette_transparent.png", noisy.quantize(7), transparency=bytes([0, 128, 255]))
-save("grey1.png", noisy_grey.convert("1"))
+save("gray1.png", noisy_gray.convert("1"))
 save("one_pixel.png", synthetic(1, 1, 3, 2))
 save("row.png", synthetic(33, 1, 1, 2))
 
 wide = (np.asarray(noisy).astype(">u2") * 257) ^ 0x5A  # low bytes that differ from the high ones
-deep = np.asarray(noisy_grey).astype(">u2") * 256 + 77
+deep = np.asarray(noisy_gray).astype(">u2") * 256 + 77
 (HERE / "rgb16.png").write_bytes(png(19, 14, 16, 2, [r.tobytes() for r in wide.astype(">u2")]))
 expect("rgb16.png")
-(HERE / "grey16.png").write_bytes(png(19, 14, 16, 0, [r.tobytes() for r in deep.astype(">u2")]))
-expect("grey16.png", noisy_grey)  # not by Pillow: it clips 16-bit grey at 255 instead of scaling
-two_bit = np.asarray(noisy_grey) >> 6
+(HERE / "gray16.png").write_bytes(png(19, 14, 16, 0, [r.tobytes() for r in deep.astype(">u2")]))
+expect("gray16.png", noisy_gray)  # not by Pillow: it clips 16-bit gray at 255 instead of scaling
+two_bit = np.asarray(noisy_gray) >> 6
 packed = [bytes(int(sum(int(v) << (6 - 2 * i) for i, v in enumerate(row[x:x + 4]))) for x in range(0, 19, 4)) for row in two_bit]
-(HERE / "grey2_transparent.png").write_bytes(png(19, 14, 2, 0, packed, extra=chunk(b"tRNS", b"\0\1")))
-expect("grey2_transparent.png")
+(HERE / "gray2_transparent.png").write_bytes(png(19, 14, 2, 0, packed, extra=chunk(b"tRNS", b"\0\1")))
+expect("gray2_transparent.png")
 
 
 def adam7(pixels):

@@ -26,7 +26,7 @@ expected = {}
 y, x = np.mgrid[0:H, 0:W]
 
 
-def grey(bits, signed=False):
+def gray(bits, signed=False):
     """A picture that uses the whole range."""
     wave = (np.sin(x / 3.0) * np.cos(y / 4.0) + 1) / 2 * 0.8 + (x * 7 + y * 13) % 11 / 50
     wave = (wave - wave.min()) / (wave.max() - wave.min())
@@ -35,7 +35,7 @@ def grey(bits, signed=False):
     return values.astype(f"{'int' if signed else 'uint'}{size}")
 
 
-colour = np.stack([grey(8), grey(8)[::-1], grey(8)[:, ::-1]], -1)
+color = np.stack([gray(8), gray(8)[::-1], gray(8)[:, ::-1]], -1)
 
 
 def write(name, pixels, syntax=EXPLICIT, photometric="MONOCHROME2", bits=None, frames=0, coded=None, more=None,
@@ -125,36 +125,36 @@ def both(name, *args, page=0, tolerance=1, raw=None, wide_tolerance=1e-5, **opti
 
 
 ct = {"RescaleSlope": "1", "RescaleIntercept": "-1024", "WindowCenter": "40", "WindowWidth": "400", "Modality": "CT"}
-both("grey8.dcm", grey(8))
-both("implicit8.dcm", grey(8), syntax=IMPLICIT)
-both("inverted8.dcm", grey(8), photometric="MONOCHROME1")
-both("bits12.dcm", grey(12), bits=12)
-both("bits10_inverted.dcm", grey(10), bits=10, photometric="MONOCHROME1")
-both("bits16.dcm", grey(16))
-both("bits32.dcm", grey(32), wide_tolerance=2e-5)
-both("signed16.dcm", grey(16, True))
-both("signed12.dcm", grey(12, True), bits=12)
-both("shifted12.dcm", grey(12) << 4, bits=12, high_bit=15, raw=grey(12))
-both("ct.dcm", grey(12), bits=12, more=ct)
-both("ct_implicit.dcm", grey(12), bits=12, syntax=IMPLICIT, more=ct)
-both("ct_signed.dcm", (grey(12).astype(np.int16) - 1024), more=ct | {"RescaleIntercept": "0"})
-both("windows.dcm", grey(12), bits=12, more={"WindowCenter": ["2000", "1000"], "WindowWidth": ["1500.5", "300"]})
-both("window_inverted.dcm", grey(12), bits=12, photometric="MONOCHROME1", more={"WindowCenter": "2000", "WindowWidth": "900"})
-both("window_exact.dcm", grey(12), bits=12,
+both("gray8.dcm", gray(8))
+both("implicit8.dcm", gray(8), syntax=IMPLICIT)
+both("inverted8.dcm", gray(8), photometric="MONOCHROME1")
+both("bits12.dcm", gray(12), bits=12)
+both("bits10_inverted.dcm", gray(10), bits=10, photometric="MONOCHROME1")
+both("bits16.dcm", gray(16))
+both("bits32.dcm", gray(32), wide_tolerance=2e-5)
+both("signed16.dcm", gray(16, True))
+both("signed12.dcm", gray(12, True), bits=12)
+both("shifted12.dcm", gray(12) << 4, bits=12, high_bit=15, raw=gray(12))
+both("ct.dcm", gray(12), bits=12, more=ct)
+both("ct_implicit.dcm", gray(12), bits=12, syntax=IMPLICIT, more=ct)
+both("ct_signed.dcm", (gray(12).astype(np.int16) - 1024), more=ct | {"RescaleIntercept": "0"})
+both("windows.dcm", gray(12), bits=12, more={"WindowCenter": ["2000", "1000"], "WindowWidth": ["1500.5", "300"]})
+both("window_inverted.dcm", gray(12), bits=12, photometric="MONOCHROME1", more={"WindowCenter": "2000", "WindowWidth": "900"})
+both("window_exact.dcm", gray(12), bits=12,
      more={"WindowCenter": "1800", "WindowWidth": "1100", "VOILUTFunction": "LINEAR_EXACT"})
-both("window_sigmoid.dcm", grey(12), bits=12,
+both("window_sigmoid.dcm", gray(12), bits=12,
      more={"WindowCenter": "1800", "WindowWidth": "1100", "VOILUTFunction": "SIGMOID"})
-both("window_step.dcm", grey(12), bits=12, more={"WindowCenter": "2000", "WindowWidth": "1"})
-both("negative_slope.dcm", grey(12), bits=12, more={"RescaleSlope": "-2", "RescaleIntercept": "7"})
-both("fraction_slope.dcm", grey(16), more={"RescaleSlope": "0.25", "RescaleIntercept": "-3.5E1", "WindowCenter": "5000.5",
+both("window_step.dcm", gray(12), bits=12, more={"WindowCenter": "2000", "WindowWidth": "1"})
+both("negative_slope.dcm", gray(12), bits=12, more={"RescaleSlope": "-2", "RescaleIntercept": "7"})
+both("fraction_slope.dcm", gray(16), more={"RescaleSlope": "0.25", "RescaleIntercept": "-3.5E1", "WindowCenter": "5000.5",
                                            "WindowWidth": "9000"})
-both("range16.dcm", grey(12), bits=16, more={"SmallestImagePixelValue": 100, "LargestImagePixelValue": 3000})
-# Colours
-both("rgb.dcm", colour, photometric="RGB")
-both("rgb_planar.dcm", colour, photometric="RGB", more={"PlanarConfiguration": 1},
-     padded=np.ascontiguousarray(colour.transpose(2, 0, 1)).tobytes())
-both("rgb16.dcm", colour.astype(np.uint16) * 257, photometric="RGB")
-ybr = convert_color_space(colour, "RGB", "YBR_FULL")
+both("range16.dcm", gray(12), bits=16, more={"SmallestImagePixelValue": 100, "LargestImagePixelValue": 3000})
+# Colors
+both("rgb.dcm", color, photometric="RGB")
+both("rgb_planar.dcm", color, photometric="RGB", more={"PlanarConfiguration": 1},
+     padded=np.ascontiguousarray(color.transpose(2, 0, 1)).tobytes())
+both("rgb16.dcm", color.astype(np.uint16) * 257, photometric="RGB")
+ybr = convert_color_space(color, "RGB", "YBR_FULL")
 both("ybr.dcm", ybr, photometric="YBR_FULL", raw=convert_color_space(ybr, "YBR_FULL", "RGB"), wide_tolerance=0.004)
 pairs = ybr.copy()
 pairs[:, 1::2, 1:] = pairs[:, ::2, 1:]
@@ -172,10 +172,10 @@ def palette(entries, bits, first=0):
     return out
 
 
-both("palette16.dcm", grey(8), photometric="PALETTE COLOR", more=palette(256, 16))
-both("palette8.dcm", grey(8), photometric="PALETTE COLOR", more=palette(200, 8, 20))
+both("palette16.dcm", gray(8), photometric="PALETTE COLOR", more=palette(256, 16))
+both("palette8.dcm", gray(8), photometric="PALETTE COLOR", more=palette(200, 8, 20))
 # Frames
-stack = np.stack([grey(8), 255 - grey(8), grey(8)[::-1]])
+stack = np.stack([gray(8), 255 - gray(8), gray(8)[::-1]])
 write("frames.dcm", stack, frames=3)
 write("frames_rle.dcm", stack, frames=3, syntax=RLE, coded=[pydicom.pixels.get_encoder(RLE).encode(
     f.tobytes(), rows=H, columns=W, samples_per_pixel=1, photometric_interpretation="MONOCHROME2", bits_allocated=8,
@@ -201,7 +201,7 @@ def functional(center):
 values, shared = Dataset(), Dataset()
 values.RescaleSlope, values.RescaleIntercept, values.RescaleType = "2", "-100", "US"
 shared.PixelValueTransformationSequence = Sequence([values])
-frames12 = np.stack([grey(12), grey(12)[::-1]])
+frames12 = np.stack([gray(12), gray(12)[::-1]])
 for syntax, name in ((EXPLICIT, "enhanced.dcm"), (IMPLICIT, "enhanced_implicit.dcm")):
     write(name, frames12, bits=12, frames=2, syntax=syntax, more={
         "SharedFunctionalGroupsSequence": Sequence([shared]),
@@ -227,21 +227,21 @@ for syntax, name in ((EXPLICIT, "icon.dcm"), (IMPLICIT, "icon_implicit.dcm")):
         sequence.is_undefined_length = True
         for item in sequence:
             item.is_undefined_length_sequence_item = True
-    write(name, grey(8), syntax=syntax, more=sequences)
+    write(name, gray(8), syntax=syntax, more=sequences)
     expect(name)
 # Codings
 rle = pydicom.pixels.get_encoder(RLE)
-for name, pixels, bits, photometric in (("rle8.dcm", grey(8), 8, "MONOCHROME2"), ("rle12.dcm", grey(12), 12, "MONOCHROME2"),
-                                        ("rle_signed.dcm", grey(16, True), 16, "MONOCHROME2"), ("rle_rgb.dcm", colour, 8, "RGB")):
+for name, pixels, bits, photometric in (("rle8.dcm", gray(8), 8, "MONOCHROME2"), ("rle12.dcm", gray(12), 12, "MONOCHROME2"),
+                                        ("rle_signed.dcm", gray(16, True), 16, "MONOCHROME2"), ("rle_rgb.dcm", color, 8, "RGB")):
     code = rle.encode(pixels.tobytes(), rows=H, columns=W, samples_per_pixel=3 if photometric == "RGB" else 1,
                       photometric_interpretation=photometric, bits_allocated=pixels.dtype.itemsize * 8, bits_stored=bits,
                       pixel_representation=int(pixels.dtype.kind == "i"), number_of_frames=1, planar_configuration=0)
     both(name, pixels, syntax=RLE, bits=bits, photometric=photometric, coded=[code])
-both("jpeg8.dcm", grey(8), syntax=BASELINE, coded=[imagecodecs.jpeg8_encode(grey(8), level=95)], tolerance=2, wide_tolerance=0.01)
-ycc_code = imagecodecs.jpeg8_encode(colour, level=95, colorspace="RGB", outcolorspace="YCBCR", subsampling="444")
-both("jpeg_ycc.dcm", colour, syntax=BASELINE, photometric="YBR_FULL", coded=[ycc_code], tolerance=3, wide_tolerance=0.012,
+both("jpeg8.dcm", gray(8), syntax=BASELINE, coded=[imagecodecs.jpeg8_encode(gray(8), level=95)], tolerance=2, wide_tolerance=0.01)
+ycc_code = imagecodecs.jpeg8_encode(color, level=95, colorspace="RGB", outcolorspace="YCBCR", subsampling="444")
+both("jpeg_ycc.dcm", color, syntax=BASELINE, photometric="YBR_FULL", coded=[ycc_code], tolerance=3, wide_tolerance=0.012,
      raw=imagecodecs.jpeg8_decode(ycc_code))
-marked = imagecodecs.jpeg8_encode(colour, level=95, colorspace="RGB", outcolorspace="RGB")
+marked = imagecodecs.jpeg8_encode(color, level=95, colorspace="RGB", outcolorspace="RGB")
 at = marked.index(b"\xff\xee")
 unmarked = marked[:at] + marked[at + 2 + int.from_bytes(marked[at + 2:at + 4], "big"):]
 frame = unmarked.index(b"\xff\xc0")
@@ -250,10 +250,10 @@ scan = unmarked.index(b"\xff\xda")
 for i in range(3):
     renamed[frame + 10 + 3 * i] = i + 1
     renamed[scan + 5 + 2 * i] = i + 1
-both("jpeg_rgb.dcm", colour, syntax=BASELINE, photometric="RGB", coded=[bytes(renamed)], tolerance=3, wide_tolerance=0.012,
+both("jpeg_rgb.dcm", color, syntax=BASELINE, photometric="RGB", coded=[bytes(renamed)], tolerance=3, wide_tolerance=0.012,
      raw=imagecodecs.jpeg8_decode(marked))
-two = imagecodecs.jpeg8_encode(grey(8), level=95)
-write("jpeg_parts.dcm", grey(8), syntax=BASELINE, coded=[two[:200]])
+two = imagecodecs.jpeg8_encode(gray(8), level=95)
+write("jpeg_parts.dcm", gray(8), syntax=BASELINE, coded=[two[:200]])
 data = pydicom.dcmread(HERE / "jpeg_parts.dcm")
 data.PixelData = pydicom.encaps.encapsulate([two], fragments_per_frame=3)
 data["PixelData"].is_undefined_length = True
@@ -268,23 +268,23 @@ data.save_as(HERE / "jpeg_frames.dcm")
 for page in range(3):
     expect("jpeg_frames.dcm", page, tolerance=2, wide_tolerance=0.01, raw=imagecodecs.jpeg8_decode(pair[page]))
 for predictor in range(1, 8):
-    code = imagecodecs.jpeg8_encode(grey(12), lossless=True, predictor=predictor, bitspersample=12)
-    both(f"lossless12_{predictor}.dcm", grey(12), syntax=SV1 if predictor == 1 else LOSSLESS, bits=12, coded=[code],
-         raw=grey(12))
+    code = imagecodecs.jpeg8_encode(gray(12), lossless=True, predictor=predictor, bitspersample=12)
+    both(f"lossless12_{predictor}.dcm", gray(12), syntax=SV1 if predictor == 1 else LOSSLESS, bits=12, coded=[code],
+         raw=gray(12))
 for bits in (8, 16):
-    code = imagecodecs.jpeg8_encode(grey(bits), lossless=True, predictor=1, bitspersample=bits)
-    both(f"lossless{bits}.dcm", grey(bits), syntax=SV1, bits=bits, coded=[code], raw=grey(bits), more=None)
-code = imagecodecs.jpeg8_encode(colour, lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB")
-both("lossless_rgb.dcm", colour, syntax=SV1, photometric="RGB", coded=[code], raw=colour)
-both("ls8.dcm", grey(8), syntax=LS, coded=[imagecodecs.jpegls_encode(grey(8))])
-both("ls12.dcm", grey(12), syntax=LS, bits=12, coded=[imagecodecs.jpegls_encode(grey(12))])
-both("ls_rgb.dcm", colour, syntax=LS, photometric="RGB", coded=[imagecodecs.jpegls_encode(colour)])
-both("j2k12.dcm", grey(12), syntax=J2K, bits=12,
-     coded=[imagecodecs.jpeg2k_encode(grey(12), level=0, reversible=True, bitspersample=12, codecformat="j2k")])
-both("j2k_signed.dcm", grey(16, True), syntax=J2K,
-     coded=[imagecodecs.jpeg2k_encode(grey(16, True), level=0, reversible=True, codecformat="j2k")])
-both("j2k_rgb.dcm", colour, syntax=J2K, photometric="YBR_RCT", raw=colour,
-     coded=[imagecodecs.jpeg2k_encode(colour, level=0, reversible=True, codecformat="j2k", mct=True)])
+    code = imagecodecs.jpeg8_encode(gray(bits), lossless=True, predictor=1, bitspersample=bits)
+    both(f"lossless{bits}.dcm", gray(bits), syntax=SV1, bits=bits, coded=[code], raw=gray(bits), more=None)
+code = imagecodecs.jpeg8_encode(color, lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB")
+both("lossless_rgb.dcm", color, syntax=SV1, photometric="RGB", coded=[code], raw=color)
+both("ls8.dcm", gray(8), syntax=LS, coded=[imagecodecs.jpegls_encode(gray(8))])
+both("ls12.dcm", gray(12), syntax=LS, bits=12, coded=[imagecodecs.jpegls_encode(gray(12))])
+both("ls_rgb.dcm", color, syntax=LS, photometric="RGB", coded=[imagecodecs.jpegls_encode(color)])
+both("j2k12.dcm", gray(12), syntax=J2K, bits=12,
+     coded=[imagecodecs.jpeg2k_encode(gray(12), level=0, reversible=True, bitspersample=12, codecformat="j2k")])
+both("j2k_signed.dcm", gray(16, True), syntax=J2K,
+     coded=[imagecodecs.jpeg2k_encode(gray(16, True), level=0, reversible=True, codecformat="j2k")])
+both("j2k_rgb.dcm", color, syntax=J2K, photometric="YBR_RCT", raw=color,
+     coded=[imagecodecs.jpeg2k_encode(color, level=0, reversible=True, codecformat="j2k", mct=True)])
 # The retired byte order; files without preamble, without a transfer syntax, with another than they say, and one that begins
 # like a TIFF file.
 BIG = "1.2.840.10008.1.2.2"
@@ -298,11 +298,11 @@ def big_endian(name, values, order):
     pydicom.dcmwrite(HERE / f"big_{name}", data, implicit_vr=False, little_endian=False, force_encoding=True)
 
 
-for name, values in (("bits12.dcm", grey(12)), ("ct.dcm", grey(12))):
+for name, values in (("bits12.dcm", gray(12)), ("ct.dcm", gray(12))):
     big_endian(name, values, "words")
     expected[f"big_{name}"] = expected[name] | {"file": f"big_{name}"}
-big_endian("grey8.dcm", grey(8).reshape(-1), "pairs")
-expected["big_grey8.dcm"] = expected["grey8.dcm"] | {"file": "big_grey8.dcm"}
+big_endian("gray8.dcm", gray(8).reshape(-1), "pairs")
+expected["big_gray8.dcm"] = expected["gray8.dcm"] | {"file": "big_gray8.dcm"}
 for name in ("ct.dcm", "ct_implicit.dcm"):
     data = (HERE / name).read_bytes()
     after_meta = 132 + 12 + int.from_bytes(data[140:144], "little")
@@ -319,9 +319,9 @@ explicit_meta = data[:132 + 12 + int.from_bytes(data[140:144], "little")]
 (HERE / "says_explicit.dcm").write_bytes(explicit_meta + implicit[132 + 12 + int.from_bytes(implicit[140:144], "little"):])
 expected["says_explicit.dcm"] = expected["ct.dcm"] | {"file": "says_explicit.dcm"}
 # Not read
-write("video.dcm", grey(8), syntax="1.2.840.10008.1.2.4.102", coded=[b"\0" * 64])
-write("cmyk.dcm", colour, photometric="RGB", more={"PhotometricInterpretation": "HSV"})
-report = pydicom.dcmread(HERE / "grey8.dcm")
+write("video.dcm", gray(8), syntax="1.2.840.10008.1.2.4.102", coded=[b"\0" * 64])
+write("cmyk.dcm", color, photometric="RGB", more={"PhotometricInterpretation": "HSV"})
+report = pydicom.dcmread(HERE / "gray8.dcm")
 report.Modality = "SR"
 del report.PixelData
 report.save_as(HERE / "report.dcm")

@@ -2,7 +2,7 @@
 tifffile make of them.
 
 Run: python make_format_golden.py   (Pillow 13.0.0, tifffile 2026.3.3, imagecodecs 2026.3.6)
-An entry holds size, channels (alpha not counted), bits, alpha, pages; "rgb" and "grey": Pillow's 8-bit pixels after
+An entry holds size, channels (alpha not counted), bits, alpha, pages; "rgb" and "gray": Pillow's 8-bit pixels after
 exif_transpose; "over": the same over the background (10, 200, 90); "wide": the samples as stored, [h, w, samples] floats.
 """
 import json
@@ -34,10 +34,10 @@ def expect(name, image=None, page=0, key=None, **more):
         image = Image.open(HERE / name)
         image.seek(page)
         image = ImageOps.exif_transpose(image)
-    grey = image.mode in ("1", "L", "LA")
+    gray = image.mode in ("1", "L", "LA")
     alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    entry = {"file": name, "size": list(image.size), "channels": 1 if grey else 3, "bits": 8, "alpha": alpha,
-             "rgb": image.convert("RGB").tobytes().hex(), "grey": image.convert("L").tobytes().hex()}
+    entry = {"file": name, "size": list(image.size), "channels": 1 if gray else 3, "bits": 8, "alpha": alpha,
+             "rgb": image.convert("RGB").tobytes().hex(), "gray": image.convert("L").tobytes().hex()}
     if page:
         entry["page"] = page
     if alpha:
@@ -66,16 +66,16 @@ def pnm(name, header, body):
     (HERE / name).write_bytes(header + body)
 
 
-rgb, grey = smooth(23, 17, 3), smooth(23, 17, 1)
-noisy, noisy_grey = synthetic(19, 14, 3, 1), synthetic(19, 14, 1, 1)
-alpha = noisy_grey.transpose(Image.Transpose.ROTATE_180)
+rgb, gray = smooth(23, 17, 3), smooth(23, 17, 1)
+noisy, noisy_gray = synthetic(19, 14, 3, 1), synthetic(19, 14, 1, 1)
+alpha = noisy_gray.transpose(Image.Transpose.ROTATE_180)
 rgba = Image.merge("RGBA", (*noisy.split(), alpha))
 
 # WebP
 save("lossy.webp", rgb, quality=80)
 save("lossless.webp", noisy, lossless=True)
 save("alpha.webp", rgba, lossless=True, exact=True)
-save("alpha_lossy.webp", Image.merge("RGBA", (*rgb.split(), grey)), quality=70)
+save("alpha_lossy.webp", Image.merge("RGBA", (*rgb.split(), gray)), quality=70)
 save("animated.webp", noisy, save_all=True, append_images=[noisy.rotate(180)], lossless=True)
 exif = Image.Exif()
 exif[274] = 6
@@ -83,7 +83,7 @@ save("turned.webp", noisy, lossless=True, exif=exif)
 
 # GIF
 save("palette.gif", noisy.quantize(40))
-save("grey.gif", noisy_grey.quantize(256))
+save("gray.gif", noisy_gray.quantize(256))
 save("interlaced.gif", noisy.quantize(16), interlace=1)
 save("transparent.gif", noisy.quantize(7), transparency=3)
 save("animated.gif", noisy.quantize(9), save_all=True, append_images=[noisy.rotate(180).quantize(9)])
@@ -97,17 +97,17 @@ expect("part.gif")
 
 # BMP
 save("rgb24.bmp", noisy)
-save("grey8.bmp", noisy_grey)
+save("gray8.bmp", noisy_gray)
 save("palette8.bmp", noisy.quantize(200))
-save("bits1.bmp", noisy_grey.convert("1"))
+save("bits1.bmp", noisy_gray.convert("1"))
 save("rgba32.bmp", rgba, more={"alpha": False, "over": None})
 
 
-def bmp(name, width, height, bits, compression, body, palette=b"", masks=b"", os2=False, colours=0):
+def bmp(name, width, height, bits, compression, body, palette=b"", masks=b"", os2=False, colors=0):
     if os2:
         header = struct.pack("<IHHHH", 12, width, height, 1, bits)
     else:
-        header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 2835, 2835, colours, 0)
+        header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 2835, 2835, colors, 0)
     offset = 14 + len(header) + len(masks) + len(palette)
     (HERE / name).write_bytes(b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset) + header + masks + palette + body)
     expect(name)
@@ -130,7 +130,7 @@ six = (pixels[..., 0].astype(np.uint16) >> 3 << 11) | (pixels[..., 1].astype(np.
 bmp("rgb565.bmp", 19, 14, 16, 3, rows(six.astype("<u2")), masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))
 wide32 = (pixels[..., 0].astype(np.uint32) << 16) | (pixels[..., 1].astype(np.uint32) << 8) | pixels[..., 2]
 bmp("rgb32.bmp", 19, 14, 32, 0, rows(wide32.astype("<u4")))
-four = np.asarray(noisy_grey) >> 4
+four = np.asarray(noisy_gray) >> 4
 table = bytes(v for i in range(16) for v in (i * 16, 255 - i * 16, i * 7, 0))
 bmp("palette4.bmp", 19, 14, 4, 0, rows(np.stack([np.append(r, [0])[0::2] << 4 | np.append(r, [0])[1::2] for r in four]).astype(np.uint8)), table)
 bmp("os2.bmp", 19, 14, 8, 0, rows(four), b"".join(table[4 * i:4 * i + 3] for i in range(16)) + b"\0" * 720, os2=True)
@@ -152,19 +152,19 @@ pnm("raw.ppm", b"P6\n# a comment\n19 14\n255\n", flat)
 expect("raw.ppm")
 pnm("plain.ppm", b"P3 19 14 # here too\n255\n", b"\n".join(b" ".join(b"%d" % v for v in row.ravel()) for row in pixels))
 expect("plain.ppm")
-pnm("raw.pgm", b"P5 19 14 255\n", noisy_grey.tobytes())
+pnm("raw.pgm", b"P5 19 14 255\n", noisy_gray.tobytes())
 expect("raw.pgm")
-low = np.asarray(noisy_grey) % 101
+low = np.asarray(noisy_gray) % 101
 pnm("maximum100.pgm", b"P5 19 14 100\n", low.astype(np.uint8).tobytes())
 expect("maximum100.pgm")
 pnm("plain.pgm", b"P2\n19\n14\n100\n", b"\n".join(b" ".join(b"%d" % v for v in row) for row in low))
 expect("plain.pgm")
-bits = np.asarray(noisy_grey) > 128
+bits = np.asarray(noisy_gray) > 128
 pnm("raw.pbm", b"P4 19 14\n", b"".join(np.packbits(row).tobytes() for row in bits))
 expect("raw.pbm", bits=1)
 pnm("plain.pbm", b"P1 19 14\n", b"\n".join(b"".join(b"%d" % v for v in row) for row in bits))
 expect("plain.pbm", bits=1)
-deep = np.asarray(noisy_grey).astype(np.uint16) * 251 + 13
+deep = np.asarray(noisy_gray).astype(np.uint16) * 251 + 13
 for name, maximum, body in (("raw16.pgm", 65535, deep), ("raw12.pgm", 4095, deep % 4096)):
     pnm(name, b"P5 19 14 %d\n" % maximum, body.astype(">u2").tobytes())
     expected[name] = {"file": name, "size": [19, 14], "channels": 1, "bits": 16, "alpha": False,
@@ -176,26 +176,26 @@ save("rgb_lzw.tif", noisy, compression="tiff_lzw")
 save("rgb_deflate.tif", noisy, compression="tiff_adobe_deflate")
 save("rgb_packbits.tif", noisy, compression="packbits")
 save("rgb_jpeg.tif", rgb, compression="jpeg")
-save("grey.tif", noisy_grey)
-save("bits1.tif", noisy_grey.convert("1"), more={"bits": 1})
-save("bits1_fax.tif", noisy_grey.convert("1"), compression="group4", more={"bits": 1})
+save("gray.tif", noisy_gray)
+save("bits1.tif", noisy_gray.convert("1"), more={"bits": 1})
+save("bits1_fax.tif", noisy_gray.convert("1"), compression="group4", more={"bits": 1})
 save("palette.tif", noisy.quantize(30))
 save("rgba.tif", rgba)
-save("grey_alpha.tif", Image.merge("LA", (noisy_grey, alpha)))
+save("gray_alpha.tif", Image.merge("LA", (noisy_gray, alpha)))
 save("cmyk.tif", noisy.convert("CMYK"))
 save("turned.tif", noisy, tiffinfo={274: 8})
-pages = [noisy, noisy_grey, rgb]
+pages = [noisy, noisy_gray, rgb]
 save("pages.tif", noisy, save_all=True, append_images=pages[1:], more={"pages": 3})
 expect("pages.tif", page=1, key="pages.tif#1", pages=3)
 expect("pages.tif", page=2, key="pages.tif#2", pages=3)
 # TIFF that Pillow does not read, or reads with loss
 tifffile.imwrite(HERE / "tiled.tif", np.asarray(smooth(50, 37, 3)), tile=(16, 32), metadata=None)
 expect("tiled.tif")
-tifffile.imwrite(HERE / "white_is_zero.tif", np.asarray(noisy_grey), photometric="miniswhite", metadata=None)
+tifffile.imwrite(HERE / "white_is_zero.tif", np.asarray(noisy_gray), photometric="miniswhite", metadata=None)
 expect("white_is_zero.tif")
 rng = np.random.default_rng(3)
-tiff("grey16.tif", rng.integers(0, 65536, (9, 11), dtype=np.uint16), 1, 16)
-tiff("grey16_big_endian.tif", rng.integers(0, 65536, (9, 11), dtype=np.uint16), 1, 16, byteorder=">")
+tiff("gray16.tif", rng.integers(0, 65536, (9, 11), dtype=np.uint16), 1, 16)
+tiff("gray16_big_endian.tif", rng.integers(0, 65536, (9, 11), dtype=np.uint16), 1, 16, byteorder=">")
 tiff("rgb16_deflate.tif", rng.integers(0, 65536, (9, 11, 3), dtype=np.uint16), 3, 16, photometric="rgb", compression="zlib", predictor=True)
 tiff("rgba16.tif", rng.integers(0, 65536, (9, 11, 4), dtype=np.uint16), 3, 16, alpha=True, photometric="rgb", extrasamples=["unassalpha"])
 tiff("float32.tif", (rng.random((9, 11)) * 1.5 - 0.25).astype(np.float32), 1, 32)
@@ -221,7 +221,7 @@ for value in range(1, 9):
     save(f"turned{value}.jpg", rgb, exif=exif, quality=90)
 save("turned6.png", noisy, exif=exif)
 save("alpha.png", rgba)
-save("grey_alpha.png", Image.merge("LA", (noisy_grey, alpha)))
+save("gray_alpha.png", Image.merge("LA", (noisy_gray, alpha)))
 save("palette_alpha.png", noisy.quantize(7), transparency=bytes([0, 128, 255]))
 wide = (np.asarray(noisy).astype(np.uint16) * 257) ^ 0x5A
 (HERE / "rgb16.png").write_bytes(png(19, 14, 16, 2, [r.tobytes() for r in wide.astype(">u2")]))

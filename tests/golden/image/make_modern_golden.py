@@ -46,9 +46,9 @@ def smooth(width, height, channels):
     return synthetic(5, 4, channels, 8).resize((width, height), Image.Resampling.BICUBIC)
 
 
-rgb, grey = smooth(37, 26, 3), smooth(37, 26, 1)
-noisy, noisy_grey = synthetic(19, 14, 3, 1), synthetic(19, 14, 1, 1)
-rgba = Image.merge("RGBA", (*noisy.split(), noisy_grey.transpose(Image.Transpose.ROTATE_180)))
+rgb, gray = smooth(37, 26, 3), smooth(37, 26, 1)
+noisy, noisy_gray = synthetic(19, 14, 3, 1), synthetic(19, 14, 1, 1)
+rgba = Image.merge("RGBA", (*noisy.split(), noisy_gray.transpose(Image.Transpose.ROTATE_180)))
 array = np.asarray(noisy)
 ramp = np.arange(19 * 14 * 3, dtype=np.uint32).reshape(14, 19, 3)
 
@@ -62,7 +62,7 @@ def levels(bits, samples=3):
 for name, image, options in (("lossy444.heic", rgb, {"quality": 80, "chroma": 444}),
                              ("lossy420.heic", rgb, {"quality": 90}),
                              ("alpha.heic", rgba, {"quality": 90, "chroma": 444}),
-                             ("grey.heic", grey, {"quality": 90})):
+                             ("gray.heic", gray, {"quality": 90})):
     image.save(HERE / name, **options)
     expect(name, decoded(name), alpha=image.mode == "RGBA", tolerance=12 if "420" in name else 2)
 exif = Image.Exif()
@@ -82,7 +82,7 @@ for bits in (10, 12):
 # AVIF
 for name, image, options in (("lossy444.avif", rgb, {"quality": 80, "subsampling": "4:4:4"}),
                              ("alpha.avif", rgba, {"quality": 95, "subsampling": "4:4:4"}),
-                             ("grey.avif", rgb.convert("L"), {"quality": 90, "subsampling": "4:0:0"})):
+                             ("gray.avif", rgb.convert("L"), {"quality": 90, "subsampling": "4:0:0"})):
     image.save(HERE / name, **options)
     expect(name, decoded(name), alpha=image.mode == "RGBA", tolerance=2)
 rgb.save(HERE / "turned.avif", quality=80, subsampling="4:4:4", exif=exif)
@@ -100,11 +100,11 @@ float_samples = (ramp / ramp.max()).astype(np.float32) * 1.5 - 0.25
 for name, data, bits, alpha, options in (
         ("lossless.jxl", array, 8, False, {"lossless": True}),
         ("container.jxl", array, 8, False, {"lossless": True, "usecontainer": True}),
-        ("grey.jxl", np.asarray(noisy_grey), 8, False, {"lossless": True}),
+        ("gray.jxl", np.asarray(noisy_gray), 8, False, {"lossless": True}),
         ("alpha.jxl", np.asarray(rgba), 8, True, {"lossless": True}),
         ("bits16.jxl", levels(16), 16, False, {"lossless": True}),
         ("bits12.jxl", levels(12), 12, False, {"lossless": True, "bitspersample": 12}),
-        ("grey16.jxl", levels(16, 1)[..., 0], 16, False, {"lossless": True}),
+        ("gray16.jxl", levels(16, 1)[..., 0], 16, False, {"lossless": True}),
         ("float32.jxl", float_samples, 32, False, {"lossless": True})):
     (HERE / name).write_bytes(imagecodecs.jpegxl_encode(data, **options))
     samples = data.reshape(*data.shape[:2], -1)
@@ -138,12 +138,12 @@ expect("animated.jxl", array, frames=2)
 # JPEG 2000
 for name, image, options in (("lossless.jp2", noisy, {"irreversible": False}),
                              ("lossy.j2k", rgb, {"irreversible": True, "quality_mode": "rates", "quality_layers": [8]}),
-                             ("grey.jp2", noisy_grey, {}), ("alpha.jp2", rgba, {}),
+                             ("gray.jp2", noisy_gray, {}), ("alpha.jp2", rgba, {}),
                              ("tiled.j2k", noisy, {"tile_size": (8, 8)})):
     image.save(HERE / name, **options)
     expect(name, decoded(name), channels=1 if image.mode == "L" else 3, alpha=image.mode == "RGBA",
            tolerance=1 if "lossy" in name else 0)
-for name, bits, samples in (("grey16.jp2", 16, 1), ("bits12.jp2", 12, 3), ("bits10.j2k", 10, 1), ("bits1.jp2", 1, 1)):
+for name, bits, samples in (("gray16.jp2", 16, 1), ("bits12.jp2", 12, 3), ("bits10.j2k", 10, 1), ("bits1.jp2", 1, 1)):
     data = levels(bits, samples)
     data = data[..., 0] if samples == 1 else data
     data = data.astype(np.uint8) if bits <= 8 else data

@@ -99,15 +99,15 @@ def main():
             add("contrast", list(source), tvf.adjust_contrast(image, 0.7), value=0.7)
             add("flip", list(source), tvf.hflip(image))
 
-    # Every colour once, for the hue conversion: 256 x 65536 does not fit Pillow's habits, 4096 x 4096 does.
+    # Every color once, for the hue conversion: 256 x 65536 does not fit Pillow's habits, 4096 x 4096 does.
     codes = np.arange(1 << 24, dtype=np.uint32).reshape(4096, 4096)
-    colours = Image.fromarray(np.stack([codes >> 16, (codes >> 8) & 255, codes & 255], axis=-1).astype(np.uint8))
-    cube = {f"{turns}": fingerprint(tvf.adjust_hue(colours, turns)) for turns in (0.0, 0.1, -0.37)}
+    colors = Image.fromarray(np.stack([codes >> 16, (codes >> 8) & 255, codes & 255], axis=-1).astype(np.uint8))
+    cube = {f"{turns}": fingerprint(tvf.adjust_hue(colors, turns)) for turns in (0.0, 0.1, -0.37)}
 
     path = pathlib.Path(__file__).with_name("pixel_ops.json")
     with path.open("w") as file:
         file.write('{"pillow": "%s", "torchvision": "%s",\n' % (PIL.__version__, torchvision.__version__.split("+")[0]))
-        file.write('"hue_of_every_colour": %s,\n"cases": [\n' % json.dumps(cube))
+        file.write('"hue_of_every_color": %s,\n"cases": [\n' % json.dumps(cube))
         file.write(",\n".join(json.dumps(case) for case in cases) + "\n]}\n")
     print(len(cases), path.stat().st_size)
 

@@ -8,12 +8,12 @@ from make_codec_golden import smooth
 
 HERE = pathlib.Path(__file__).parent / "regions"
 HERE.mkdir(exist_ok=True)
-image, grey = smooth(203, 149, 3), smooth(203, 149, 1)
+image, gray = smooth(203, 149, 3), smooth(203, 149, 1)
 for progressive in (False, True):
     suffix = "_progressive" if progressive else ""
     for name, subsampling in (("444", "4:4:4"), ("422", "4:2:2"), ("420", "4:2:0")):
         image.save(HERE / f"rgb{name}{suffix}.jpg", quality=70, subsampling=subsampling, progressive=progressive)
-    grey.save(HERE / f"grey{suffix}.jpg", quality=70, progressive=progressive)
+    gray.save(HERE / f"gray{suffix}.jpg", quality=70, progressive=progressive)
     image.convert("CMYK").save(HERE / f"cmyk{suffix}.jpg", quality=70, progressive=progressive)
 image.save(HERE / "restarts.jpg", quality=70, restart_marker_blocks=3)
 exif = __import__("PIL.Image").Image.Exif()

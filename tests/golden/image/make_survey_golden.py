@@ -15,7 +15,7 @@ for name, entry in json.loads((HERE / "formats.json").read_text()).items():
     if "wide" in entry:
         values = np.array(entry["wide"]).reshape(count, -1)[:, :channels]
     else:
-        values = np.frombuffer(bytes.fromhex(entry["rgb" if channels == 3 else "grey"]), np.uint8).reshape(count, channels) / 255
+        values = np.frombuffer(bytes.fromhex(entry["rgb" if channels == 3 else "gray"]), np.uint8).reshape(count, channels) / 255
     pixels.setdefault(channels, []).append(values)
 result = {}
 for channels, parts in sorted(pixels.items()):

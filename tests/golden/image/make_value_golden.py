@@ -31,7 +31,7 @@ def span(dtype):
     return int(info.min), int(info.max)
 
 
-def expect(name, stored, low, high, type, empty=None, high_byte=False, colours=None, key=None):
+def expect(name, stored, low, high, type, empty=None, high_byte=False, colors=None, key=None):
     """stored: [h, w] or [h, w, samples] as tifffile reads them; empty: which are no data."""
     stored = stored.reshape(stored.shape[0], stored.shape[1], -1)
     empty = np.zeros(stored.shape, bool) if empty is None else empty.reshape(stored.shape)
@@ -102,10 +102,10 @@ for name, dtype, value, text in (("mark_float", "f4", -9999, "-9999"), ("mark_le
     tiff(f"{name}.tif", array, empty=array == value, extratags=mark(text))
 tiff("mark_outside.tif", whole(np.uint8), extratags=mark("-9999"))
 tiff("mark_words.tif", whole(np.uint8), extratags=mark("none"))
-colours = whole(np.uint8, (9, 11, 3))
-colours[0:2] = 255
-colours[3, :, 0] = 255
-tiff("mark_rgb.tif", colours, empty=np.repeat((colours == 255).all(2)[..., None], 3, 2), photometric="rgb", extratags=mark("255"))
+colors = whole(np.uint8, (9, 11, 3))
+colors[0:2] = 255
+colors[3, :, 0] = 255
+tiff("mark_rgb.tif", colors, empty=np.repeat((colors == 255).all(2)[..., None], 3, 2), photometric="rgb", extratags=mark("255"))
 
 # Tiles that are left out: GDAL's SPARSE_OK
 def sparse(name, dtype, present, tag=None, planes=1, big=False):

@@ -23,7 +23,7 @@ from dino_torch import interpolate_positions  # noqa: E402
 CASES = {
     "tiny_p8": ("vit_small_patch8_224", dict(embed_dim=48, depth=3, num_heads=3), 32, 2,
                 [(32, 32), (48, 48), (24, 40), (35, 31)]),
-    "grey_p4": ("vit_small_patch8_224", dict(embed_dim=32, depth=2, num_heads=2, patch_size=4, in_chans=1), 28, 2,
+    "gray_p4": ("vit_small_patch8_224", dict(embed_dim=32, depth=2, num_heads=2, patch_size=4, in_chans=1), 28, 2,
                 [(28, 28), (16, 16)]),
     "small_p16": ("vit_small_patch16_224", {}, 224, 1, [(224, 224), (96, 96), (160, 240)]),
     "small_p8": ("vit_small_patch8_224", {}, 224, 1, [(224, 224), (96, 96), (64, 104)]),

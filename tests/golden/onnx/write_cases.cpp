@@ -10,9 +10,9 @@
 
 #include "dino/arch/zoo.h"
 #include "dino/format/safetensors.h"
+#include "dino/model/backbone_file.h"
 #include "dino/model/onnx_check.h"
 #include "dino/model/tensor_bridge.h"
-#include "dino/model/weights.h"
 #include "dino/onnx/export.h"
 #include "dino/onnx/file.h"
 #include "tests/onnx/fake_weights.h"

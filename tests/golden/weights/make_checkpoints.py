@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes checkpoints/*.pth as the papers' code saves them, tiny and with random numbers: modules of timm and of the
-package dinov2 (its DINOHead is DINO's), wrapped, prefixed and put beside the optimiser as main_dino.py, DINOv2's
+package dinov2 (its DINOHead is DINO's), wrapped, prefixed and put beside the optimizer as main_dino.py, DINOv2's
 checkpointer and the releases do; DINOv3, which no package here has, by its published names. expected.json lists what
 each file holds: heads with their numbers, and of every tensor shape, sum, first and last value.
 
@@ -24,7 +24,7 @@ from dinov2.layers import DINOHead, MemEffAttention, NestedTensorBlock  # noqa: 
 from dinov2.models.vision_transformer import DinoVisionTransformer  # noqa: E402
 
 
-def randomised(module):
+def randomized(module):
     for tensor in module.state_dict().values():
         if tensor.is_floating_point():
             tensor.copy_(torch.randn(tensor.shape))
@@ -32,7 +32,7 @@ def randomised(module):
 
 
 def head(in_dim=D, out_dim=K, **options):
-    return randomised(DINOHead(in_dim, out_dim, hidden_dim=HIDDEN, bottleneck_dim=BOTTLENECK, **options))
+    return randomized(DINOHead(in_dim, out_dim, hidden_dim=HIDDEN, bottleneck_dim=BOTTLENECK, **options))
 
 
 def prefixed(prefix, module):
@@ -42,12 +42,12 @@ def prefixed(prefix, module):
 
 def vit_v1():
     import timm
-    return randomised(timm.models.VisionTransformer(img_size=16, patch_size=4, embed_dim=D, depth=DEPTH, num_heads=1,
+    return randomized(timm.models.VisionTransformer(img_size=16, patch_size=4, embed_dim=D, depth=DEPTH, num_heads=1,
                                                     num_classes=0))
 
 
 def vit_v2(chunks):
-    return randomised(DinoVisionTransformer(
+    return randomized(DinoVisionTransformer(
         img_size=28, patch_size=14, embed_dim=D, depth=DEPTH, num_heads=1, init_values=1.0, block_chunks=chunks,
         block_fn=partial(NestedTensorBlock, attn_class=MemEffAttention)))
 
@@ -128,7 +128,7 @@ def main():
     normed = head(use_bn=True)
     direction = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(BOTTLENECK, K, bias=False))
     newer = {n: t for n, t in normed.state_dict().items() if n.startswith("mlp.")}
-    newer |= prefixed("last_layer.", randomised(direction))
+    newer |= prefixed("last_layer.", randomized(direction))
     save("v1_batch_norm", {"teacher": {**prefixed("module.backbone.", vit_v1()), **prefixed("module.head.", newer)}})
     expected["v1_batch_norm"] = {"teacher": {"dino_head": {**numbers(newer), "bottleneck": BOTTLENECK, "outputs": K,
                                                             "weight_norm": True}}}
@@ -155,10 +155,10 @@ def main():
     expected["v3_teacher"] = {"teacher": {"dino_head": numbers(dino), "ibot_head": numbers(ibot)}}
 
     # Releases of linear classifiers: eval_linear.py's checkpoint, and DINOv2's and DINOv3's plain module.
-    linear = randomised(torch.nn.Linear(4 * D, 10))
+    linear = randomized(torch.nn.Linear(4 * D, 10))
     save("v1_linear", {"epoch": 100, "state_dict": prefixed("module.linear.", linear), "best_acc": 77.0,
                        "scheduler": {"T_max": 100, "base_lrs": [0.004]}})
-    plain = randomised(torch.nn.Linear(2 * D, 10))
+    plain = randomized(torch.nn.Linear(2 * D, 10))
     save("v2_linear", prefixed("", plain))
     for name, module in (("v1_linear", linear), ("v2_linear", plain)):
         expected[name] = {"": {"classifier": {"in_dim": module.in_features, "outputs": module.out_features,

@@ -3,8 +3,8 @@
 
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
-#include "dino/image/decode.h"
-#include "dino/image/encode.h"
+#include "dino/image/codecs/decode.h"
+#include "dino/image/codecs/encode.h"
 #include "dino/onnx/file.h"
 #include "dino/recipe/recipe.h"
 

@@ -1,0 +1,82 @@
+// Color operations of the augmentations, in place on 8-bit pixels, equal bit for bit to what
+// torchvision does with Pillow images (ImageEnhance, HSV hue shift, ImageOps). Factor 1 (hue: 0)
+// leaves the image as it is.
+#pragma once
+#include <array>
+
+#include "dino/image/image.h"
+#include "dino/image/pixels/kernels.h"
+
+namespace dino::image {
+
+/** Scales all samples by `factor` >= 0 towards or away from black. */
+void adjust_brightness(Image& image, double factor);
+
+/** Blends with the mean gray of the image; `factor` >= 0, 0 gives a flat image. */
+void adjust_contrast(Image& image, double factor);
+
+/** Blends with the gray version of the image; `factor` >= 0, 0 gives gray. No effect on gray
+ * images. */
+void adjust_saturation(Image& image, double factor);
+
+/** Turns the hue by `turns` in [-0.5, 0.5] of the color circle, through 8-bit HSV. No effect on
+ * gray images. */
+void adjust_hue(Image& image, double turns);
+
+/** Replaces colors by their Rec. 601 luma and keeps three channels. No effect on gray images. */
+void to_grayscale(Image& image);
+
+/** Inverts all samples at or above `threshold`. */
+void solarize(Image& image, int threshold = 128);
+
+/** Several of the operations above in as few passes over the image as give the same bytes: each is
+ * remembered, and done at the latest by run(). Contrast needs the mean of what was there before it,
+ * so it starts a pass. Borrows the image. */
+class ColorChain {
+ public:
+  explicit ColorChain(Image& image, const PixelKernels& kernels = image::kernels());
+  void brightness(double factor);
+  void contrast(double factor);
+  void saturation(double factor);
+  void hue(double turns);
+  void grayscale();
+  void solarize(int threshold = 128);
+  void run();
+
+ private:
+  void add(const ColorStep& step);
+  std::uint64_t run_all(bool wants_luma);
+
+  Image& image_;
+  const PixelKernels& kernels_;
+  std::array<ColorStep, 6> steps_;
+  std::size_t count_ = 0;
+};
+
+/** Throws Error{Usage} on an image of other than 1 or 3 channels: `operation` computes with those.
+ */
+void check_gray_or_rgb(const Image& image, const char* operation);
+void check_gray_or_rgb(int channels, const char* operation);
+
+/** Mirrors left and right. */
+void flip_horizontal(Image& image);
+
+/** Rec. 601 luma of one color as Pillow rounds it. */
+inline std::uint8_t luma(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+  return static_cast<std::uint8_t>((19595u * red + 38470u * green + 7471u * blue + 0x8000u) >> 16);
+}
+
+inline float luma(float red, float green, float blue) {
+  return 0.299F * red + 0.587F * green + 0.114F * blue;
+}
+
+/** One ink over black, both given as 255 - ink (as Adobe stores CMYK), rounded as Pillow does. */
+inline std::uint8_t ink_to_light(int inverted_ink, int inverted_black) {
+  const int product = (255 - inverted_ink) * inverted_black + 128;
+  return static_cast<std::uint8_t>(inverted_black - (((product >> 8) + product) >> 8));
+}
+
+/** The one-channel version of an image (a copy if it has one channel already). */
+Image gray_copy(const Image& image);
+
+}  // namespace dino::image

@@ -1,0 +1,44 @@
+// Memory on the side that is kept between calls, so that a run in steady state allocates nothing.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "dino/image/pixels/taps.h"
+
+namespace dino::image {
+
+struct PixelKernels;
+const PixelKernels& kernels();
+
+/** Room that only grows; 64-byte aligned, not initialized. */
+class Room {
+ public:
+  /** Space for `count` values, lost at the next call. */
+  template <typename T>
+  [[gnu::always_inline]] T* get(std::size_t count) {
+    return reinterpret_cast<T*>(reserve(count * sizeof(T)));
+  }
+
+ private:
+  std::byte* reserve(std::size_t bytes);
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  std::unique_ptr<std::byte[], Free> room_;
+  std::size_t bytes_ = 0;
+};
+
+using FixedTaps = Taps<std::int32_t>;  ///< weights with kWeightBits fraction bits
+
+/** What pixel work needs beside its input and output, and the instruction set it uses. One per
+ * thread; contents mean nothing between calls. */
+struct Workspace {
+  explicit Workspace(const PixelKernels& table = image::kernels()) : kernels(&table) {}
+
+  const PixelKernels* kernels;
+  FixedTaps across, down;
+  Room first, second, third, fourth;
+};
+
+}  // namespace dino::image

@@ -1,0 +1,77 @@
+#include "dino/run/machine.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <torch/types.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "dino/base/error.h"
+#include "dino/cpu/bf16_rule.h"
+
+namespace dino::run {
+namespace {
+
+/** The value of the first "key : value" line of a /proc file; empty if there is none. */
+std::string proc_value(const char* path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
+}
+
+std::int64_t physical_memory_bytes() {
+  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
+bool has_fast_bf16() {
+  return cpu::bf16_pays_in_training(cpu::Processor::here());
+}
+
+}  // namespace
+
+std::string version_text() {
+  return fmt::format("dino {} (LibTorch {}, {}{})", DINO_VERSION, TORCH_VERSION,
+                     at::get_cpu_capability(), has_fast_bf16() ? " with bf16" : "");
+}
+
+nlohmann::json describe_machine() {
+  utsname system{};
+  uname(&system);
+  return {{"dino_version", DINO_VERSION},
+          {"libtorch_version", TORCH_VERSION},
+          {"processor", proc_value("/proc/cpuinfo", "model name")},
+          {"instruction_set", at::get_cpu_capability()},
+          {"fast_bf16", has_fast_bf16()},
+          {"cores", std::thread::hardware_concurrency()},
+          {"threads", at::get_num_threads()},
+          {"memory_bytes", physical_memory_bytes()},
+          {"host", system.nodename},
+          {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)}};
+}
+
+model::Precision resolve_precision(const std::string& name) {
+  if (name == "fp32") return model::Precision::Fp32;
+  if (name == "bf16") return model::Precision::Bf16;
+  if (name == "auto") return has_fast_bf16() ? model::Precision::Bf16 : model::Precision::Fp32;
+  fail(ErrorKind::Config, "[train] unknown train.precision: '{}'; use fp32, bf16 or auto", name);
+}
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;  // Linux counts KiB
+}
+
+}  // namespace dino::run
