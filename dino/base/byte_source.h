@@ -1,4 +1,5 @@
-// Bytes in order, wherever they come from: memory, a file, a command's output, an unpacker.
+// Sequential input of bytes behind one interface: from memory, a file, a command's output or a
+// decompressor.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,21 +11,22 @@
 
 namespace dino {
 
-/** Thread-compatible. */
+/** An input stream of bytes. Thread-compatible: one thread at a time may use an object. */
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  /** Fills `out` from the front; fewer bytes than asked mean the end. */
+  /** Fills `out` from the front and returns the number of bytes read; fewer than asked mean the end
+   * of the input. Sources throw Error{Io} or Error{Data} when reading fails. */
   virtual std::size_t read(std::span<std::byte> out) = 0;
-  /** At least one byte, but no more than are there already; 0 at the end. For buffers: a source
-   * that others feed need not make them wait. */
+  /** Returns as soon as at least one byte is available, with at most out.size(); 0 means the end. A
+   * buffered reader uses this so that it does not wait on a pipe for more than it needs. */
   virtual std::size_t read_some(std::span<std::byte> out) { return read(out); }
-  /** Passes over `count` bytes, or to the end if that comes first; returns how many. Reads them
-   * unless a source knows better. */
+  /** Skips `count` bytes, or up to the end if that comes first, and returns how many. The default
+   * implementation reads them. */
   virtual std::uint64_t skip(std::uint64_t count);
 };
 
-/** Bytes in memory. Borrows them. */
+/** Reads bytes in memory, which it borrows. */
 class SpanSource : public ByteSource {
  public:
   explicit SpanSource(std::span<const std::byte> bytes) : rest_(bytes) {}
@@ -35,15 +37,15 @@ class SpanSource : public ByteSource {
   std::span<const std::byte> rest_;
 };
 
-/** A regular file read at any place, without mapping it: a disk that goes away is an error, not a
- * signal. read_at is thread-safe. */
+/** A regular file for reads at any offset. It is not memory-mapped, so that a failing disk gives an
+ * Error instead of SIGBUS. read_at() is thread-safe. */
 class RandomAccessFile {
  public:
   /** Throws Error{Io} naming the path; folders, devices and pipes are refused. */
   explicit RandomAccessFile(std::filesystem::path path);
 
   const std::filesystem::path& path() const { return path_; }
-  std::uint64_t size() const { return size_; }  ///< bytes, when it was opened
+  std::uint64_t size() const { return size_; }  ///< bytes, at the time of opening
   /** Fills `out` with the bytes from `offset` on; returns fewer only where the file ends. Throws
    * Error{Io}. */
   std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const;
@@ -54,11 +56,12 @@ class RandomAccessFile {
   std::uint64_t size_ = 0;
 };
 
-/** All of a regular file. Throws as RandomAccessFile: pipes and devices named like files are
- * refused, not waited for. */
+/** Reads a whole regular file. Throws as RandomAccessFile does: pipes and devices are refused
+ * instead of blocking. */
 std::vector<std::byte> read_regular_file(const std::filesystem::path& path);
 
-/** Such a file, or a part of it, from front to back. Borrows it. */
+/** Reads a RandomAccessFile, or `bytes` of it from offset `begin`, from front to back. Borrows the
+ * file. */
 class FileSource : public ByteSource {
  public:
   explicit FileSource(const RandomAccessFile& file, std::uint64_t begin = 0,
@@ -66,7 +69,7 @@ class FileSource : public ByteSource {
       : file_(file), position_(begin), left_(bytes) {}
   std::size_t read(std::span<std::byte> out) override;
   std::uint64_t skip(std::uint64_t count) override;
-  /** Bytes of the part that were neither read nor passed over. */
+  /** Bytes of the part that have neither been read nor skipped. */
   std::uint64_t left() const { return left_; }
 
  private:

@@ -1,4 +1,5 @@
-// The output of a shell command as bytes: how data come from an object store without its library.
+// Reads the output of a shell command. Data in an object store are read through its command-line
+// client this way, without linking its library.
 #pragma once
 #include <sys/types.h>
 
@@ -9,8 +10,8 @@
 
 namespace dino {
 
-/** Runs `/bin/sh -c TEXT` in a process group of its own, with no input. Destroying it ends the
- * whole group, however far it got. Thread-compatible. */
+/** Runs `/bin/sh -c TEXT` in a process group of its own, with empty standard input. The destructor
+ * kills the whole group if it is still running. Thread-compatible. */
 class ChildProcess : public ByteSource {
  public:
   /** Throws Error{Io} if no process can be started. */
@@ -19,9 +20,9 @@ class ChildProcess : public ByteSource {
   ChildProcess& operator=(const ChildProcess&) = delete;
   ~ChildProcess() override;
 
-  /** Waits for output. At the end of it waits for the command and throws Error{Data} with its exit
-   * status (or signal) and the last it wrote to standard error, unless the status is 0. A requested
-   * stop looks like the end. */
+  /** Blocks until `out` is full or the output ends. At its end it waits for the command and throws
+   * Error{Data} with the exit status (or signal) and the last lines of standard error, unless the
+   * status is 0. After a requested stop it returns as at the end. */
   std::size_t read(std::span<std::byte> out) override;
   std::size_t read_some(std::span<std::byte> out) override;
 
@@ -33,7 +34,7 @@ class ChildProcess : public ByteSource {
   std::stop_token stop_;
   pid_t process_ = -1;
   UniqueFd output_, errors_;
-  std::string last_errors_;  // the end of what it wrote to standard error
+  std::string last_errors_;  // the last bytes of its standard error
 };
 
 }  // namespace dino

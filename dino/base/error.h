@@ -9,15 +9,15 @@
 
 namespace dino {
 
-/** Who can mend it: the caller of a command, the writer of a recipe, the owner of the data or file,
- * or us. */
+/** Kinds of errors, by who can fix them: the caller, the author of a recipe, the owner of a file,
+ * or the developers of this library. */
 enum class ErrorKind {
-  Usage,     ///< wrong call: flag, argument, output that exists
-  Config,    ///< recipe: unknown key, value out of range, contradiction
+  Usage,     ///< wrong flag or argument, or an output that exists already
+  Config,    ///< a setting in a recipe: unknown key, value out of range, contradiction
   Data,      ///< the images or labels do not fit the task
-  Format,    ///< a file's bytes are not what they should be
+  Format,    ///< a file is damaged or not of the expected format
   Io,        ///< the operating system refused: missing, unreadable, full disk
-  Internal,  ///< a bug of ours
+  Internal,  ///< a bug in this library
 };
 
 class Error : public std::runtime_error {
@@ -37,7 +37,7 @@ template <typename... Args>
 
 }  // namespace dino
 
-/** Checks an invariant of our own; never for user input. */
+/** Checks an invariant of the library's own code; never used on user input. */
 #define DINO_ASSERT(condition)                                                              \
   do {                                                                                      \
     if (!(condition))                                                                       \

@@ -10,20 +10,20 @@
 
 namespace dino {
 
-/** The file's bytes. Throws Error{Io} naming the path and the system's reason. */
+/** Reads a whole file. Throws Error{Io} naming the path and the system's reason. */
 std::vector<std::byte> read_file(const std::filesystem::path& path);
 std::string read_text_file(const std::filesystem::path& path);
 
-/** Hands a sink to `produce`, which calls it with chunks in order; then fsync and rename over
- * `path`. On any failure the temporary file is removed and the previous `path` is untouched. Throws
- * Error{Io}. */
+/** Calls `produce` with a sink that writes chunks to a temporary file, in order; then syncs the
+ * file and renames it to `path`. On any failure the temporary file is removed and the previous
+ * `path` is untouched. Throws Error{Io}, and rethrows what `produce` throws. */
 void write_file_atomically(
     const std::filesystem::path& path,
     const std::function<void(const std::function<void(std::span<const std::byte>)>&)>& produce);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
-/** Whether a file is called as the temporary files of write_file_atomically() are, ".PID-N.tmp":
- * what a process leaves that was killed while it wrote. */
+/** Whether the file name has the form of write_file_atomically()'s temporary files, ".PID-N.tmp". A
+ * process that is killed while writing leaves one behind. */
 bool is_temporary_file(const std::filesystem::path& path);
 
 }  // namespace dino

@@ -1,4 +1,5 @@
-// One process at a time: an advisory lock on a file, which goes with the process, however it ends.
+// An advisory lock on a file, by which one process at a time uses a folder. The system releases it
+// when the process ends in any way.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -9,8 +10,9 @@ namespace dino {
 
 class FileLock {
  public:
-  /** Makes `path` if it is missing and locks it; nothing if another process (or another FileLock)
-   * holds it. The file stays. Throws Error{Io} naming the path if it cannot be made or locked. */
+  /** Creates `path` if it is missing and locks it. Returns nothing if another process (or another
+   * FileLock of this one) holds the lock. The file is never removed. Throws Error{Io} naming the
+   * path if it cannot be created or locked. */
   static std::optional<FileLock> try_lock(const std::filesystem::path& path);
 
  private:

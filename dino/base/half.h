@@ -1,11 +1,12 @@
-// IEEE half precision: two bytes a number, as NPY and safetensors call F16.
+// Conversion between float and IEEE half precision, stored as a uint16_t (F16 in safetensors, f2 in
+// NPY).
 #pragma once
 #include <bit>
 #include <cstdint>
 
 namespace dino {
 
-/** Rounds to nearest, ties to even; from 65520 on to infinity. NaN stays NaN. */
+/** Rounds to nearest, ties to even; magnitudes from 65520 on become infinity. NaN stays NaN. */
 constexpr std::uint16_t float_to_half(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = bits >> 16 & 0x8000U;
@@ -13,7 +14,7 @@ constexpr std::uint16_t float_to_half(float value) {
   std::uint32_t half = 0;
   if (magnitude > 0x7F800000U) {
     half = 0x7E00U | (magnitude >> 13 & 0x3FFU);
-  } else if (magnitude >= 0x477FF000U) {  // 65520: half way to what comes after the largest half
+  } else if (magnitude >= 0x477FF000U) {  // 65520 is half way from the largest half to the next
     half = 0x7C00U;
   } else if (magnitude < 0x38800000U) {  // below 2^-14 halves are multiples of 2^-24, as floats
                                          // from 0.5 to 1 are: adding 0.5 does the rounding
@@ -26,7 +27,7 @@ constexpr std::uint16_t float_to_half(float value) {
   return static_cast<std::uint16_t>(sign | half);
 }
 
-/** Exact. */
+/** Every half is exactly representable as a float. */
 constexpr float half_to_float(std::uint16_t half) {
   const std::uint32_t sign = (half & 0x8000U) << 16;
   const std::uint32_t rest = half & 0x7FFFU;

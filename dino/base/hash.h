@@ -1,4 +1,4 @@
-// Fast checksums (XXH3): to notice damage and to name contents. Not for security.
+// Fast checksums (XXH3) that detect damage and identify contents. They are not cryptographic.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -9,8 +9,8 @@ namespace dino {
 
 std::uint64_t xxh3_64(std::span<const std::byte> bytes);
 
-/** 16 and 32 lower-case hexadecimal digits, in the canonical (big-endian) order that the xxhsum
- * program prints. */
+/** The checksums as 16 and 32 lower-case hexadecimal digits, in the canonical (big-endian) order
+ * that the xxhsum program prints. */
 std::string xxh3_64_hex(std::span<const std::byte> bytes);
 std::string xxh3_128_hex(std::span<const std::byte> bytes);
 

@@ -1,4 +1,4 @@
-// Where messages go. The library never prints: whoever owns the process passes a sink.
+// The interface for log messages. The library never prints; the application passes a sink.
 #pragma once
 #include <functional>
 #include <string_view>
@@ -7,8 +7,8 @@ namespace dino {
 
 enum class LogLevel { Info, Warning, Alarm };
 
-/** Receives one message without a trailing newline. May be called from any thread. Empty = silent.
- */
+/** Receives one message without a trailing newline. It may be called from any thread. An empty sink
+ * discards messages. */
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 inline void log(const LogSink& sink, LogLevel level, std::string_view message) {

@@ -1,6 +1,6 @@
-// How an aggregate of options describes itself: one visit_fields() per struct names each member
-// once, with what it may hold. Reading, writing, range checks and the search for unknown keys all
-// walk that one description.
+// Reflection for structs of options: one visit_fields() per struct names each member once, with its
+// allowed values. Reading, writing, range checks and the detection of unknown keys all use that
+// description.
 #pragma once
 #include <fmt/ranges.h>
 
@@ -16,16 +16,17 @@
 
 namespace dino {
 
-/** Options may be const or not: `template <OptionsOf<Data> T, typename F> void visit_fields(T&
- * options, F&& field)` calls field(key, member, allowed) once per member, in the order of the file;
- * `allowed` is one of the types below. */
+/** Matches Struct and const Struct. Each struct of options defines `template <OptionsOf<Struct> T,
+ * typename F> void visit_fields(T& options, F&& field)`, which calls field(key, member, allowed)
+ * once per member, in the order of the file; `allowed` has one of the types below. */
 template <typename T, typename Struct>
 concept OptionsOf = std::same_as<std::remove_const_t<T>, Struct>;
 
-/** No restriction. */
+/** Any value is allowed. */
 struct Anything {};
 
-/** Finite numbers in [low, high]; ends marked open are excluded. For arrays: each element. */
+/** Allows finite numbers in [low, high], without the ends marked open. In arrays it applies to each
+ * element. */
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
@@ -56,16 +57,16 @@ constexpr Range between(double low, double high) {
 constexpr Range probability() {
   return between(0, 1);
 }
-/** [low, high) */
+/** The range [low, high). */
 constexpr Range below(double low, double high) {
   return {.low = low, .high = high, .open_high = true};
 }
-/** (low, high] */
+/** The range (low, high]. */
 constexpr Range above(double low, double high) {
   return {.low = low, .high = high, .open_low = true};
 }
 
-/** One of a few values; for lists: each element. */
+/** Allows a fixed set of values. In lists it applies to each element. */
 template <typename T>
 struct OneOf {
   std::vector<T> values;

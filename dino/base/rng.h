@@ -14,7 +14,8 @@ namespace dino {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-/** Thread-compatible: one object per thread; constructing one is free. */
+/** A stream of random numbers. Thread-compatible: use one object per thread; construction is cheap.
+ */
 class Rng {
  public:
   /** The stream named by these four numbers. Equal names give equal draws. */
@@ -23,7 +24,7 @@ class Rng {
 
   std::uint32_t next_u32();
   std::uint64_t next_u64();
-  /** Uniform in [0, 1), 53 bits. */
+  /** Uniform in [0, 1), with 53 random bits. */
   double uniform();
   /** Uniform in [low, high). */
   double uniform(double low, double high);
@@ -31,8 +32,8 @@ class Rng {
   std::uint64_t below(std::uint64_t n);
   /** True with probability p. Always consumes one draw. */
   bool bernoulli(double p);
-  /** Standard normal (Box-Muller, one value per call); its last bit is the C library's log and cos.
-   */
+  /** Standard normal (Box-Muller, one value per call). It uses the C library's log and cos, so its
+   * last bit may differ between platforms. */
   double normal();
   /** Uniformly random permutation of values, in place (Fisher-Yates). */
   template <typename T>
@@ -47,7 +48,7 @@ class Rng {
   int used_ = 4;  // words of block_ already given out
 };
 
-/** The permutation of {0, ..., n-1} drawn from rng. */
+/** A uniformly random permutation of {0, ..., n-1}. */
 std::vector<std::int64_t> random_permutation(std::int64_t n, Rng& rng);
 
 }  // namespace dino

@@ -1,6 +1,6 @@
-// Named curves over iterations (method of DINO's utils.cosine_scheduler and DINOv3's schedule
-// blocks). A curve is a few numbers, evaluated at any iteration: nothing is stored per step,
-// nothing to resume.
+// Schedules: curves over iterations, as in DINO's utils.cosine_scheduler and DINOv3's schedule
+// blocks. A schedule is a few numbers and can be evaluated at any iteration, so it has no state to
+// save.
 #pragma once
 #include <cstdint>
 

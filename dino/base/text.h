@@ -1,4 +1,4 @@
-// Bytes that may not be UTF-8 (file names, foreign headers) made safe for messages, terminals and
+// Makes bytes that may not be UTF-8 (file names, headers of files) safe for messages, terminals and
 // JSON.
 #pragma once
 #include <concepts>
@@ -10,11 +10,10 @@ namespace dino {
 
 bool is_utf8(std::string_view bytes);
 
-/** The text with every byte that is not valid UTF-8, and every control character, written as \xNN.
- * Text that is already clean comes back unchanged. For people to read: a backslash is kept, so the
- * result cannot always be turned back. */
+/** Writes every byte that is not valid UTF-8, and every control character, as \xNN; other text is
+ * unchanged. Backslashes are not escaped, so the result cannot always be converted back. */
 std::string printable(std::string_view bytes);
-/** Only for paths, not for what converts to one: a string must not be ambiguous. */
+/** Takes exactly paths, not what converts to one, so that a string argument is not ambiguous. */
 template <std::same_as<std::filesystem::path> Path>
 std::string printable(const Path& path) {
   return printable(std::string_view(path.native()));

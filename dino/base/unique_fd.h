@@ -1,4 +1,4 @@
-// A file descriptor that closes itself.
+// A file descriptor that is closed by its destructor.
 #pragma once
 #include <unistd.h>
 
@@ -20,8 +20,8 @@ class UniqueFd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  /** Closes now; the result of close(2), which on some file systems is where a write error shows.
-   */
+  /** Closes the descriptor and returns the result of close(2): some file systems report write
+   * errors only there. */
   int close() { return ::close(std::exchange(fd_, -1)); }
 
  private:
