@@ -1,6 +1,6 @@
 // Softmax attention of one head of one sequence, forward and backward, for the short sequences of
-// crops: queries in blocks that stay in cache, never a full N x N matrix in memory. Dao et al. 2022
-// (recomputation from the log-sum-exp), without Torch.
+// crops. Queries are processed in blocks that fit the cache, so no N x N matrix is stored; the
+// backward pass recomputes the weights from the log-sum-exp (Dao et al. 2022, FlashAttention).
 #pragma once
 #include <cstdint>
 
@@ -8,8 +8,9 @@
 
 namespace dino::cpu {
 
-/** O = softmax(Q K^T * scale) V. Matrices are [tokens, head_dim] of `type`, rows `..._stride`
- * elements apart. head_dim is even. */
+/** out = softmax(Q K^T * scale) V. q and out are [queries, head_dim], k and v are [keys, head_dim],
+ * all of `type`; rows are `..._stride` elements apart. head_dim is even. out must not overlap the
+ * inputs. */
 struct Attention {
   Type type = Type::F32;
   std::int64_t queries = 0, keys = 0, head_dim = 0;
@@ -18,19 +19,23 @@ struct Attention {
   std::int64_t q_stride = 0, kv_stride = 0;
   void* out = nullptr;
   std::int64_t out_stride = 0;
-  bool int8 = false;           ///< round Q and K to bytes, V and the weights to 11 and 14 bits
-  float* logsumexp = nullptr;  ///< [queries], for backward; null = not wanted, as with int8
-  void* scratch = nullptr;     ///< attention_scratch_bytes(), 64-byte aligned; one per thread
+  bool int8 =
+      false;  ///< integer products: Q and K rounded to 8 bits, V to 11, softmax weights to 14
+  float* logsumexp =
+      nullptr;  ///< [queries], needed by backward; null = not stored; int8 never stores it
+  void* scratch =
+      nullptr;  ///< of attention_scratch_bytes(), 64-byte aligned, not shared between threads
 };
 
-/** Gradients of the above; dq, dk, dv have the strides of q and k, v. */
+/** Gradients of Attention. dq has q's stride, dk and dv have that of k and v; they are overwritten.
+ */
 struct AttentionBackward {
-  Attention forward;           ///< out and logsumexp as forward left them
+  Attention forward;           ///< the arguments of the forward pass, with its out and logsumexp
   const void* dout = nullptr;  ///< [queries, head_dim], out_stride
   void *dq = nullptr, *dk = nullptr, *dv = nullptr;
 };
 
-/** Enough for forward or backward with these sizes. */
+/** Bytes of scratch that suffice for the forward and the backward pass with these sizes. */
 std::int64_t attention_scratch_bytes(std::int64_t keys, std::int64_t head_dim);
 
 }  // namespace dino::cpu

@@ -1,5 +1,5 @@
-// What the attention kernels share: products on register tiles, packing of their factors, pieces of
-// scratch. Include only from *_isa.cpp, as vec.h.
+// Building blocks of the attention kernels: tiled matrix products, packing of their operands and a
+// scratch allocator. To be included only by *_isa.cpp files, like vec.h.
 #pragma once
 #include <algorithm>
 
@@ -7,11 +7,12 @@
 
 namespace dino::cpu::DINO_ISA {
 
-constexpr std::int64_t kQueryBlock = 48;  // queries whose scores are in cache at once; even
+constexpr std::int64_t kQueryBlock = 48;  // queries per block, whose scores fit the cache; even
 
 // ---- products: C [m, n] = A [m, k] B [k, n], k counted in words ----
 
-/** finish(row, column, sum) takes the 16 sums at (row, column ...) of C. */
+/** Computes one register tile of C. finish(row, column, sums) receives the 16 sums C[row, column
+ * ... column + 15]. */
 template <int rows, int vectors, typename Word, typename Finish>
 void tile(const Word* a, std::int64_t a_row, std::int64_t a_k, const Word* b, std::int64_t b_row,
           std::int64_t depth, std::int64_t row, std::int64_t column, const Finish& finish) {
@@ -44,8 +45,8 @@ void tile_rows(std::int64_t rows, const Word* a, std::int64_t a_row, std::int64_
   }
 }
 
-/** A's element (m, k) is a[m * a_row + k * a_k]; B is padded to whole vectors: n is a multiple of
- * 16. */
+/** Computes C and passes it to `finish` as tile() does. A's word (m, k) is a[m * a_row + k * a_k],
+ * B's word (k, n) is b[k * b_row + n]; n is a multiple of 16, so B is padded to it. */
 template <typename Word, typename Finish>
 void product(std::int64_t m, std::int64_t n, std::int64_t depth, const Word* a, std::int64_t a_row,
              std::int64_t a_k, const Word* b, std::int64_t b_row, const Finish& finish) {
@@ -67,7 +68,8 @@ void product(std::int64_t m, std::int64_t n, std::int64_t depth, const Word* a, 
   }
 }
 
-/** What product() calls to write fp32 sums to C, c_row floats from row to row, or add them. */
+/** A `finish` for product() that writes fp32 sums to C, or adds them to it; rows of C are c_row
+ * floats apart. */
 inline auto store_sums(float* c, std::int64_t c_row, bool accumulate) {
   return [=](std::int64_t row, std::int64_t column, vf sums) {
     float* to = c + row * c_row + column;
@@ -77,7 +79,7 @@ inline auto store_sums(float* c, std::int64_t c_row, bool accumulate) {
 
 // ---- packing: x is [tokens, dim], `stride` elements between rows ----
 
-/** Words along dim, as the first factor: out[t][dim words]. */
+/** Packs x as a first operand: out is [tokens, dim / kPerWord] words. */
 template <typename T, typename Word>
 void pack_rows(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t stride, Word* out) {
   const std::int64_t words = dim / Word::kPerWord;
@@ -90,8 +92,8 @@ void pack_rows(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t s
   }
 }
 
-/** Transposed, words along dim: out[dim word][token], tokens padded with zeros to `padded`. `rows`
- * is scratch of tokens * dim words. */
+/** Packs x transposed, as a second operand: out is [dim / kPerWord, padded] words, where columns
+ * from `tokens` on are zero. `rows` is scratch of tokens * dim / kPerWord words. */
 template <typename T, typename Word>
 void pack_transposed(const T* x, std::int64_t tokens, std::int64_t dim, std::int64_t stride,
                      std::int64_t padded, Word* rows, Word* out) {
@@ -99,7 +101,7 @@ void pack_transposed(const T* x, std::int64_t tokens, std::int64_t dim, std::int
   const Word* from = rows;
   std::int64_t from_row = words;
   if constexpr (sizeof(T) * Word::kPerWord == sizeof(Word)) {
-    if (stride % Word::kPerWord == 0) {  // already words: read in place
+    if (stride % Word::kPerWord == 0) {  // x has the layout of words, so it needs no copy
       from = reinterpret_cast<const Word*>(x);
       from_row = stride / Word::kPerWord;
     } else {
@@ -125,7 +127,8 @@ void pack_transposed(const T* x, std::int64_t tokens, std::int64_t dim, std::int
 
 // ---- scratch ----
 
-/** Hands out pieces of the caller's scratch, each 64-byte aligned. */
+/** Splits the caller's scratch, which is 64-byte aligned, into arrays aligned the same way. Does
+ * not check its size. */
 class Arena {
  public:
   explicit Arena(void* memory) : next_(static_cast<char*>(memory)) {}

@@ -1,26 +1,27 @@
-// Whether bf16 is worth its rounding, by what the processor has and never by a stopwatch: the same
-// machine must give the same bytes each time. docs/design.md, Precision, has the measurements.
+// Decides whether bf16 is faster than fp32, from the processor's features and never by a
+// measurement: the same machine must give the same bytes each time. docs/design.md, "Precision",
+// has the measurements behind the rules.
 #pragma once
 
 namespace dino::cpu {
 
-/** What the rule looks at. */
+/** The features of a processor that the rules depend on. */
 struct Processor {
-  bool avx512_bf16 = false;  ///< multiplies pairs of bf16 in vectors
-  bool amx_bf16 = false;     ///< multiplies tiles of bf16
+  bool avx512_bf16 = false;  ///< AVX512-BF16: vector dot products of bf16 pairs
+  bool amx_bf16 = false;     ///< AMX: tile products of bf16
   bool amd = false;
 
-  /** This one. Thread-safe. */
+  /** The processor this program runs on. Thread-safe. */
   static Processor here();
 };
 
-/** Products of pairs of bf16 in our own kernels (frozen networks): twice as fast as floats on AMD's
- * Zen 4 and later. Intel multiplies pairs in one of the two units that multiply floats, so nothing
- * is gained there, and these kernels have no tiles. */
+/** For our own kernels (frozen networks), which use AVX512-BF16 but not AMX. Bf16 pairs run twice
+ * as fast as floats on AMD Zen 4 and later. Intel executes them in only one of the two units that
+ * multiply floats, so nothing is gained there. */
 bool bf16_pairs_pay(const Processor& processor);
 
-/** Products of Torch (training), which go through oneDNN: faster where it has tiles, or AMD's
- * pairs; slower on Intel without tiles. */
+/** For training, where Torch multiplies through oneDNN: bf16 is faster with AMX and on AMD with
+ * AVX512-BF16, slower on Intel without AMX. */
 bool bf16_pays_in_training(const Processor& processor);
 
 }  // namespace dino::cpu

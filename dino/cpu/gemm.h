@@ -1,5 +1,6 @@
-// Matrix products with weights that stay: packed once into the order the register tiles read them,
-// then multiplied with whatever follows a linear layer in a block done while the sums are at hand.
+// Matrix products with constant weights for inference. Weights are packed once into the order in
+// which the kernel reads them; the operation that follows a linear layer is applied while the sums
+// are in registers.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -9,14 +10,14 @@
 
 namespace dino::cpu {
 
-/** What is multiplied. Sums are fp32 (int32 for I8). */
+/** The element type of the operands. Sums are fp32 (int32 for I8). */
 enum class GemmType {
   F32,
-  BF16,  ///< rounded to bf16; multiplied in pairs where the processor has that, else as floats
-  I8,    ///< weights in 8 bits with a scale per output, inputs in 8 bits with a scale per row
+  BF16,  ///< operands rounded to bf16; multiplied as floats without AVX512-BF16
+  I8,    ///< 8-bit weights with a scale per output, 8-bit inputs with a scale per row
 };
 
-/** Memory aligned for vectors; contents undefined. */
+/** Owns uninitialized memory, 64-byte aligned (large blocks to 2 MiB). Throws std::bad_alloc. */
 class AlignedBytes {
  public:
   AlignedBytes() = default;
@@ -35,13 +36,13 @@ class AlignedBytes {
   std::size_t size_ = 0;
 };
 
-/** A weight [outputs, inputs] in panels of kernels().panel outputs, padded with zeros. Immutable,
- * so thread-safe; good only on this machine. */
+/** A weight [outputs, inputs] packed into panels of kernels().panel outputs, padded with zeros.
+ * Immutable, so thread-safe. The layout depends on the instruction set: do not store it. */
 class PackedWeights {
  public:
   PackedWeights() = default;
-  /** `weight` row-major fp32. `gated`: the first half of the outputs are gates of the second
-   * (Epilogue::SwiGlu); their panels alternate. */
+  /** `weight` is row-major fp32 and is copied. `gated`: for Epilogue::SwiGlu, the first half of the
+   * outputs gates the second; panels of the two halves alternate. */
   PackedWeights(GemmType type, const float* weight, std::int64_t outputs, std::int64_t inputs,
                 bool gated = false);
 
@@ -49,13 +50,15 @@ class PackedWeights {
   std::int64_t outputs() const { return outputs_; }
   std::int64_t inputs() const { return inputs_; }
   bool gated() const { return gated_; }
-  /** 32-bit words of an input row, and the elements such a row needs in memory (the padding zero).
-   */
+  /** 32-bit words of an input row (see words.h), and the elements that a row of x must have in
+   * memory; those past inputs() must be zero (128 for I8). */
   std::int64_t words() const { return words_; }
   std::int64_t padded_inputs() const;
   const void* panels() const { return panels_.data(); }
-  const float* scales() const { return scales_.data<float>(); }            ///< I8: [padded outputs]
-  const std::int32_t* sums() const { return sums_.data<std::int32_t>(); }  ///< I8: of each output
+  const float* scales() const { return scales_.data<float>(); }  ///< I8: [padded outputs]
+  const std::int32_t* sums() const {
+    return sums_.data<std::int32_t>();
+  }  ///< I8: sum of each output's weights
   std::size_t bytes() const { return panels_.size() + scales_.size() + sums_.size(); }
 
  private:
@@ -65,19 +68,20 @@ class PackedWeights {
   AlignedBytes panels_, scales_, sums_;
 };
 
-/** What becomes of y = x W^T + bias. */
+/** The operation applied to y = x W^T + bias. */
 enum class Epilogue {
   Store,      ///< out = y
   Gelu,       ///< out = GELU(y), exact form
-  AddScaled,  ///< out += gain * y, fp32
-  SwiGlu,     ///< out = silu(y_a) * y_b, y = [y_a | y_b]; half as many columns
+  AddScaled,  ///< out += gain * y; out_type must be F32
+  SwiGlu,     ///< out = silu(y_a) * y_b where y = [y_a | y_b]; out has outputs / 2 columns
 };
 
-/** One product of some rows. */
+/** The arguments of one product. `out` must not overlap the inputs. Calls on disjoint rows may run
+ * in parallel. */
 struct Gemm {
   const PackedWeights* weights = nullptr;
   std::int64_t rows = 0;
-  const void* x = nullptr;          ///< [rows, padded_inputs()]: float, bf16, or I8's bytes + 128
+  const void* x = nullptr;  ///< [rows, padded_inputs()] float, bf16, or bytes by quantize_rows (I8)
   std::int64_t x_stride = 0;        ///< elements
   const float* x_scales = nullptr;  ///< I8: [rows]
   const float* bias = nullptr;      ///< [outputs] or null
@@ -86,10 +90,12 @@ struct Gemm {
   void* out = nullptr;
   std::int64_t out_stride = 0;  ///< elements
   Type out_type = Type::F32;
-  const PackedWeights* next = nullptr;  ///< what will be multiplied next: fetched meanwhile
+  const PackedWeights* next =
+      nullptr;  ///< weights of the next product, prefetched during this one; may be null
 };
 
-/** Rows of x [rows, dim], `stride` elements apart, as bytes around 128 with one scale a row. */
+/** Quantizes each row of x [rows, dim] to bytes: x is about scale * (byte - 128). Bytes of `out`
+ * from dim to out_stride are set to 128. */
 struct Quantize {
   Type type = Type::F32;
   const void* x = nullptr;

@@ -1,4 +1,5 @@
-// What one instruction set's files show each other; see kernels_isa.cpp, which builds the table.
+// Declares the kernels that are defined in other files than kernels_isa.cpp, which builds the
+// table.
 #pragma once
 #include "dino/cpu/attention.h"
 #include "dino/cpu/gemm.h"

@@ -1,26 +1,28 @@
-// The training step's element-wise hot loops on the CPU, without Torch: everything between the
-// matrix products. One implementation (kernels_isa.cpp) is compiled per instruction set; kernels()
-// picks the best one this machine runs. All matrices are row-major and dense; a call works on the
-// rows it is given, so the caller splits rows over threads.
+// CPU kernels without Torch: what a network computes between its matrix products, and products with
+// packed weights. The sources *_isa.cpp are compiled once per instruction set; kernels() returns
+// the fastest set. Kernels are single-threaded; callers split rows over threads.
+//
+// Matrices are row-major and dense. Pointers need only the alignment of their element type. Arrays
+// must not overlap, except where "in place" or "may equal" says so.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 namespace dino::cpu {
 
-/** bfloat16 as stored. */
+/** The bits of a bfloat16. */
 using bf16 = std::uint16_t;
 
-/** Element type of activations; statistics, residual stream and gradients of parameters are fp32.
- */
+/** Element type of activations. Statistics, the residual stream and gradients of parameters are
+ * always fp32. */
 enum class Type { F32, BF16 };
 
-/** x += row_scale * y (if y), then out = LayerNorm(x). D columns. */
+/** x += row_scale * y (if y), then out = LayerNorm(x). Rows have D = `dim` columns. */
 struct LayerNormForward {
   std::int64_t dim = 0;
   const float* x_in = nullptr;  ///< [rows, D] residual stream
-  float* x = nullptr;           ///< [rows, D] x_in + row_scale * y; may be x_in; unused without y
-  const void* y = nullptr;      ///< [rows, D] of `type`, added first; null = nothing to add
+  float* x = nullptr;           ///< [rows, D] receives the sum; may equal x_in; unused without y
+  const void* y = nullptr;      ///< [rows, D] of `type`; null = no addition
   const float* row_scale = nullptr;  ///< [rows] factor of y (stochastic depth); null = 1
   const float* gamma = nullptr;      ///< [D]; null = only the addition, no norm
   const float* beta = nullptr;       ///< [D]
@@ -31,8 +33,9 @@ struct LayerNormForward {
   Type type = Type::F32;
 };
 
-/** dx = dres + LayerNorm'(dy); also the sums over rows that gamma, beta and the preceding layer's
- * bias need. */
+/** dx = dres + LayerNorm'(dy); also the sums over rows that are the gradients of gamma, beta and
+ * the preceding layer's bias. Threads that share rows of one call need dgamma, dbeta and dbias of
+ * their own. */
 struct LayerNormBackward {
   std::int64_t dim = 0;
   const void* dy = nullptr;      ///< [rows, D] of `type`
@@ -50,19 +53,20 @@ struct LayerNormBackward {
   Type type = Type::F32;
 };
 
-/** AdamW (decoupled decay) of one parameter slice. */
+/** One AdamW step (decoupled weight decay) on n parameters; value and moments are updated in place.
+ */
 struct AdamW {
   float* value = nullptr;
   const float* gradient = nullptr;
   float* first_moment = nullptr;
   float* second_moment = nullptr;
-  float gradient_scale = 1;  ///< clipping factor
+  float gradient_scale = 1;  ///< multiplies the gradient first, as for clipping
   float lr = 0, beta1 = 0.9F, beta2 = 0.999F, eps = 1e-8F, weight_decay = 0;
   float bias_correction1 = 1;  ///< 1 - beta1^t
   float bias_correction2 = 1;  ///< 1 - beta2^t
 };
 
-/** One student row of the DINO loss: cross-entropy with a sum of teacher distributions, and its
+/** Cross-entropy of one student row of the DINO loss with a sum of teacher distributions, and its
  * gradient. */
 struct CrossEntropyRow {
   std::int64_t prototypes = 0;  ///< K
@@ -82,64 +86,67 @@ struct Gemm;
 struct Quantize;
 enum class GemmType;
 
+/** The kernels of one instruction set. All are reentrant, so threads may work on disjoint rows at
+ * once. */
 struct Kernels {
-  const char* name;  ///< of the instruction set
+  const char* name;  ///< name of the instruction set: "avx512"
   void (*layer_norm_forward)(const LayerNormForward&, std::int64_t first_row,
                              std::int64_t last_row);
   void (*layer_norm_backward)(const LayerNormBackward&, std::int64_t first_row,
                               std::int64_t last_row);
-  /** out = GELU(u), exact (erf) form. n elements. */
+  /** out = GELU(u), exact (erf) form, for n elements. */
   void (*gelu_forward)(Type, const void* u, void* out, std::int64_t n);
   /** [rows, D]: u becomes GELU(u), g becomes g * GELU'(u); dbias [D] (if not null) gains the column
    * sums of the new g. */
   void (*gelu_backward)(Type, void* u, void* g, float* dbias, std::int64_t rows, std::int64_t dim);
   /** sums [D] += column sums of x [rows, D]. */
   void (*column_sums)(Type, const void* x, float* sums, std::int64_t rows, std::int64_t dim);
-  /** out = scale * x, converted. n elements; `type` is out's. */
+  /** out = scale * x for n elements, converted to `type`. */
   void (*convert)(Type, const float* x, float scale, void* out, std::int64_t n);
-  /** out = x + y. n elements; `type` is x's. */
+  /** out = x + y for n elements; x is of `type`. out may equal y, or x if that is fp32. */
   void (*add)(Type, const void* x, const float* y, float* out, std::int64_t n);
-  /** sums += x. n elements. */
+  /** sums += x for n elements. */
   void (*accumulate)(const float* x, float* sums, std::int64_t n);
-  /** Image [C, H, W] -> rows of its patches in row-major order, each [C, patch, patch]; a remainder
-   * of H and W is left out. */
+  /** Image [C, H, W] -> patches [P, C * patch * patch] of `type` in row-major order, each [C,
+   * patch, patch]. Incomplete patches at the right and lower border are left out. */
   void (*patchify)(Type, const float* image, std::int64_t channels, std::int64_t height,
                    std::int64_t width, std::int64_t patch, void* out);
-  /** Returns the cross-entropy summed over the targets. */
+  /** Returns the cross-entropy in nats, summed over the targets. */
   double (*cross_entropy_row)(const CrossEntropyRow&);
   /** out [K] = softmax((logits - center) * inverse_temperature); returns its entropy in nats. */
   double (*softmax_row)(Type, const void* logits, const float* center, float inverse_temperature,
                         float* out, std::int64_t prototypes);
   void (*attention_forward)(const Attention&);
   void (*attention_backward)(const AttentionBackward&);
+  /** Sum of x^2 over n elements: fp32 partial sums, added in fp64. */
   double (*sum_of_squares)(const float* x, std::int64_t n);
   void (*adamw)(const AdamW&, std::int64_t n);
-  /** Products of packed weights; see dino/cpu/gemm.h. */
+  /** Products with packed weights and quantization of their inputs; see gemm.h. */
   void (*gemm)(const Gemm&);
   void (*quantize_rows)(const Quantize&);
-  /** Up to `panel` rows [count, inputs] of a weight into one panel; scales and sums [panel] for I8.
-   */
+  /** Packs up to `panel` rows [count, inputs] of a weight into one panel; scales and sums are
+   * [panel], for I8 only. */
   void (*pack_panel)(GemmType, const float* rows, std::int64_t count, std::int64_t inputs,
                      void* out, float* scales, std::int32_t* sums);
-  std::int64_t panel;          ///< outputs per panel
-  std::int64_t bf16_per_word;  ///< 2 where the processor multiplies pairs of bf16, else 1
-  /** Rotary positions: turns `heads` vectors of head_dim, one after another at x, by the angles
-   * whose cosines and sines [head_dim] are given (both halves alike). */
+  std::int64_t panel;          ///< outputs per panel of packed weights
+  std::int64_t bf16_per_word;  ///< bf16 elements per 32-bit word: 2 with AVX512-BF16, else 1
+  /** Rotary positions, in place: rotates `heads` vectors of head_dim elements, contiguous at x, by
+   * the angles whose cosines and sines [head_dim] are given (the two halves are equal). */
   void (*rotate)(Type, void* x, std::int64_t heads, std::int64_t head_dim, const float* cosines,
                  const float* sines);
   /** teacher = momentum * teacher + (1 - momentum) * student. */
   void (*ema)(float* teacher, const float* student, float momentum, std::int64_t n);
 };
 
-/** The fastest set this processor runs. Thread-safe. */
+/** The fastest set that this processor supports. Thread-safe. */
 const Kernels& kernels();
 
-/** Every set it runs, the fastest last. */
+/** Every set that this processor supports, the fastest last. */
 std::vector<const Kernels*> supported_kernels();
 
-/** For tests of what is built on kernels(): it answers with another of supported_kernels() while
- * this lives. Not while anything computes; packed weights are good only under the set that packed
- * them. */
+/** Makes kernels() return another of supported_kernels() during this object's lifetime, for tests.
+ * Create and destroy it only while no kernel runs. Packed weights are valid only under the set
+ * that packed them. */
 class KernelsForTesting {
  public:
   explicit KernelsForTesting(const Kernels& set);

@@ -1,6 +1,6 @@
-// Sixteen floats at a time in portable vector syntax; the compiler maps them to the instruction set
-// of the file that includes this. Include only from kernels_isa.cpp (everything here lives in the
-// instruction set's namespace).
+// Vectors of 16 floats in GCC's portable vector syntax, which the compiler maps to the instruction
+// set of the including file. To be included only by *_isa.cpp files: everything here lives in the
+// namespace of the instruction set. Loads and stores need no alignment beyond the element type's.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -46,7 +46,7 @@ inline vf load(const bf16* p) {
   std::memcpy(&x, p, sizeof(x));
   return bits<vf>(__builtin_convertvector(x, vu) << 16);
 }
-/** Round to nearest even, as everywhere in Torch. */
+/** Rounds to nearest, ties to even, as Torch does. */
 inline void store(bf16* p, vf x) {
 #if defined(__AVX512BF16__)
   const auto y = _mm512_cvtneps_pbh(bits<__m512>(x));
@@ -54,7 +54,7 @@ inline void store(bf16* p, vf x) {
 #else
   const vu u = bits<vu>(x);
   const vu rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-  // A NaN whose payload is all ones would be carried to zero.
+  // Rounding would overflow a NaN whose payload is all ones to zero.
   const vh y = __builtin_convertvector(x == x ? rounded : (u >> 16) | 0x40, vh);
   std::memcpy(p, &y, sizeof(y));
 #endif
@@ -76,8 +76,9 @@ inline void store_some(T* p, vf x, std::int64_t n) {
   std::memcpy(p, some, static_cast<std::size_t>(n) * sizeof(T));
 }
 
-/** Walks n elements in steps of 16, the tail included: f(lanes, get, put), where get(p, fill) and
- * put(p, x) move the lanes of this step and lanes <= 16 says how many are real. */
+/** Visits n elements in steps of 16, including the tail: calls f(lanes, get, put), where get(p,
+ * fill) loads and put(p, x) stores this step's elements of the array p, and lanes <= 16 is their
+ * number. */
 template <typename F>
 inline void for_lanes(std::int64_t n, F&& f) {
   std::int64_t i = 0;
@@ -112,8 +113,8 @@ inline float sum(vf x) {
 inline vf max(vf a, vf b) {
   return a > b ? a : b;
 }
-/** The larger of the magnitudes seen so far and those of x. Compared as bits, which order like
- * floats that are not negative, and put NaN above infinity: neither is ever dropped. */
+/** The lane-wise maximum of `magnitudes` and |x|. It compares bits, which order like non-negative
+ * floats with NaN above infinity, so neither is ever lost. */
 inline vf max_magnitude(vf magnitudes, vf x) {
   const vi before = bits<vi>(magnitudes), now = bits<vi>(bits<vu>(x) & 0x7fffffffU);
   return bits<vf>(now > before ? now : before);
@@ -138,12 +139,11 @@ inline vf sqrt(vf x) {
   return load(s);
 }
 
-/** 1.5 * 2^23: adding it rounds a float below 2^22 to an integer, which then stands in its low
- * bits.
- */
+/** 1.5 * 2^23. Adding it to a float of magnitude below 2^22 rounds that to an integer, which then
+ * is in the low bits of the sum. */
 inline constexpr float kRounding = 12582912.0F;
 
-/** e^x within 2 ulp for x in [-87, 88]; smaller x give 0, larger x saturate. NaN stays NaN. */
+/** e^x within 2 ulp for x in [-87, 88]. Smaller x give 0, larger x give e^88, NaN stays NaN. */
 inline vf exp(vf x) {
   const vf low = broadcast(-87.0F), high = broadcast(88.0F);
   const vf clamped = x < low ? low : (x > high ? high : x);
@@ -159,13 +159,13 @@ inline vf exp(vf x) {
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
   const vu exponent = (bits<vu>(shifted) - bits<vu>(magic)) << 23;
-  // Adding to the bits of a NaN may make a number of it; adding the NaN itself restores it.
+  // Integer addition may turn the bits of a NaN into a number; adding the NaN itself restores it.
   const vf y = bits<vf>(bits<vu>(p) + exponent) + clamped * 0.0F;
   return x < low ? vf{} : y;
 }
 
-/** 1 / x for x in [1, 2^20], within 1 ulp or two: an estimate and one Newton step where the
- * processor estimates. */
+/** 1 / x for x in [1, 2^20], within 2 ulp: with AVX-512, the hardware's estimate and one Newton
+ * step. */
 inline vf reciprocal(vf x) {
 #if defined(__AVX512F__)
   const vf y = bits<vf>(_mm512_maskz_rcp14_ps(0xffff, bits<__m512>(x)));
@@ -175,8 +175,8 @@ inline vf reciprocal(vf x) {
 #endif
 }
 
-/** Normal distribution function and e^(-x^2/2), for GELU and its derivative. Abramowitz &
- * Stegun 7.1.26: error below 1.5e-7. */
+/** The standard normal distribution function and e^(-x^2/2), for GELU and its derivative
+ * (Abramowitz & Stegun 7.1.26; error below 1.5e-7). */
 struct NormalCdf {
   vf cdf;
   vf gauss;

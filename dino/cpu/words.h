@@ -1,18 +1,18 @@
-// Operands of matrix products on register tiles: matrices of 32-bit words, each holding one float,
-// two neighboring bf16 or four bytes along the summed dimension, as the processor multiplies them.
-// Include only from *_isa.cpp, as vec.h.
+// Operands of the register-tiled matrix products: matrices of 32-bit words. A word holds one float,
+// two bf16, two 16-bit integers or four bytes that are neighbors along the summed dimension, as
+// dot-product instructions take them. To be included only by *_isa.cpp files, like vec.h.
 #pragma once
 #include "dino/cpu/vec.h"
 
 namespace dino::cpu::DINO_ISA {
 
 #if defined(__AVX512F__)
-constexpr int kTileRows = 6, kTileVectors = 4;  // 24 of 32 registers accumulate
+constexpr int kTileRows = 6, kTileVectors = 4;  // 24 of 32 registers are accumulators
 #else
-constexpr int kTileRows = 6, kTileVectors = 1;  // two 256-bit registers a vector: 12 of 16
+constexpr int kTileRows = 6, kTileVectors = 1;  // two 256-bit registers per vector, so 12 of 16
 #endif
 
-constexpr int kPanel = kTileVectors * kLanes;  ///< outputs a packed weight's panel holds
+constexpr int kPanel = kTileVectors * kLanes;  ///< outputs per panel of packed weights
 
 inline std::int64_t round_up(std::int64_t n, std::int64_t step) {
   return (n + step - 1) / step * step;
@@ -30,8 +30,8 @@ struct FloatWord {
   }
 };
 
-/** The bytes of a word that holds several numbers. Bytes, because such words are read where arrays
- * of these numbers lie: of other types, and not always at a multiple of four. */
+/** A word that holds several numbers, stored as bytes: it is read from arrays of other types, which
+ * may not be aligned to four bytes. */
 struct PackedWord {
   unsigned char bytes[4];
   std::uint32_t value() const {
@@ -73,10 +73,10 @@ inline float to_float(bf16 x) {
 #if defined(__AVX512BF16__)
 using Bf16Word = PairWord;
 #else
-using Bf16Word = FloatWord;                     // bf16 is widened while packing
+using Bf16Word = FloatWord;                     // packing converts bf16 to float
 #endif
 
-/** Four bytes per word: unsigned in the first factor, signed in the second; sums are integers. */
+/** Four bytes per word, unsigned in the first operand and signed in the second; sums are int32. */
 struct ByteWord : PackedWord {
   static constexpr int kPerWord = 4;
   using Sum = vi;
@@ -98,7 +98,7 @@ struct ByteWord : PackedWord {
   }
 };
 
-/** Two signed 16-bit integers per word; sums are integers. */
+/** Two signed 16-bit integers per word; sums are int32. */
 struct ShortWord : PackedWord {
   static constexpr int kPerWord = 2;
   using Sum = vi;
@@ -117,12 +117,12 @@ struct ShortWord : PackedWord {
   }
 };
 
-/** 16 rows of 16 words, rows `from_row` and `to_row` words apart, transposed. */
+/** Transposes a block of 16 x 16 words; rows are `from_row` and `to_row` words apart. */
 template <typename Word>
 void transpose_block(const Word* from, std::int64_t from_row, Word* to, std::int64_t to_row) {
   vu rows[kLanes], next[kLanes];
   for (int i = 0; i < kLanes; ++i) std::memcpy(&rows[i], from + i * from_row, sizeof(vu));
-  // Four rounds of interleaving rows i and i + 8 send element (i, j) to (j, i).
+  // Interleaving rows i and i + 8 four times moves element (i, j) to (j, i).
   for (int round = 0; round < 4; ++round) {
     for (int i = 0; i < kLanes / 2; ++i) {
       next[2 * i] = __builtin_shufflevector(rows[i], rows[i + kLanes / 2], 0, 16, 1, 17, 2, 18, 3,
@@ -135,8 +135,8 @@ void transpose_block(const Word* from, std::int64_t from_row, Word* to, std::int
   for (int i = 0; i < kLanes; ++i) std::memcpy(to + i * to_row, &rows[i], sizeof(vu));
 }
 
-/** Adds the product of `rows` rows of a (a_row words apart, their words a_k apart) and `depth` rows
- * of b (b_row words apart, each `vectors` * 16 wide) to sums. */
+/** sums += A B, where A is `rows` rows of a (a_row words apart, their words a_k apart) and B is
+ * `depth` rows of b (b_row words apart), each `vectors` * 16 wide. */
 template <int rows, int vectors, typename Word>
 inline void multiply_tile(const Word* a, std::int64_t a_row, std::int64_t a_k, const Word* b,
                           std::int64_t b_row, std::int64_t depth,
