@@ -72,7 +72,7 @@ class PackedWeights {
 enum class Epilogue {
   Store,      ///< out = y
   Gelu,       ///< out = GELU(y), exact form
-  AddScaled,  ///< out += gain * y; out_type must be F32
+  AddScaled,  ///< out += gain * y
   SwiGlu,     ///< out = silu(y_a) * y_b where y = [y_a | y_b]; out has outputs / 2 columns
 };
 

@@ -1,4 +1,4 @@
-// Pixels in memory: 8-bit, interleaved, rows top to bottom without padding.
+// 8-bit images in memory: interleaved channels, rows from top to bottom without padding.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,8 +6,9 @@
 
 namespace dino::image {
 
-/** [height, width, channels] uint8; channels is 1 (gray), 3 (RGB) or, where decode() was asked for
- * them, a number of bands, which only Planes compute with. Thread-compatible value type. */
+/** An image [height, width, channels] of uint8; channels is 1 (gray), 3 (RGB) or, if decode() was
+ * asked for them, a number of bands, which only the functions for Planes support.
+ * Thread-compatible value type. */
 struct Image {
   int width = 0;     ///< px
   int height = 0;    ///< px
@@ -30,7 +31,7 @@ struct Image {
     return pixels.data() + static_cast<std::size_t>(y) * row_bytes();
   }
   bool empty() const { return pixels.empty(); }
-  /** Takes another size; keeps the memory where it suffices. The pixels are not defined then. */
+  /** Changes the size, reusing the memory if it suffices. The pixels are undefined afterwards. */
   void reshape(int width_px, int height_px, int channel_count) {
     width = width_px;
     height = height_px;
@@ -40,10 +41,10 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
-/** A window of an image that somebody else keeps. */
+/** A rectangular window of an image, which it borrows. */
 struct ImageView {
-  const std::uint8_t* pixels = nullptr;  ///< of the first row
-  std::size_t stride = 0;                ///< bytes from row to row
+  const std::uint8_t* pixels = nullptr;  ///< first pixel of the first row
+  std::size_t stride = 0;                ///< bytes between rows
   int width = 0;                         ///< px
   int height = 0;                        ///< px
   int channels = 0;                      ///< 1 gray, 3 RGB

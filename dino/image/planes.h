@@ -1,4 +1,4 @@
-// An image as networks take it: floats, one plane per channel.
+// Images of floats with one plane per channel, the layout of network inputs.
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -7,7 +7,8 @@
 
 namespace dino::image {
 
-/** [channels, height, width] floats, usually in [0, 1]. Thread-compatible value type. */
+/** An image [channels, height, width] of floats, usually in [0, 1]. Thread-compatible value type.
+ */
 struct Planes {
   int width = 0;     ///< px
   int height = 0;    ///< px
@@ -37,7 +38,7 @@ struct Planes {
     return plane(channel) + static_cast<std::size_t>(y) * static_cast<std::size_t>(width);
   }
   bool empty() const { return values.empty(); }
-  /** Takes another size; keeps the memory where it suffices. The samples are not defined then. */
+  /** Changes the size, reusing the memory if it suffices. The samples are undefined afterwards. */
   void reshape(int width_px, int height_px, int channel_count) {
     width = width_px;
     height = height_px;
@@ -47,7 +48,7 @@ struct Planes {
   bool operator==(const Planes&) const = default;
 };
 
-/** The same pixels as values / 255. */
+/** Converts bytes to floats, divided by 255. */
 Planes to_planes(const Image& image);
 
 }  // namespace dino::image

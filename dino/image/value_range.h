@@ -1,10 +1,10 @@
-// Which stored sample values mean black and white: the one rule for samples of every kind of file.
+// The stored sample values that mean black and white, for every file format.
 #pragma once
 #include <cmath>
 
 namespace dino::image {
 
-/** In stored values: `low` becomes 0 (black), `high` 1 (white). Finite, low below high. */
+/** Stored values that become 0 (black) and 1 (white). Both are finite, and low < high. */
 struct ValueRange {
   double low = 0, high = 1;
   bool operator==(const ValueRange&) const = default;

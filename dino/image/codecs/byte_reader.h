@@ -1,4 +1,4 @@
-// Numbers at offsets of foreign bytes, never past their end.
+// Reads integers at offsets of untrusted bytes, never past their end.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,19 +11,19 @@ using Bytes = std::span<const std::byte>;
 
 enum class Endian { Little, Big };
 
-/** Borrows the bytes. */
+/** Bounds-checked access to bytes, which it borrows. */
 class ByteReader {
  public:
   ByteReader(Bytes bytes, Endian endian) : bytes_(bytes), endian_(endian) {}
 
   std::size_t size() const { return bytes_.size(); }
 
-  /** Nothing if the number would reach past the end. */
+  /** The number at offset `at`, or nothing if it would reach past the end. */
   std::optional<std::uint8_t> u8(std::size_t at) const { return number<std::uint8_t>(at); }
   std::optional<std::uint16_t> u16(std::size_t at) const { return number<std::uint16_t>(at); }
   std::optional<std::uint32_t> u32(std::size_t at) const { return number<std::uint32_t>(at); }
 
-  /** What there is of [at, at + count). */
+  /** The bytes [at, at + count), as far as they exist. */
   Bytes part(std::size_t at, std::size_t count) const {
     if (at >= bytes_.size()) return {};
     return bytes_.subspan(at, count < bytes_.size() - at ? count : bytes_.size() - at);

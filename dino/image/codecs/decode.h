@@ -1,5 +1,4 @@
-// Bytes of an image file -> pixels. The kind is told from the first bytes, never from the file's
-// name.
+// Decodes image files. The format is recognized by the first bytes, never by the file's name.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -17,36 +16,36 @@ namespace dino::image {
 
 struct DecodeOptions {
   std::int64_t max_pixels = 178'956'970;  ///< width x height; Pillow's decompression-bomb limit
-  /// Turn as the EXIF (or TIFF) orientation says, as viewers do. The reference training code does
-  /// not: false gives its pixels
+  // / Apply the EXIF (or TIFF) orientation, as viewers do. The reference training code does not:
+  // false gives its pixels
   bool upright = true;
-  /// RGB put behind transparent pixels; without it alpha is dropped
+  // / RGB color behind transparent pixels; if not set, alpha is dropped
   std::optional<std::array<std::uint8_t, 3>> background = std::nullopt;
-  /// Stored values that become black and white, of all kinds of samples but alpha; without it the
-  /// file says so, or the type of its samples: see Raster::declared
+  // / Stored values that mean black and white, for all samples but alpha. If not set, the file says
+  // so or else the type of its samples; see Raster::declared
   std::optional<ValueRange> value_range = std::nullopt;
-  int page = 0;  ///< of a TIFF file, from 0; overviews are no pages. Of DICOM files the frame
-  /// 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up), much faster but not
-  /// what resizing the whole image gives. Other formats ignore it
+  int page = 0;  ///< page of a TIFF file (overviews do not count) or frame of a DICOM file, from 0
+  // / 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up). Much faster than
+  // resizing the whole image, but with other pixels. Other formats ignore it
   int jpeg_shrink = 1;
-  /// Above 0: the strongest jpeg_shrink that leaves the geometric mean of the sides, and the
-  /// shorter side, this many px
+  // / Above 0: take the strongest jpeg_shrink that leaves the geometric mean of the sides and the
+  // shorter side at least these many px
   int jpeg_min_side = 0, jpeg_min_short_side = 0;
 };
 
-/** What a header says. */
+/** The properties in an image's header. */
 struct ImageInfo {
   ImageKind kind = ImageKind::Unknown;
-  int width = 0;           ///< px, as decode() with the same options gives it
+  int width = 0;           ///< px, of decode()'s result with the same options
   int height = 0;          ///< px
-  int channels = 0;        ///< 1 gray, 3 color, else bands; alpha is not counted
-  int bits = 8;            ///< per sample as stored: 1..16 integer, 32 and 64
+  int channels = 0;        ///< 1 gray, 3 RGB, else the number of bands; without alpha
+  int bits = 8;            ///< per stored sample, 1 to 64
   bool is_float = false;   ///< samples are floating-point numbers
   bool has_alpha = false;  ///< an alpha channel follows the others
   int pages = 1;           ///< images in a TIFF file, frames of a DICOM file
 };
 
-/** A region in pixels of the decoded image. */
+/** A region of the decoded image; it must lie inside. */
 struct PixelBox {
   int left = 0, top = 0, width = 0, height = 0;  ///< px
 };
@@ -55,28 +54,30 @@ struct PixelBox {
 ImageInfo peek(std::span<const std::byte> bytes, const DecodeOptions& options = {});
 
 /** Decodes JPEG, PNG, WebP (first frame), TIFF (one page), GIF (first frame), BMP, PNM, HEIC, AVIF,
- * JPEG XL (first frame), JPEG 2000 or DICOM (one frame, as a viewer shows it) into 8 bits and
- * `channels` channels: 1 (gray by Rec. 601 luma), 3 (RGB), the number the file has (with
- * or without its alpha) or 0 (that number without alpha). Alpha is dropped or laid over
- * options.background, CMYK converted, samples scaled from their range to 0..255 and clipped (16-bit
- * ones that span their type keep their high byte; see to_image()): equal to Pillow's convert("RGB")
- * / convert("L") where Pillow reads the kind of file (but for 16-bit gray, which Pillow clips at
- * 255). Throws Error{Format} with the reason on bytes that are no such image, truncated, larger
- * than options allow, or whose bands are no colors; Error{Usage} on impossible options.
- * Thread-safe. */
+ * JPEG XL (first frame), JPEG 2000 or DICOM (one frame, as a viewer shows it) to 8 bits.
+ * `channels` is 1 (gray by Rec. 601 luma), 3 (RGB), the file's number of bands, with or without
+ * alpha, or 0 (the number of bands without alpha). Alpha is dropped or blended over
+ * options.background, CMYK converted, and samples are scaled from their range to 0..255 and
+ * clipped, as to_image() does. The result equals Pillow's convert("RGB") or convert("L") for the
+ * formats that Pillow reads, except for 16-bit gray, which Pillow clips at 255. Throws
+ * Error{Format} with the reason on bytes that are not such an image, are truncated, exceed the
+ * options' limits or have bands that are not colors; Error{Usage} on invalid options. Thread-safe.
+ */
 Image decode(std::span<const std::byte> bytes, int channels, const DecodeOptions& options = {});
 
-/** The same without loss: the range as 0 to 1, nothing clipped. So 8-bit samples / 255, 16-bit ones
- * / 65,535 and floats as stored, unless the file or options say otherwise. Thread-safe. */
+/** Decodes like decode() but without loss: maps the range to 0..1 and clips nothing. 8-bit samples
+ * are divided by 255, 16-bit ones by 65,535, floats are kept, unless the file or options say
+ * otherwise. Thread-safe. */
 Planes decode_wide(std::span<const std::byte> bytes, int channels,
                    const DecodeOptions& options = {});
 
-/** The samples themselves, not turned; decode() and decode_wide() are made of them. Thread-safe. */
+/** Reads the stored samples, from which decode() and decode_wide() compute their results, without
+ * applying the orientation. Thread-safe. */
 Raster read_raster(std::span<const std::byte> bytes, const DecodeOptions& options = {});
 
-/** Exactly the region `box` of decode()'s result. Of JPEG and TIFF files only what is needed is
- * decoded, and options.max_pixels limits the box instead of the image. Throws as decode(), and
- * Error{Usage} on a box outside the image. Thread-safe. */
+/** Decodes the region `box`: the same pixels as of decode()'s result. For JPEG and TIFF only the
+ * needed part is decoded, and options.max_pixels limits the box instead of the image. Throws as
+ * decode(), and Error{Usage} on a box outside the image. Thread-safe. */
 Image decode_region(std::span<const std::byte> bytes, const PixelBox& box, int channels,
                     const DecodeOptions& options = {});
 

@@ -1,4 +1,4 @@
-// Which way up a photograph is, by the orientation tag of EXIF or XMP, and turning pixels by it.
+// Reads the orientation tag of EXIF or XMP and applies it to pixels.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -7,15 +7,16 @@
 
 namespace dino::image {
 
-/** 1 (upright) to 8 as EXIF numbers them, of a JPEG, PNG or WebP file; 1 where none is given or it
- * makes no sense. Reads only headers of segments. Thread-safe. */
+/** The orientation of a JPEG, PNG or WebP file, 1 (upright) to 8 as in EXIF; 1 if none is given or
+ * it is invalid. Reads only the headers of segments. Thread-safe. */
 int orientation_of(std::span<const std::byte> bytes, ImageKind kind);
 
-/** The image as it is meant to be seen. Orientations 5 to 8 swap width and height. Thread-safe. */
+/** Rotates and mirrors an image so that it is upright. Orientations 5 to 8 swap width and height.
+ * Thread-safe. */
 Image upright(Image image, int orientation);
 Planes upright(Planes planes, int orientation);
 
-/** Where `box` of the upright image lies in the stored one of `width` x `height` px. */
+/** Maps `box` of the upright image to the stored image of `width` x `height` px. */
 PixelBox stored_box(const PixelBox& box, int width, int height, int orientation);
 
 inline bool swaps_sides(int orientation) {

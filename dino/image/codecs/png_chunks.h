@@ -1,4 +1,4 @@
-// The chunks of a PNG file, one after another; neither their checksums nor their order are checked.
+// Iterates over the chunks of a PNG file, without checking their checksums or their order.
 #pragma once
 #include <optional>
 #include <string_view>
@@ -9,19 +9,19 @@ namespace dino::image {
 
 struct PngChunk {
   std::string_view type;  ///< "IHDR"
-  Bytes content;          ///< what there is of it
-  Bytes whole;            ///< with length, type and checksum
+  Bytes content;          ///< shorter than the file declares if it is truncated
+  Bytes whole;            ///< content with length, type and checksum
 
-  /** Pixels depend on it: a capital begins its name. */
+  /** Whether pixels depend on the chunk: its name begins with a capital. */
   bool is_critical() const { return type[0] >= 'A' && type[0] <= 'Z'; }
 };
 
-/** Borrows the bytes, which begin with the signature. */
+/** Iterates over a PNG file's bytes, which begin with the signature and are borrowed. */
 class PngChunks {
  public:
   explicit PngChunks(Bytes bytes) : reader_(bytes, Endian::Big), bytes_(bytes) {}
 
-  /** Nothing at the end, or where no chunk begins. */
+  /** The next chunk; nothing at the end or where no chunk begins. */
   std::optional<PngChunk> next() {
     const auto length = reader_.u32(at_);
     const Bytes type = reader_.part(at_ + 4, 4);
@@ -33,7 +33,7 @@ class PngChunks {
     return chunk;
   }
 
-  /** What follows the chunks seen. */
+  /** The bytes after the chunks returned so far. */
   Bytes rest() const { return reader_.part(at_, bytes_.size()); }
 
  private:

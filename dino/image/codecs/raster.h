@@ -1,5 +1,5 @@
-// Samples as files hold them, and what becomes of them: 8-bit images or planes of floats, in the
-// channels asked for.
+// Samples as stored in image files, and their conversion to 8-bit images or planes of floats with
+// the wanted number of channels.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -17,8 +17,8 @@
 
 namespace dino::image {
 
-/** [height, width, samples], interleaved, in stored values. Which of them are black and white says
- * range(), never the samples themselves. */
+/** Stored samples [height, width, samples], interleaved. range() says which values are black and
+ * white; that never depends on the samples' own extremes. */
 struct Raster {
   int width = 0;           ///< px
   int height = 0;          ///< px
@@ -26,34 +26,34 @@ struct Raster {
   bool is_rgb = false;     ///< the first three are red, green and blue
   bool has_alpha = false;  ///< the last one is alpha, not multiplied into the others
   std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<float>> values;
-  /// "int16", "uint12", ...; empty = that of `values`
+  // / "int16", "uint12", ...; empty = the type of `values`
   std::string_view type = {};
-  /// What the file, or its type of samples, says is black and white; not set: 0 to 255 and to
-  /// 65,535 of integers in `values`, 0 to 1 of floats
+  // / Black and white as the file declares them or its sample type implies; if not set, 0 and 255
+  // or 65,535 for integers, 0 and 1 for floats
   std::optional<ValueRange> declared = std::nullopt;
-  /// What the user says; goes before what the file says, but not for alpha
+  // / Black and white as the user gives them; overrides `declared`, except for alpha
   std::optional<ValueRange> given = std::nullopt;
-  bool inverted = false;  ///< low is white
-  /// Marks what is no data: a band's sample, a color whose samples all have it. So does any float
-  /// that is no finite number. It becomes black
+  bool inverted = false;  ///< low values are white
+  // / The value that marks missing data: a sample of a band, or a color whose samples all have it.
+  // Floats that are not finite are missing data too. Missing data become black
   std::optional<double> no_data = std::nullopt;
   std::int64_t missing =
-      0;  ///< samples the file leaves out, which are 0 in `values` (NaN in floats)
+      0;  ///< samples absent from the file; they are 0 in `values` (NaN for floats)
 
   int bands() const { return samples - (has_alpha ? 1 : 0); }
-  ValueRange own_range() const;  ///< of alpha too
+  ValueRange own_range() const;  ///< ignores `given`; valid for alpha too
   ValueRange range() const { return given ? *given : own_range(); }
   std::string_view type_name() const;
 };
 
-/** Tells which samples are no data. */
+/** Predicate: whether a sample is missing data. */
 template <typename Stored>
 class NoData {
  public:
   explicit NoData(const Raster& raster)
       : mark_(raster.no_data), colors_(raster.is_rgb ? std::min(raster.bands(), 3) : 0) {}
 
-  /** `pixel`: its first sample. */
+  /** `pixel` points to the pixel's first sample. */
   bool operator()(const Stored* pixel, int band) const {
     if constexpr (std::is_floating_point_v<Stored>)
       if (!std::isfinite(pixel[band])) return true;
@@ -63,7 +63,7 @@ class NoData {
   }
 
  private:
-  /** Marks are written in decimal: floats equal them only once rounded alike. */
+  /** Files give the mark in decimal, so it is rounded to float before the comparison. */
   bool is_mark(Stored value) const {
     if constexpr (std::is_floating_point_v<Stored>) return value == static_cast<Stored>(*mark_);
     return static_cast<double>(value) == *mark_;
@@ -75,14 +75,14 @@ class NoData {
 
 using Background = std::optional<std::array<std::uint8_t, 3>>;
 
-/** Throws Error{Format} if `channels` can be made of these samples neither by taking them as they
- * are nor by the rules of decode(). 0 becomes the number of bands. */
+/** The number of channels to convert to: `channels`, or the number of bands if that is 0. Throws
+ * Error{Format} if the samples cannot be converted by the rules of decode(). */
 int resolve_channels(const Raster& raster, int channels);
 
-/** 8 bits: range() as 0 to 255, clipped and rounded; 16-bit samples that span their type keep their
- * high byte. */
+/** Converts to 8 bits: maps range() to 0..255, clipped and rounded. 16-bit samples whose range is
+ * their whole type keep their high byte, as in Pillow. */
 Image to_image(const Raster& raster, int channels, const Background& background);
-/** range() as 0 to 1; what lies outside stays outside. */
+/** Converts to floats: maps range() to 0..1 without clipping. */
 Planes to_planes(const Raster& raster, int channels, const Background& background);
 
 }  // namespace dino::image

@@ -1,5 +1,5 @@
-// What the samples of an image are, and what its range leaves of them: for people who have to say
-// which values are black and white.
+// Statistics of an image's stored samples and how many its range clips, for users who have to
+// choose the values of black and white.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -8,16 +8,16 @@
 
 namespace dino::image {
 
-/** All numbers are stored values; alpha is not counted. */
+/** Statistics over all samples but alpha; values are stored values. */
 struct SampleReport {
   std::string type;                ///< "uint16", "float32"
   ValueRange range;                ///< black and white
-  bool range_given = false;        ///< by the user, not by the file or its type
-  std::int64_t samples = 0;        ///< all of them
-  std::int64_t clipped = 0;        ///< outside the range
-  std::int64_t no_data = 0;        ///< by the file's mark, no finite numbers, left out by the file
-  double lowest = 0, highest = 0;  ///< of those that are data; equal where there are none
-  double low = 0, high = 0;        ///< the same without the outermost thousandth on each side
+  bool range_given = false;        ///< the range is the user's, not the file's
+  std::int64_t samples = 0;        ///< number of samples
+  std::int64_t clipped = 0;        ///< number outside the range
+  std::int64_t no_data = 0;        ///< number marked as missing, not finite or absent from the file
+  double lowest = 0, highest = 0;  ///< of the valid samples; equal if there are none
+  double low = 0, high = 0;        ///< the 0.1% and 99.9% quantiles of the valid samples
 };
 
 SampleReport report_samples(const Raster& raster);

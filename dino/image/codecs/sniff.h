@@ -1,5 +1,5 @@
-// What a file's first bytes say it is. Names are never asked: half of the web's .jpg files are
-// something else.
+// Identifies a file's format by its first bytes. File names are ignored: many .jpg files from the
+// web have other formats.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -23,18 +23,18 @@ enum class ImageKind {
   Dicom
 };
 
-/** Bytes from the start of a file that kind_of() and describe() look at. */
+/** How many bytes from the start of a file kind_of() and describe() use. */
 inline constexpr std::size_t kSniffBytes = 512;
 
-/** By the signature; Unknown for what decode() does not read. */
+/** The image format by its signature; Unknown for what decode() does not read. Thread-safe. */
 ImageKind kind_of(std::span<const std::byte> bytes);
 
 /** "jpeg", "png", "webp", "tiff", "gif", "bmp", "pnm", "heic", "avif", "jpeg_xl", "jpeg_2000",
  * "dicom" or "unknown". */
 std::string_view name_of(ImageKind kind);
 
-/** A name for the bytes, for error messages: "a JPEG image", "a NIfTI volume", "an HTML page",
- * "text", "unknown binary data"; of pictures that are not read with what to do about them. */
+/** A phrase for the contents, for error messages: "a JPEG image", "a NIfTI volume", "an HTML page",
+ * "text", "unknown binary data". For image formats that are not read it includes what to do. */
 std::string_view describe(std::span<const std::byte> bytes);
 
 }  // namespace dino::image

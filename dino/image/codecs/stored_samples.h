@@ -1,4 +1,4 @@
-// Integer samples of fewer bits than the memory they lie in, on their way into a Raster.
+// Decoded integer samples of up to 32 bits, before they become a Raster.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -7,7 +7,8 @@
 
 namespace dino::image {
 
-/** [height, width, samples] integers as a file has them: 0..2^bits - 1, or -2^(bits - 1) and up. */
+/** Stored samples [height, width, samples], interleaved, each in [0, 2^bits) or, if signed, in
+ * [-2^(bits - 1), 2^(bits - 1)). */
 struct StoredSamples {
   int width = 0;    ///< px
   int height = 0;   ///< px
@@ -19,16 +20,17 @@ struct StoredSamples {
   std::vector<std::int32_t> values;
 };
 
-/** The file of any of its color spaces as samples of gray, RGB or bands. */
+/** Reads a JPEG 2000 file and converts its color space to gray or RGB; other bands are kept. Throws
+ * Error{Format}. */
 StoredSamples read_jpeg_2000_samples(Bytes bytes, const DecodeOptions& options);
 
-/** JPEG's YCbCr -> RGB, in place, in the first three samples of each pixel. */
+/** Converts the first three samples of each pixel from JPEG's YCbCr to RGB, in place. */
 void ycc_to_rgb(StoredSamples& stored);
 
-/** The range of what the bits can hold. */
+/** The range of values that `bits` and `is_signed` allow. */
 ValueRange range_of(const StoredSamples& stored);
 
-/** The samples as they are, with that range. */
+/** Converts to a Raster with the same values, with range_of() as the declared range. */
 Raster to_raster(const StoredSamples& stored);
 
 }  // namespace dino::image

@@ -1,4 +1,4 @@
-// A TIFF file in memory as libtiff opens it, and what its directories say of samples. Private to
+// A TIFF file in memory, opened with libtiff, and the tags that describe its samples. Private to
 // the TIFF reader.
 #pragma once
 #include <tiffio.h>
@@ -15,10 +15,11 @@
 
 namespace dino::image {
 
-/** Samples of a file, at most, at `max_pixels`. */
+/** The largest number of samples allowed in a file with this limit of pixels. */
 std::int64_t most_tiff_samples(std::int64_t max_pixels);
 
-/** One page, opened. Borrows the bytes; stays where it is, as libtiff keeps its address. */
+/** One page opened by libtiff, from 0. Borrows the bytes. It cannot be moved, since libtiff keeps
+ * its address. Throws Error{Format}. */
 class TiffFile {
  public:
   TiffFile(Bytes bytes, int page, std::int64_t max_pixels);
@@ -27,16 +28,16 @@ class TiffFile {
 
   TIFF* get() const { return file_.get(); }
   Bytes bytes() const { return source_.bytes; }
-  /** Whether the file leaves a strip or tile out, as GDAL does where it holds nothing. */
+  /** Whether the strip or tile `block` is absent from the file, as GDAL writes empty ones. */
   bool is_left_out(std::uint32_t block) const;
   /** Throws Error{Format} with libtiff's first message, or `otherwise`. */
   [[noreturn]] void raise(std::string_view otherwise) const;
 
-  /** Bytes in memory as libtiff reads files. */
+  /** The state of libtiff's callbacks, which read from memory. */
   struct Source {
     Bytes bytes;
     std::size_t at = 0;
-    std::string message;  ///< of the first error
+    std::string message;  ///< libtiff's first error
   };
 
  private:
@@ -50,7 +51,7 @@ class TiffFile {
   std::unique_ptr<TIFF, Close> file_;
 };
 
-/** What of a directory decoding needs. */
+/** The tags of a directory that decoding needs. */
 struct TiffLayout {
   std::uint32_t width = 0, height = 0;
   std::uint16_t bits = 1, samples = 1, sample_format = SAMPLEFORMAT_UINT;
@@ -71,7 +72,7 @@ struct TiffLayout {
            is_cmyk();
   }
   int bands() const { return is_palette() || is_cmyk() ? 3 : samples - (has_alpha ? 1 : 0); }
-  /** Bytes of one plane's row in a block. */
+  /** Bytes per row of a strip or tile; of one plane if the planes are separate. */
   std::size_t row_bytes() const {
     return (std::size_t{block_width} * (is_planar() ? 1U : samples) * bits + 7) / 8;
   }
@@ -79,15 +80,15 @@ struct TiffLayout {
 
 TiffLayout read_tiff_layout(const TiffFile& tiff);
 
-/** Throws Error{Format} on kinds of pixels that are not read, naming them. */
+/** Throws Error{Format} that names what is not supported, if decoding this layout is not. */
 void check_supported(const TiffLayout& layout);
 
-/** Black and white of the layout's samples: their type's span or, where MinSampleValue is 0 and
- * MaxSampleValue 2^k - 1 from 8 bits on, the depth that this declares (TIFF 6.0 calls all other
- * values statistics). Nothing for 8-bit colors and floats that declare none. */
+/** The values of black and white: the range of the sample type or, where MinSampleValue is 0 and
+ * MaxSampleValue is 2^k - 1 with k >= 8, that range (TIFF 6.0 calls all other values statistics).
+ * Nothing for 8-bit colors, and for floats that declare no range. */
 std::optional<ValueRange> tiff_range(const TiffFile& tiff, const TiffLayout& layout);
 
-/** "uint12", "int16", "float32". */
+/** The type's name: "uint12", "int16", "float32". */
 std::string_view tiff_sample_type(const TiffLayout& layout);
 
 }  // namespace dino::image

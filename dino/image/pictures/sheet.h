@@ -1,5 +1,5 @@
-// A contact sheet as data: tiles with captions and column headings. The CLI renders it to one PNG,
-// the report to HTML; whoever makes a picture writes neither.
+// A contact sheet as data: tiles with captions and column titles. Code that makes pictures returns
+// a Sheet; the command line renders it as a PNG and the report as HTML.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace dino::image {
 
-/** What a tile's frame says: nothing, as it should be (green), or not (red). */
+/** The frame of a tile: none, green (correct) or red (wrong). */
 enum class Mark { None, Good, Bad };
 
 struct Tile {
@@ -19,16 +19,15 @@ struct Tile {
 
 struct Sheet {
   std::string title = {};
-  std::string caption = {};  ///< what is seen and how to read it, a sentence or two
+  std::string caption = {};  ///< one or two sentences on what is shown and how to read it
   std::vector<std::string> column_titles = {};  ///< empty, or one per column
   int columns = 1;
   std::vector<Tile> tiles = {};  ///< row by row
 };
 
-/** All tiles as one RGB picture: each enlarged by whole factors towards `tile_px` or the
- * largest tile, whichever is more, marked ones framed, captions below them, column titles on top.
- * The sheet's own title and caption are left to whoever shows the picture. Throws Error{Usage} on a
- * sheet without tiles or columns. Thread-safe. */
+/** Renders all tiles as one RGB image. Each is enlarged by a whole factor towards the larger of
+ * `tile_px` and the largest tile; captions are below, column titles on top. The sheet's title and
+ * caption are not drawn. Throws Error{Usage} on a sheet without tiles or columns. Thread-safe. */
 Image render(const Sheet& sheet, int tile_px = 112);
 
 }  // namespace dino::image

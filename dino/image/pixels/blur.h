@@ -6,11 +6,12 @@
 
 namespace dino::image {
 
-/** Blurs in place with standard deviation `radius` px >= 0; the border repeats. Throws Error{Usage}
- * on a negative or non-finite radius. Thread-safe on different images. */
+/** Blurs in place with standard deviation `radius` px >= 0; pixels beyond the border equal the
+ * nearest one. Throws Error{Usage} on a negative or non-finite radius. Thread-safe on different
+ * images. */
 void gaussian_blur(Image& image, double radius);
 
-/** The same with memory that is kept between calls. */
+/** As above, with scratch memory that is reused between calls. */
 void gaussian_blur(Image& image, double radius, Workspace& workspace);
 
 }  // namespace dino::image

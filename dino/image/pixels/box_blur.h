@@ -1,5 +1,5 @@
-// A Gaussian blur as box blurs (extended box blur, Gwosdek et al. 2011): what the 8-bit and the
-// float version share.
+// Parameters of the Gaussian blur by repeated box blurs (extended box blur, Gwosdek et al. 2011),
+// shared by the 8-bit and the float version.
 #pragma once
 #include <cmath>
 
@@ -7,7 +7,7 @@
 
 namespace dino::image {
 
-inline constexpr int kBoxBlurs = 3;  ///< along each axis
+inline constexpr int kBoxBlurs = 3;  ///< number of box blurs along each axis
 
 /** The box radius whose kBoxBlurs-fold blur has standard deviation `sigma`; single precision, as
  * Pillow computes it. */
@@ -20,9 +20,9 @@ inline float box_radius(float sigma) {
   return whole + fraction;
 }
 
-/** Throws Error{Usage} on what is no radius. */
+/** Throws Error{Usage} unless the radius is in the allowed range. */
 inline void check_blur_radius(double radius) {
-  constexpr double kMaxRadius = 10'000;  // px; keeps the loops over the border short
+  constexpr double kMaxRadius = 10'000;  // px; bounds the loops over the border
   if (!(radius >= 0 && radius <= kMaxRadius))
     fail(ErrorKind::Usage, "[blur] radius must lie in [0, {}] px: {}", kMaxRadius, radius);
 }

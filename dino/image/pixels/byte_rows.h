@@ -1,5 +1,5 @@
-// Vector work on rows of bytes, shared by resize and blur: sums of weighted rows, and turning 16
-// rows on their side and back, so that work along x becomes work on rows too.
+// Vectorized operations on rows of bytes, shared by resize and blur: weighted sums of rows, and
+// transposition of 16 rows, so that filters along x can run as filters over rows.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -9,11 +9,12 @@
 
 namespace dino::image {
 
-inline constexpr std::size_t kBlockRows = 16;  ///< rows turned at once
+inline constexpr std::size_t kBlockRows = 16;  ///< rows transposed at once
 
 namespace simd {
 
-/** out[0, 8 * kVectors) = the rounded, clipped sum of weights[k] * row_at(k)[at + ...]. */
+/** out[i] = the rounded, clipped sum over k of weights[k] * row_at(k)[at + i], for i < 8 *
+ * kVectors. */
 template <int kVectors, typename RowAt>
 inline void add_rows(const RowAt& row_at, const std::int32_t* weights, int taps, std::size_t at,
                      std::uint8_t* out) {
@@ -26,7 +27,7 @@ inline void add_rows(const RowAt& row_at, const std::int32_t* weights, int taps,
   for (int v = 0; v < kVectors; ++v) store_bytes(sums[v] >> kWeightBits, out + 8 * v);
 }
 
-/** Transposes a 16 x 16 byte tile held in 16 vectors: four perfect shuffles. */
+/** Transposes a 16 x 16 byte tile in 16 vectors by four perfect shuffles. */
 inline void transpose(Bytes16 (&tile)[16]) {
   for (int stage = 0; stage < 4; ++stage) {
     Bytes16 next[16];
@@ -47,7 +48,7 @@ inline void transpose(Bytes16 (&tile)[16]) {
 template <typename RowAt>
 inline void add_weighted_rows(const RowAt& row_at, const std::int32_t* weights, int taps,
                               std::size_t size, std::uint8_t* out) {
-  // The last vectors overlap the ones before: cheaper than a loop over the tail.
+  // The last vectors overlap the previous ones, which is faster than a loop over the tail.
   if (size >= 48) {
     std::size_t at = 0;
     for (; at + 48 <= size; at += 48) simd::add_rows<6>(row_at, weights, taps, at, out + at);
@@ -66,7 +67,7 @@ inline void add_weighted_rows(const RowAt& row_at, const std::int32_t* weights, 
   }
 }
 
-/** Turns bytes [begin, begin + size) of 16 rows on their side: out is [size, 16]. */
+/** Transposes bytes [begin, begin + size) of 16 rows: out is [size, 16]. */
 inline void turn_rows(const std::array<const std::uint8_t*, kBlockRows>& rows, std::size_t begin,
                       std::size_t size, std::uint8_t* out) {
   for (std::size_t at = 0; at < size; at += 16) {
@@ -81,7 +82,7 @@ inline void turn_rows(const std::array<const std::uint8_t*, kBlockRows>& rows, s
   }
 }
 
-/** Turns [size, 16] bytes back into `count` <= 16 rows that lie `stride` bytes apart. */
+/** Transposes [size, 16] bytes back into `count` <= 16 rows, `stride` bytes apart. */
 inline void turn_back(const std::uint8_t* in, std::size_t size, std::size_t count,
                       std::size_t stride, std::uint8_t* out) {
   for (std::size_t at = 0; at < size; at += 16) {
@@ -96,7 +97,8 @@ inline void turn_back(const std::uint8_t* in, std::size_t size, std::size_t coun
   }
 }
 
-/** Sixteen row pointers from row `begin` on; past `end` the last row stands in. */
+/** The pointers row_at(begin) to row_at(begin + 15); rows from `end` on are replaced by the last
+ * one. */
 template <typename RowAt>
 std::array<const std::uint8_t*, kBlockRows> block_of_rows(int begin, int end, const RowAt& row_at) {
   std::array<const std::uint8_t*, kBlockRows> rows;

@@ -1,6 +1,6 @@
 // Color operations of the augmentations, in place on 8-bit pixels, equal bit for bit to what
-// torchvision does with Pillow images (ImageEnhance, HSV hue shift, ImageOps). Factor 1 (hue: 0)
-// leaves the image as it is.
+// torchvision does with Pillow images (ImageEnhance, HSV hue shift, ImageOps). Factor 1 (0 for hue)
+// does not change the image. Thread-safe on different images.
 #pragma once
 #include <array>
 
@@ -19,8 +19,8 @@ void adjust_contrast(Image& image, double factor);
  * images. */
 void adjust_saturation(Image& image, double factor);
 
-/** Turns the hue by `turns` in [-0.5, 0.5] of the color circle, through 8-bit HSV. No effect on
- * gray images. */
+/** Shifts the hue by `turns` in [-0.5, 0.5] of the color circle, in 8-bit HSV. No effect on gray
+ * images. */
 void adjust_hue(Image& image, double turns);
 
 /** Replaces colors by their Rec. 601 luma and keeps three channels. No effect on gray images. */
@@ -29,9 +29,9 @@ void to_grayscale(Image& image);
 /** Inverts all samples at or above `threshold`. */
 void solarize(Image& image, int threshold = 128);
 
-/** Several of the operations above in as few passes over the image as give the same bytes: each is
- * remembered, and done at the latest by run(). Contrast needs the mean of what was there before it,
- * so it starts a pass. Borrows the image. */
+/** Applies several of the operations above in as few passes over the image as possible, with the
+ * same result. Operations are queued and may be deferred until run(); contrast starts a new pass,
+ * since it needs the mean of its input. Borrows the image. */
 class ColorChain {
  public:
   explicit ColorChain(Image& image, const PixelKernels& kernels = image::kernels());
@@ -53,12 +53,11 @@ class ColorChain {
   std::size_t count_ = 0;
 };
 
-/** Throws Error{Usage} on an image of other than 1 or 3 channels: `operation` computes with those.
- */
+/** Throws Error{Usage} naming `operation` unless the image has 1 or 3 channels. */
 void check_gray_or_rgb(const Image& image, const char* operation);
 void check_gray_or_rgb(int channels, const char* operation);
 
-/** Mirrors left and right. */
+/** Mirrors the image horizontally, in place. */
 void flip_horizontal(Image& image);
 
 /** Rec. 601 luma of one color as Pillow rounds it. */
@@ -70,13 +69,14 @@ inline float luma(float red, float green, float blue) {
   return 0.299F * red + 0.587F * green + 0.114F * blue;
 }
 
-/** One ink over black, both given as 255 - ink (as Adobe stores CMYK), rounded as Pillow does. */
+/** Converts one ink of CMYK and black to a color channel, as Pillow rounds it; both are stored as
+ * 255 - ink, as Adobe does. */
 inline std::uint8_t ink_to_light(int inverted_ink, int inverted_black) {
   const int product = (255 - inverted_ink) * inverted_black + 128;
   return static_cast<std::uint8_t>(inverted_black - (((product >> 8) + product) >> 8));
 }
 
-/** The one-channel version of an image (a copy if it has one channel already). */
+/** A copy of the image with one channel, the luma. */
 Image gray_copy(const Image& image);
 
 }  // namespace dino::image

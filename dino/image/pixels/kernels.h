@@ -1,5 +1,6 @@
-// The inner loops of resizing, color and blur: one table per instruction set, chosen at run time.
-// Every table gives the same bytes, which are Pillow's; normalized floats are the same too.
+// The inner loops of resizing, color changes, blur and normalization: one table of functions per
+// instruction set, chosen at run time. All tables give the same bytes (equal to Pillow's) and the
+// same floats. Functions are reentrant; arrays need no alignment and must not overlap.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -12,62 +13,65 @@ namespace dino::image {
 
 inline constexpr int kWeightBits = 22;  ///< fraction bits of a fixed-point weight, as in Pillow
 
-/** Separable resampling. Null taps leave that axis as it is; one of the two is not null. */
+/** Arguments of a separable resampling. An axis with null taps keeps its size; at least one has
+ * taps. */
 struct Scaling {
   ImageView source;
   const FixedTaps* across = nullptr;
   const FixedTaps* down = nullptr;
-  bool down_first = false;  ///< the order shows in the rounding
-  Image* out = nullptr;     ///< has its final size
+  bool down_first = false;  ///< resample along y first; the order affects rounding
+  Image* out = nullptr;     ///< already has its final size; must not be the source
 };
 
-/** One operation on every pixel. */
+/** One color operation, applied to every pixel. */
 struct ColorStep {
   enum class Kind {
     Table,       ///< sample -> table[sample]
-    Saturation,  ///< blend of the pixel's luma and the pixel; RGB only
-    Hue,         ///< turned by shift / 255 of the color circle; RGB only
-    Gray,        ///< the pixel's luma three times; RGB only
+    Saturation,  ///< luma + factor * (sample - luma); RGB only
+    Hue,         ///< hue shifted by shift / 255 of the color circle; RGB only
+    Gray,        ///< all samples become the luma; RGB only
   };
   Kind kind = Kind::Table;
-  float factor = 1;  ///< of Saturation
-  int shift = 0;     ///< of Hue, -127 ... 127
+  float factor = 1;  ///< for Saturation
+  int shift = 0;     ///< for Hue, -127 to 127
   std::array<std::uint8_t, 256> table;
 };
 
-/** A box of 2 * whole + 1 samples with weight `inner` each, and one sample more on either side with
+/** A box filter of 2 * whole + 1 samples with weight `inner` and one more sample on each side with
  * weight `outer`. */
 struct BoxFilter {
   int whole = 0;
-  std::uint32_t inner = 0;  // 24-bit fixed point
+  std::uint32_t inner = 0;  // fixed point, 24 fraction bits
   std::uint32_t outer = 0;
 };
 
-/** [H, W, C] bytes -> [C, H, W] values value * scale[c] + offset[c], rounded once. */
+/** Converts bytes [H, W, C] to [C, H, W] values byte * scale[c] + offset[c], rounded once. */
 struct Normalization {
   const Image* source = nullptr;
-  bool mirrored = false;          ///< left and right change places
+  bool mirrored = false;          ///< mirror horizontally
   const float* scale = nullptr;   ///< [C]
   const float* offset = nullptr;  ///< [C]
 };
 
 struct PixelKernels {
-  const char* name;  ///< of the instruction set
+  const char* name;  ///< name of the instruction set
   void (*scale)(const Scaling&, Workspace&);
-  /** Runs all steps on every pixel in turn; returns the sum of the results' lumas if asked for. */
+  /** Applies all steps to each pixel, in place. Returns the sum of the resulting lumas if
+   * `wants_luma`. */
   std::uint64_t (*recolor)(Image&, std::span<const ColorStep>, bool wants_luma);
-  /** Three passes along x, then three along y. */
+  /** Applies the filter three times along x, then three times along y, in place. */
   void (*box_blur)(Image&, const BoxFilter&, Workspace&);
+  /** The output of these three is [C, H, W]. */
   void (*to_floats)(const Normalization&, float* out);
-  /** bfloat16, rounded to nearest even from the float. */
+  /** As to_floats, then rounded to bfloat16, ties to even. */
   void (*to_bfloats)(const Normalization&, std::uint16_t* out);
-  /** The bytes themselves, colors apart; scale and offset are not read. */
+  /** Copies the bytes to [C, H, W]; scale and offset are ignored. */
   void (*to_planes)(const Normalization&, std::uint8_t* out);
 };
 
-/** The fastest table this processor runs. Thread-safe. */
+/** The fastest table that this processor supports. Thread-safe. */
 const PixelKernels& kernels();
-/** Every table this processor runs, the portable one first: for tests. */
+/** Every table that this processor supports, the portable one first; for tests. */
 std::span<const PixelKernels* const> all_kernels();
 
 namespace portable {

@@ -5,8 +5,8 @@
 
 namespace dino::image {
 
-/** Each pixel is the rounded mean of a factor_x x factor_y block (at the right and lower border of
- * what is left of it), bit for bit as Pillow's Image.reduce. Throws Error{Usage} on an empty image
+/** Each pixel is the rounded mean of a factor_x x factor_y block (of an incomplete one at the right
+ * and lower border), bit for bit as Pillow's Image.reduce. Throws Error{Usage} on an empty image
  * or factors below 1. Thread-safe. */
 Image reduce(const Image& source, int factor_x, int factor_y);
 

@@ -1,5 +1,5 @@
-// Resampling equal, bit for bit, to Pillow's Image.resize(size, resample, box) on 8-bit images: the
-// crops of a training run are then the crops the reference pipelines produce.
+// Resampling of 8-bit images, equal bit for bit to Pillow's Image.resize(size, resample, box), so
+// that crops equal those of the reference pipelines.
 #pragma once
 #include "dino/image/image.h"
 #include "dino/image/pixels/filter.h"
@@ -17,16 +17,16 @@ Image resize(const Image& source, int width, int height, Filter filter = Filter:
 Image resize_crop(const Image& source, Box box, int width, int height,
                   Filter filter = Filter::Bicubic);
 
-/** resize_crop() into `out`, whose memory is kept where it suffices, as is the workspace's. Nothing
- * outside the view is read. `out` must not be what the view shows. */
+/** As resize_crop(), into `out`, whose memory is reused if it suffices, as is the workspace's.
+ * Reads nothing outside the view. `out` must not be the image that the view shows. */
 void resize_into(const ImageView& source, Box box, int width, int height, Filter filter, Image& out,
                  Workspace& workspace);
 
-/** What resize_crop() refuses, for other versions of it. */
+/** Throws the errors of resize_crop(). */
 void check_resize(int source_width, int source_height, const Box& box, int width, int height);
 
-/** Whether rows are scaled before columns: Pillow 13 does so where that shrinks the image much
- * more; the order shows in the rounding. */
+/** Whether the image is scaled along y before x, as Pillow 13 does if that shrinks it much more.
+ * The order affects rounding. */
 bool takes_rows_first(int source_width, int source_height, int width, int height);
 
 }  // namespace dino::image

@@ -1,5 +1,6 @@
-// Eight integers at a time: vector extensions of GCC and Clang, one source for every instruction
-// set. Only the steps between bytes and integers, which GCC 12 takes apart byte by byte, name AVX2.
+// Vectors of eight integers in the vector extensions of GCC and Clang, one source for every
+// instruction set. Only conversions between bytes and integers use AVX2 intrinsics, since GCC 12
+// compiles the portable ones to byte operations.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -14,7 +15,8 @@ using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
 using Ints8 = std::int32_t __attribute__((vector_size(32)));
 using Uints8 = std::uint32_t __attribute__((vector_size(32)));
 using Floats8 = float __attribute__((vector_size(32)));
-using Doubles8 = double __attribute__((vector_size(64)));  // never a parameter: its ABI varies
+using Doubles8 = double __attribute__((
+    vector_size(64)));  // never pass it as a parameter: its ABI depends on compiler flags
 
 inline Bytes16 load16(const std::uint8_t* from) {
   Bytes16 bytes;
@@ -26,7 +28,7 @@ inline void store16(Bytes16 bytes, std::uint8_t* to) {
   std::memcpy(to, &bytes, sizeof bytes);
 }
 
-/** Eight bytes as integers. */
+/** Loads eight bytes as integers. */
 inline Ints8 load_ints(const std::uint8_t* from) {
 #ifdef __AVX2__
   return reinterpret_cast<Ints8>(
@@ -38,7 +40,7 @@ inline Ints8 load_ints(const std::uint8_t* from) {
 #endif
 }
 
-/** Stores eight values cut to 0..255. */
+/** Stores eight values, clipped to 0..255, as bytes. */
 inline void store_bytes(Ints8 values, std::uint8_t* to) {
 #ifdef __AVX2__
   const auto v = reinterpret_cast<__m256i>(values);
@@ -52,7 +54,7 @@ inline void store_bytes(Ints8 values, std::uint8_t* to) {
 #endif
 }
 
-/** Sixteen values cut to 0..255. */
+/** Converts sixteen values, clipped to 0..255, to bytes. */
 inline Bytes16 narrow(Ints8 low, Ints8 high) {
 #ifdef __AVX2__
   const __m256i mixed =

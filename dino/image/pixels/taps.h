@@ -1,5 +1,5 @@
-// Which input samples make an output sample, and with what weights: the coefficients of separable
-// antialiased resampling. Pillow (8 bits) and PyTorch (floats, antialias=True) compute the same
+// The weights ("taps") of separable antialiased resampling: which input samples contribute to an
+// output sample, and by how much. Pillow (8 bits) and PyTorch (floats, antialias=True) use the same
 // ones.
 #pragma once
 #include <algorithm>
@@ -12,15 +12,15 @@
 
 namespace dino::image {
 
-/** One axis of the resampling: output position i is the weighted sum of `count[i]` inputs from
- * `first[i]` on. */
+/** The weights of one axis: output i is the weighted sum of the `count[i]` inputs from `first[i]`
+ * on. */
 template <typename Weight>
 struct Taps {
-  int stride = 0;  ///< weights reserved per output position; those from `count` on mean nothing
+  int stride = 0;  ///< weights stored per output; those from `count` on are undefined
   std::vector<int> first;
   std::vector<int> count;
   std::vector<Weight> weights;  // [positions, stride]
-  std::vector<double> values;   // [stride] room of fill_taps()
+  std::vector<double> values;   // [stride] scratch of fill_taps()
 
   const Weight* weights_of(int i) const {
     return weights.data() + static_cast<std::ptrdiff_t>(i) * stride;
@@ -38,13 +38,13 @@ inline double bilinear(double x) {
   return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-/** Keys' cubic with a = -0.5, factored so that it rounds as Pillow's does. */
+/** Keys' cubic with a = -0.5, written so that it rounds as Pillow's does. */
 inline double bicubic(double x) {
   constexpr double a = -0.5;
   x = std::abs(x);
   const double inner = ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
   const double outer = (((x - 5) * x + 8) * x - 4) * a;
-  return x < 1.0 ? inner : x < 2.0 ? outer : 0.0;  // without branches: four taps at once
+  return x < 1.0 ? inner : x < 2.0 ? outer : 0.0;  // no branches, so that it is vectorized
 }
 
 inline double sinc(double x) {
@@ -61,7 +61,7 @@ template <typename Weight, typename Kernel, typename Convert>
 void fill(Taps<Weight>& taps, int in_size, float from, float to, int out_size, double radius,
           Kernel kernel, Convert convert) {
   const double scale = static_cast<double>(to - from) / out_size;
-  const double stretch = std::max(scale, 1.0);  // widen when shrinking, never sharpen when growing
+  const double stretch = std::max(scale, 1.0);  // the filter widens only when shrinking
   const double inverse_stretch = 1.0 / stretch;
   const double support = radius * stretch;
 
@@ -78,7 +78,8 @@ void fill(Taps<Weight>& taps, int in_size, float from, float to, int out_size, d
     const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
     const int end = std::min(static_cast<int>(center + support + 0.5), in_size);
     const int count = end - begin;
-    const int padded = (count + kTapGroup - 1) / kTapGroup * kTapGroup;  // whole vectors
+    const int padded =
+        (count + kTapGroup - 1) / kTapGroup * kTapGroup;  // a multiple of the vector size
     for (int k = 0; k < padded; ++k)
       values[k] = kernel((k + begin - center + 0.5) * inverse_stretch);
     double sum = 0.0;
@@ -94,8 +95,8 @@ void fill(Taps<Weight>& taps, int in_size, float from, float to, int out_size, d
 
 }  // namespace taps_detail
 
-/** For each of `out_size` outputs over [from, to) the input that holds its center, as Pillow's
- * nearest filter finds it. */
+/** For each of `out_size` outputs over [from, to), the index of the input at its center, as
+ * Pillow's nearest filter computes it. */
 inline std::vector<int> nearest_positions(int in_size, float from, float to, int out_size) {
   std::vector<int> at(static_cast<std::size_t>(out_size));
   const double step = static_cast<double>(to - from) / out_size;
@@ -107,13 +108,13 @@ inline std::vector<int> nearest_positions(int in_size, float from, float to, int
   return at;
 }
 
-/** Taps that map [from, to) of `in_size` inputs to `out_size` outputs; `convert` turns a weight
- * into what the sum is made with. Not for Filter::Nearest, which weighs nothing. Keeps the memory
- * of `taps` where it suffices. */
+/** Computes the taps that map [from, to) of `in_size` inputs to `out_size` outputs; `convert`
+ * converts a double to Weight. Not for Filter::Nearest, which has no weights. Reuses the memory of
+ * `taps`. */
 template <typename Weight, typename Convert>
 void fill_taps(Taps<Weight>& taps, int in_size, float from, float to, int out_size, Filter filter,
                Convert convert) {
-  // The kernels are passed as types, so that the loops see through them.
+  // Lambdas are passed so that the compiler can inline the kernel into the loops.
   const auto fill_with = [&](double radius, auto kernel) {
     taps_detail::fill(taps, in_size, from, to, out_size, radius, kernel, convert);
   };
@@ -125,7 +126,7 @@ void fill_taps(Taps<Weight>& taps, int in_size, float from, float to, int out_si
     fill_with(2.0, [](double x) { return taps_detail::bicubic(x); });
 }
 
-/** As fill_taps(), into new memory. */
+/** As fill_taps(), returning new taps. */
 template <typename Weight, typename Convert>
 Taps<Weight> make_taps(int in_size, float from, float to, int out_size, Filter filter,
                        Convert convert) {

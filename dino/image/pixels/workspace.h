@@ -1,4 +1,5 @@
-// Memory on the side that is kept between calls, so that a run in steady state allocates nothing.
+// Scratch memory of the pixel operations. It is reused between calls, so that a steady state
+// allocates nothing.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,10 +12,10 @@ namespace dino::image {
 struct PixelKernels;
 const PixelKernels& kernels();
 
-/** Room that only grows; 64-byte aligned, not initialized. */
+/** A scratch buffer that only grows; 64-byte aligned, not initialized. */
 class Room {
  public:
-  /** Space for `count` values, lost at the next call. */
+  /** Memory for `count` values; invalidated by the next call. */
   template <typename T>
   [[gnu::always_inline]] T* get(std::size_t count) {
     return reinterpret_cast<T*>(reserve(count * sizeof(T)));
@@ -31,8 +32,8 @@ class Room {
 
 using FixedTaps = Taps<std::int32_t>;  ///< weights with kWeightBits fraction bits
 
-/** What pixel work needs beside its input and output, and the instruction set it uses. One per
- * thread; contents mean nothing between calls. */
+/** Scratch memory and the instruction set to use. Not thread-safe: use one per thread. Contents are
+ * undefined between calls. */
 struct Workspace {
   explicit Workspace(const PixelKernels& table = image::kernels()) : kernels(&table) {}
 

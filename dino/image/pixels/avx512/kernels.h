@@ -1,4 +1,5 @@
-// The kernels of dino/image/pixels/kernels.h for processors from Ice Lake and Zen 4 on.
+// The AVX-512 versions of the kernels in dino/image/pixels/kernels.h, for Ice Lake, Zen 4 and
+// later.
 #pragma once
 #include "dino/image/pixels/kernels.h"
 
