@@ -19,12 +19,9 @@ struct Attention {
   std::int64_t q_stride = 0, kv_stride = 0;
   void* out = nullptr;
   std::int64_t out_stride = 0;
-  bool int8 =
-      false;  ///< integer products: Q and K rounded to 8 bits, V to 11, softmax weights to 14
-  float* logsumexp =
-      nullptr;  ///< [queries], needed by backward; null = not stored; int8 never stores it
-  void* scratch =
-      nullptr;  ///< of attention_scratch_bytes(), 64-byte aligned, not shared between threads
+  bool int8 = false;           ///< integer products: Q, K of 8 bits, V of 11, weights of 14
+  float* logsumexp = nullptr;  ///< [queries], for backward; null = not stored, nor with int8
+  void* scratch = nullptr;     ///< attention_scratch_bytes(), 64-byte aligned; one per thread
 };
 
 /** Gradients of Attention. dq has q's stride, dk and dv have that of k and v; they are overwritten.

@@ -55,10 +55,8 @@ class PackedWeights {
   std::int64_t words() const { return words_; }
   std::int64_t padded_inputs() const;
   const void* panels() const { return panels_.data(); }
-  const float* scales() const { return scales_.data<float>(); }  ///< I8: [padded outputs]
-  const std::int32_t* sums() const {
-    return sums_.data<std::int32_t>();
-  }  ///< I8: sum of each output's weights
+  const float* scales() const { return scales_.data<float>(); }            ///< I8: [padded outputs]
+  const std::int32_t* sums() const { return sums_.data<std::int32_t>(); }  ///< I8: of each output
   std::size_t bytes() const { return panels_.size() + scales_.size() + sums_.size(); }
 
  private:
@@ -90,8 +88,7 @@ struct Gemm {
   void* out = nullptr;
   std::int64_t out_stride = 0;  ///< elements
   Type out_type = Type::F32;
-  const PackedWeights* next =
-      nullptr;  ///< weights of the next product, prefetched during this one; may be null
+  const PackedWeights* next = nullptr;  ///< weights of the next product, to prefetch; or null
 };
 
 /** Quantizes each row of x [rows, dim] to bytes: x is about scale * (byte - 128). Bytes of `out`

@@ -16,20 +16,20 @@ namespace dino::image {
 
 struct DecodeOptions {
   std::int64_t max_pixels = 178'956'970;  ///< width x height; Pillow's decompression-bomb limit
-  // / Apply the EXIF (or TIFF) orientation, as viewers do. The reference training code does not:
-  // false gives its pixels
+  /// Apply the EXIF (or TIFF) orientation, as viewers do. The reference training code does not:
+  /// false gives its pixels
   bool upright = true;
-  // / RGB color behind transparent pixels; if not set, alpha is dropped
+  /// RGB color behind transparent pixels; if not set, alpha is dropped
   std::optional<std::array<std::uint8_t, 3>> background = std::nullopt;
-  // / Stored values that mean black and white, for all samples but alpha. If not set, the file says
-  // so or else the type of its samples; see Raster::declared
+  /// Stored values that mean black and white, for all samples but alpha. If not set, the file says
+  /// so or else the type of its samples; see Raster::declared
   std::optional<ValueRange> value_range = std::nullopt;
   int page = 0;  ///< page of a TIFF file (overviews do not count) or frame of a DICOM file, from 0
-  // / 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up). Much faster than
-  // resizing the whole image, but with other pixels. Other formats ignore it
+  /// 1, 2, 4 or 8: decode a JPEG at this fraction of its size (rounded up). Much faster than
+  /// resizing the whole image, but with other pixels. Other formats ignore it
   int jpeg_shrink = 1;
-  // / Above 0: take the strongest jpeg_shrink that leaves the geometric mean of the sides and the
-  // shorter side at least these many px
+  /// Above 0: take the strongest jpeg_shrink that leaves the geometric mean of the sides and the
+  /// shorter side at least these many px
   int jpeg_min_side = 0, jpeg_min_short_side = 0;
 };
 

@@ -35,18 +35,17 @@ struct DicomFile {
   int frames = 1;
   double slope = 1, intercept = 0;
   std::optional<DicomWindow> window;
-  // / For red, green and blue: number of entries (0 means 65,536), first value mapped, bits per
-  // entry
+  /// For red, green and blue: number of entries (0 means 65,536), first value mapped, bits per
+  /// entry
   std::array<std::array<int, 3>, 3> palette_shape{};
   std::array<Bytes, 3> palette;
 
   Endian endian = Endian::Little;
   bool has_pixels = false;
-  bool pixels_are_words =
-      false;     ///< pixels are 16-bit words, byte-swapped in files of the other endianness
-  Bytes pixels;  ///< pixels of all frames; empty if compressed
-  bool is_coded = false;  ///< the pixels are in `fragments`, compressed
-  Bytes offsets;          ///< the offset table: where each frame's first fragment is; may be empty
+  bool pixels_are_words = false;  ///< 16-bit words, byte-swapped in big-endian files
+  Bytes pixels;                   ///< pixels of all frames; empty if compressed
+  bool is_coded = false;          ///< the pixels are in `fragments`, compressed
+  Bytes offsets;  ///< the offset table: where each frame's first fragment is; may be empty
   std::vector<DicomFragment> fragments;
 };
 

@@ -15,9 +15,9 @@ enum class NameClass {
 
 struct NameHint {
   NameClass found = NameClass::Other;
-  // / A phrase for messages about Image and Unreadable files, "a JPEG image"; else empty
+  /// A phrase for messages about Image and Unreadable files, "a JPEG image"; else empty
   std::string_view what;
-  // / What to do with Unreadable files, "convert its slices to PNG or NPY"; else empty
+  /// What to do with Unreadable files, "convert its slices to PNG or NPY"; else empty
   std::string_view remedy;
 };
 

@@ -26,16 +26,16 @@ struct Raster {
   bool is_rgb = false;     ///< the first three are red, green and blue
   bool has_alpha = false;  ///< the last one is alpha, not multiplied into the others
   std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<float>> values;
-  // / "int16", "uint12", ...; empty = the type of `values`
+  /// "int16", "uint12", ...; empty = the type of `values`
   std::string_view type = {};
-  // / Black and white as the file declares them or its sample type implies; if not set, 0 and 255
-  // or 65,535 for integers, 0 and 1 for floats
+  /// Black and white as the file declares them or its sample type implies; if not set, 0 and 255 or
+  /// 65,535 for integers, 0 and 1 for floats
   std::optional<ValueRange> declared = std::nullopt;
-  // / Black and white as the user gives them; overrides `declared`, except for alpha
+  /// Black and white as the user gives them; overrides `declared`, except for alpha
   std::optional<ValueRange> given = std::nullopt;
   bool inverted = false;  ///< low values are white
-  // / The value that marks missing data: a sample of a band, or a color whose samples all have it.
-  // Floats that are not finite are missing data too. Missing data become black
+  /// The value that marks missing data: a sample of a band, or a color whose samples all have it.
+  /// Floats that are not finite are missing data too. Missing data become black
   std::optional<double> no_data = std::nullopt;
   std::int64_t missing =
       0;  ///< samples absent from the file; they are 0 in `values` (NaN for floats)

@@ -15,8 +15,7 @@ using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
 using Ints8 = std::int32_t __attribute__((vector_size(32)));
 using Uints8 = std::uint32_t __attribute__((vector_size(32)));
 using Floats8 = float __attribute__((vector_size(32)));
-using Doubles8 = double __attribute__((
-    vector_size(64)));  // never pass it as a parameter: its ABI depends on compiler flags
+using Doubles8 = double __attribute__((vector_size(64)));  // not for parameters: its ABI varies
 
 inline Bytes16 load16(const std::uint8_t* from) {
   Bytes16 bytes;

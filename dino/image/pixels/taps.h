@@ -78,8 +78,7 @@ void fill(Taps<Weight>& taps, int in_size, float from, float to, int out_size, d
     const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
     const int end = std::min(static_cast<int>(center + support + 0.5), in_size);
     const int count = end - begin;
-    const int padded =
-        (count + kTapGroup - 1) / kTapGroup * kTapGroup;  // a multiple of the vector size
+    const int padded = (count + kTapGroup - 1) / kTapGroup * kTapGroup;  // whole vectors
     for (int k = 0; k < padded; ++k)
       values[k] = kernel((k + begin - center + 0.5) * inverse_stretch);
     double sum = 0.0;
