@@ -1,4 +1,4 @@
-// An array that owns its bytes: what the readers of single-array files return.
+// An array that owns its bytes, as the readers of single-array files (NPY, IDX) return it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,18 +12,18 @@
 
 namespace dino::format {
 
-/** Row-major, native (little-endian) byte order. */
+/** A dense array in row-major order, in native (little-endian) byte order. */
 struct Array {
   DType dtype = DType::F32;
   std::vector<std::int64_t> shape;
   std::vector<std::byte> bytes;
 
-  /** Borrows this array under a name. */
+  /** A record that borrows this array's bytes. */
   TensorRecord record(std::string name = "") const {
     return {std::move(name), dtype, shape, bytes};
   }
 
-  /** The elements; T must have the size of one item. */
+  /** The elements as T. Checks only that the size of T is the size of an item, not its kind. */
   template <typename T>
   std::span<const T> as() const {
     DINO_ASSERT(sizeof(T) == item_bytes(dtype));

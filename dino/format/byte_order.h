@@ -1,4 +1,4 @@
-// Integers and arrays in foreign byte order. This library runs on little-endian machines only.
+// Reads integers of either byte order. This library runs on little-endian machines only.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -10,7 +10,7 @@ namespace dino::format {
 
 static_assert(std::endian::native == std::endian::little, "files hold little-endian numbers");
 
-/** The unsigned number that these at most 8 bytes hold, least significant first. */
+/** The unsigned number in at most 8 bytes, least significant byte first. */
 inline std::uint64_t load_little_endian(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = bytes.size(); i > 0; --i)
@@ -18,14 +18,14 @@ inline std::uint64_t load_little_endian(std::span<const std::byte> bytes) {
   return value;
 }
 
-/** The same, most significant first. */
+/** The unsigned number in at most 8 bytes, most significant byte first. */
 inline std::uint64_t load_big_endian(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
   for (const std::byte byte : bytes) value = value << 8 | std::to_integer<std::uint64_t>(byte);
   return value;
 }
 
-/** Turns each item round, in place. */
+/** Reverses the bytes of each item, in place. */
 inline void reverse_items(std::span<std::byte> bytes, std::size_t item_size) {
   if (item_size == 1) return;
   for (std::size_t i = 0; i + item_size <= bytes.size(); i += item_size) {

@@ -1,4 +1,4 @@
-// The float types that weights are stored in, to fp32 and back.
+// Converts between fp32 and the float types in which weights are stored.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -9,17 +9,19 @@
 
 namespace dino::format {
 
-/** F32, F16, BF16 or F64: what weights are computed from. */
+/** Whether the type is F64, F32, F16 or BF16, which can be converted to fp32. */
 bool is_float(DType dtype);
 
-/** Elements of a tensor for which is_float(). Throws Error{Format} on other types. */
+/** The elements as fp32, of any alignment in the record. Throws Error{Format} unless
+ * is_float(tensor.dtype). */
 std::vector<float> to_floats(const TensorRecord& tensor);
 
-/** Bits of the nearest fp16 numbers, ties to even; infinity beyond 65,504. */
+/** Converts to fp16 bits, rounding to nearest, ties to even; values beyond 65,504 become infinity.
+ */
 std::vector<std::uint16_t> to_halves(std::span<const float> values);
 
-/** Index of the first element that is no finite fp32 number: NaN, infinite, or an F64 beyond fp32's
- * range. Nothing for types without such values. Runs at the speed of memory. */
+/** The index of the first element that is NaN, infinite or (F64) beyond fp32's range. Nothing if
+ * there is none, or for types without such values. Runs at memory bandwidth. */
 std::optional<std::int64_t> first_not_finite(const TensorRecord& tensor);
 
 }  // namespace dino::format

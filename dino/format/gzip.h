@@ -1,4 +1,4 @@
-// gzip streams: reading piece by piece from memory or from a source, writing whole.
+// Reads gzip and deflate streams incrementally, and writes gzip files.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,18 +12,17 @@
 
 namespace dino::format {
 
-/** True if the bytes start like a gzip file, whatever its name. */
+/** Whether the bytes begin with gzip's signature. */
 bool is_gzip(std::span<const std::byte> bytes);
 
-/** No deflate stream holds more than this many bytes for each of its own. */
+/** Upper bound of deflate's compression ratio, by its format. */
 inline constexpr std::size_t kMaxGzipRatio = 1032;
 
-/** What is around a deflate stream: gzip's header and checksum, or nothing (a member of a zip
- * file).
- */
+/** The container of a deflate stream: gzip's header and checksum, or none (in members of zip
+ * files). */
 enum class Wrapper { Gzip, None };
 
-/** Unpacks one gzip file (of one or several members), or one bare deflate stream.
+/** Decompresses one gzip file (of one or several members) or one bare deflate stream.
  * Thread-compatible. */
 class GzipReader : public ByteSource {
  public:
@@ -34,9 +33,9 @@ class GzipReader : public ByteSource {
   GzipReader(ByteSource& packed, std::string_view name, Wrapper wrapper = Wrapper::Gzip);
   ~GzipReader() override;
 
-  /** Fills `out` from the front; fewer bytes than asked mean the end, where checksum and length
-   * have been verified (of gzip). Throws Error{Format} on damage, on a stream that is cut short and
-   * on bytes behind its end. */
+  /** Fills `out` from the front. Fewer bytes than asked mean the end; then gzip's checksum and
+   * length have been verified. Throws Error{Format} if the stream is damaged, truncated or
+   * followed by other bytes. */
   std::size_t read(std::span<std::byte> out) override;
 
  private:
@@ -44,17 +43,18 @@ class GzipReader : public ByteSource {
   void refill(std::size_t at_least);
   std::unique_ptr<Stream> stream_;
   ByteSource* source_ = nullptr;
-  std::vector<std::byte> buffer_;    // what came from it last
-  std::span<const std::byte> rest_;  // not yet given to zlib
+  std::vector<std::byte> buffer_;    // the last piece read from it
+  std::span<const std::byte> rest_;  // the part not yet passed to zlib
   std::string name_;
   Wrapper wrapper_;
   bool finished_ = false;
 };
 
-/** CRC-32 as gzip and zip have it, of these bytes after those that gave `before`. */
+/** The CRC-32 of gzip and zip. `before` is the CRC of the preceding bytes, for incremental use. */
 std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t before = 0);
 
-/** The bytes as one gzip file without name and time: equal input gives equal output. */
+/** Compresses the bytes to a gzip file. It has no name or time, so equal input gives equal output.
+ */
 std::vector<std::byte> gzip(std::span<const std::byte> bytes);
 
 }  // namespace dino::format

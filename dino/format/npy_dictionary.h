@@ -1,4 +1,4 @@
-// The Python dictionary in an NPY header, as data: nothing is evaluated.
+// Parses the Python dictionary in an NPY header, without evaluating anything.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -1,5 +1,6 @@
-// The names a pickle mentions. Not one of them is ever imported or called: those listed here say
-// what the values around them mean, and objects of all others stay closed.
+// The table of classes and functions that pickles refer to. None of them is ever imported or
+// called; the listed ones tell how to interpret their arguments, and objects of all others stay
+// opaque.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -9,36 +10,36 @@
 
 namespace dino::format {
 
-/** What a name means to the reader. */
+/** How the reader interprets a global. */
 enum class GlobalRole : std::uint8_t {
   OrderedDict,
   Tensor,              ///< storage, offset, size, stride -> a tensor
   Parameter,           ///< tensor, requires_grad, hooks -> that tensor
-  ParameterWithState,  ///< the same with Python attributes
-  Storage,             ///< a storage class, only as part of a persistent id
+  ParameterWithState,  ///< a Parameter with Python attributes
+  Storage,             ///< a storage class; valid only in a persistent id
   Size,                ///< torch.Size
-  Record,              ///< kept as it stands: argparse.Namespace, NumPy's scalars
-  Typed,               ///< function, class, arguments: what the function makes of the arguments
-  Closed,              ///< any other class or function: an object nobody needs
+  Record,              ///< kept as a Record: argparse.Namespace, NumPy's scalars
+  Typed,               ///< (function, class, arguments): the result of the function
+  Closed,              ///< any other class or function; its objects are opaque
 };
 
 struct PickleGlobal {
   std::string_view module, name;
-  std::string_view full;  ///< "module.name", under the name of today
+  std::string_view full;  ///< "module.name", in its current spelling
   GlobalRole role = GlobalRole::Record;
-  DType dtype = DType::F32;  ///< of a storage class
+  DType dtype = DType::F32;  ///< element type of a storage class
 };
 
-/** The entry of that name, or nullptr: whatever is not listed means nothing to the reader. */
+/** The entry of that name, or nullptr if it is not in the table. */
 const PickleGlobal* find_pickle_global(std::string_view module, std::string_view name);
 
-/** Why a file that mentions this name is refused; empty for the many names of harmless objects.
- * Refused are names that run programs, which no checkpoint has a use for (a courtesy: they would
- * not be run), and PyTorch's tensors of kinds that are not read (left closed, they would seem to be
- * missing). */
+/** Why a file that refers to this name is refused; empty for harmless names. Refused are functions
+ * that run programs, which checkpoints never need (they would not be executed; the error warns the
+ * user), and PyTorch's tensor types that cannot be read, whose tensors would otherwise be missing
+ * silently. */
 std::string_view refusal_of(std::string_view module, std::string_view name);
 
-/** "FloatStorage" for F32; nothing for types that torch.save keeps in other ways. */
+/** The storage class of a type, "FloatStorage" for F32; nothing if torch.save has none. */
 std::optional<std::string_view> storage_class_name(DType dtype);
 
 }  // namespace dino::format

@@ -1,4 +1,4 @@
-// The bytes of a pickle, taken from front to back; and the refusal that names the place.
+// Reads the bytes of a pickle sequentially, with errors that name the position.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace dino::format {
 
 class PickleInput {
  public:
-  /** Reads at most kMaxBytes; `name` appears in errors. */
+  /** Borrows `bytes` and reads at most kMaxBytes; `name` appears in errors. */
   PickleInput(std::span<const std::byte> bytes, std::string_view name)
       : bytes_(bytes.first(std::min(bytes.size(), kMaxBytes))), name_(printable(name)) {}
 
@@ -44,7 +44,7 @@ class PickleInput {
     return load_little_endian(std::as_bytes(std::span(take(count))));
   }
 
-  /** What follows a length of `length_bytes` bytes. */
+  /** Reads a length of `length_bytes` bytes, then that many bytes. */
   std::string_view take_counted(std::size_t length_bytes) {
     return take(take_unsigned(length_bytes));
   }

@@ -1,4 +1,5 @@
-// The pickle machine's memory: values, the stack with its marks, the memo. Everything is counted.
+// The state of the pickle machine: values, the stack with its marks, and the memo. Their total size
+// is limited.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -15,11 +16,11 @@ class PickleStack {
  public:
   using Value = PickleValue;
 
-  /** New values go into `values`; refusals are `input`'s. */
+  /** Appends new values to `values` and reports errors through `input`. Borrows both. */
   PickleStack(std::deque<Value>& values, const PickleInput& input)
       : values_(values), input_(input) {}
 
-  /** Accounts for memory that a few bytes of pickle may ask for again and again. */
+  /** Counts values towards the limit, since a few bytes of a pickle may allocate many. */
   void count(std::size_t pushes) {
     pushes_ += pushes;
     if (pushes_ > kMaxPushes) input_.refuse("more than {} values", kMaxPushes);
@@ -42,7 +43,7 @@ class PickleStack {
     marks_.push_back(stack_.size());
   }
 
-  /** The last value above the last mark. */
+  /** The value on top of the stack; there must be one above the last mark. */
   Value* top() const {
     if (stack_.size() <= bottom()) input_.refuse("wants a value where the stack is empty");
     return stack_.back();
@@ -99,8 +100,8 @@ class PickleStack {
   const PickleInput& input_;
   std::size_t pushes_ = 0;
   std::vector<Value*> stack_;
-  std::vector<std::size_t> marks_;                  // sizes of the stack
-  std::unordered_map<std::uint64_t, Value*> memo_;  // not a vector: indices may be anything
+  std::vector<std::size_t> marks_;                  // stack sizes at the marks
+  std::unordered_map<std::uint64_t, Value*> memo_;  // a map, since indices are arbitrary
 };
 
 }  // namespace dino::format

@@ -1,5 +1,5 @@
-// safetensors: an 8-byte header length, a JSON header, one buffer. Files are memory-mapped, never
-// copied.
+// Reads and writes safetensors files: an 8-byte header length, a JSON header, one buffer. Files are
+// memory-mapped, not copied.
 #pragma once
 #include <cstddef>
 #include <filesystem>
@@ -15,23 +15,22 @@
 
 namespace dino::format {
 
-/** An open file. Records point into the mapping and keep it alive. The
- * format does not align them: other programs' files may hold floats at odd addresses. Thread-safe
- * to read. */
+/** An open file. Records point into the mapping and keep it alive. Their bytes may have any
+ * alignment, since the format requires none. Thread-safe to read. */
 class SafetensorsFile {
  public:
   /** Maps and validates the file. Throws Error{Io} if it cannot be read, Error{Format} naming the
-   * entry if the header lies: size, dtype, duplicate names, offsets that overlap, leave holes or
-   * leave the file. */
+   * entry if the header is wrong: size, dtype, duplicate names, offsets that overlap, leave gaps
+   * or exceed the file. */
   explicit SafetensorsFile(const std::filesystem::path& path);
-  /** The same for a file in memory, which the caller keeps alive; `name` appears in errors. */
+  /** Validates a file in memory, which the caller keeps alive; `name` appears in errors. */
   SafetensorsFile(std::span<const std::byte> bytes, std::string_view name);
 
   const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< in file order
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /** The record of that name, or nullptr. */
   const TensorRecord* find(std::string_view name) const;
-  /** The file, unless it was given as memory: see drop_pages(). */
+  /** The mapped file, for drop_pages(); empty for a file in memory. */
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
@@ -40,11 +39,11 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/** Writes a complete file beside `path`, fsyncs it and renames it over `path`: readers see the old
- * file or the new one, never half of one. Throws Error{Io} (full disk, no permission) and leaves
- * nothing behind; Error{Usage} if names repeat or are not UTF-8, or bytes do not fit shape and
- * dtype. The file holds wide items first, else in the order given, and starts its data at a
- * multiple of 64 bytes: each tensor is aligned for its dtype. */
+/** Writes a temporary file, fsyncs it and renames it to `path`, so readers see the old file or the
+ * new one. Throws Error{Io} (full disk, no permission), leaving no temporary file; Error{Usage} if
+ * names repeat or are not UTF-8, or bytes do not fit shape and dtype. Tensors of wide dtypes come
+ * first, else in the order given, and the data start at a multiple of 64 bytes, so each tensor is
+ * aligned for its dtype. */
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorRecord> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

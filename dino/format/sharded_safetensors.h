@@ -1,5 +1,5 @@
-// One set of weights in several safetensors files, as Hugging Face stores large models: an index
-// (model.safetensors.index.json) says which file holds which tensor.
+// Reads weights that are split over several safetensors files, as Hugging Face stores large models.
+// An index (model.safetensors.index.json) maps tensors to files.
 #pragma once
 #include <cstddef>
 #include <filesystem>
@@ -16,28 +16,28 @@
 namespace dino::format {
 
 struct SafetensorsIndex {
-  std::map<std::string, std::string> weight_map;  ///< tensor -> file, a plain name
-  std::map<std::string, std::string> metadata;    ///< what is not text is given as JSON
+  std::map<std::string, std::string> weight_map;  ///< tensor -> file name without folders
+  std::map<std::string, std::string> metadata;    ///< values that are not strings are JSON text
 };
 
-/** Throws Error{Format} naming `name` and the entry: not JSON, no weight_map, a file that is not a
- * plain name within the index's folder, more than 10,000 files. */
+/** Throws Error{Format} naming `name` and the entry if this is not JSON, has no weight_map, names
+ * files with folders, or names more than 10,000 files. */
 SafetensorsIndex parse_safetensors_index(std::string_view json, std::string_view name);
 
-/** The open files. Records live as long as any copy of this object. Thread-safe to read. */
+/** The open files. Records keep their file mapped. Thread-safe to read. */
 class ShardedSafetensors {
  public:
   /** Maps every file the index names, from the index's folder. Throws Error{Io} if the index cannot
-   * be read; Error{Format} if the index is bad, a file is missing or bad, or a file does not hold
-   * exactly the tensors that the index says. */
+   * be read; Error{Format} if the index is bad, a file is missing or bad, or a file's tensors
+   * differ from the index. */
   explicit ShardedSafetensors(const std::filesystem::path& index);
 
-  const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< file after file
-  /** Of the index; what is not text as JSON: {"total_size": "344000"}. */
+  const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< ordered by file
+  /** The index's metadata; values that are not strings are JSON text: {"total_size": "344000"}. */
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /** The record of that name, or nullptr. */
   const TensorRecord* find(std::string_view name) const;
-  /** The files: see drop_pages(). */
+  /** The mapped files, for drop_pages(). */
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:

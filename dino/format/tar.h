@@ -1,4 +1,4 @@
-// Tar archives, front to back: what a data set is kept and moved in.
+// Reads and writes tar archives sequentially.
 #pragma once
 #include <fmt/format.h>
 
@@ -17,13 +17,13 @@ namespace dino::format {
 
 struct TarMember {
   std::string path;  ///< as stored, without a leading "./"; not checked for ".." and the like
-  std::uint64_t header = 0;  ///< where its first header begins; a multiple of 512
-  std::uint64_t offset = 0;  ///< of its data in the archive; a multiple of 512
+  std::uint64_t header = 0;  ///< offset of its first header; a multiple of 512
+  std::uint64_t offset = 0;  ///< offset of its data in the archive; a multiple of 512
   std::uint64_t size = 0;    ///< bytes
-  bool sparse = false;  ///< zeros are left out of its data, which end anywhere; read() has them
-  std::string link;     ///< path of the member that it repeats or points to; empty: it is no link
-  std::string refused;  ///< why it cannot be read (links as such cannot); what follows it can.
-                        ///< Empty: it can be read
+  bool sparse = false;       ///< stored without runs of zeros, which read() restores
+  std::string link;          ///< path of the member that it links to; empty if it is no link
+  std::string refused;       ///< why it cannot be read (links as such cannot); what follows it can.
+                             ///< Empty: it can be read
 };
 
 /** Reads ustar, pax (path and size) and GNU (long names, large sizes) archives member by member;
@@ -33,13 +33,13 @@ class TarReader {
   /** Borrows `source`; `name` appears in errors. */
   TarReader(ByteSource& source, std::string_view name);
 
-  /** The next regular file or link; folders and devices are passed over. Nothing at the end: a
-   * block of zeros that no member follows (archives may be joined), or the end of the source
-   * between two members. Throws Error{Format} naming archive and place on a header that is damaged
-   * or cut short, and where the member before this one was. */
+  /** The next regular file or link; folders and devices are skipped. Nothing at the end: a block of
+   * zeros that no member follows (archives may be concatenated), or the end of the source between
+   * two members. Throws Error{Format} naming archive and position if a header, or the previous
+   * member, is damaged or truncated. */
   std::optional<TarMember> next();
-  /** Fills `out` with the bytes of the member that are not read yet; returns how many. Throws
-   * Error{Format} if the archive ends within it. */
+  /** Fills `out` with the next bytes of the current member; returns how many. Throws Error{Format}
+   * if the archive ends within it. */
   std::size_t read(std::span<std::byte> out);
 
  private:
@@ -63,14 +63,15 @@ class TarReader {
   std::string name_;
   std::uint64_t position_ = 0;  // in the archive
   std::uint64_t left_ = 0;      // bytes of the member not read yet
-  std::uint64_t padding_ = 0;   // behind them
+  std::uint64_t padding_ = 0;   // zero bytes after them
   bool finished_ = false;
   std::optional<SparseMap> sparse_;  // of the member
-  std::uint64_t expanded_ = 0;       // bytes of it that read() gave
-  std::size_t extent_ = 0;           // the first that is not read to its end
+  std::uint64_t expanded_ = 0;       // bytes of it returned by read()
+  std::size_t extent_ = 0;           // index of the extent being read
 };
 
-/** Writes a pax archive front to back: equal members give equal bytes (no owner, no time). */
+/** Writes a pax archive sequentially. It records no owner or time, so equal members give equal
+ * bytes. */
 class TarWriter {
  public:
   using Sink = std::function<void(std::span<const std::byte>)>;
@@ -78,10 +79,10 @@ class TarWriter {
   /** `sink` receives the archive's bytes in order; it must outlive the writer. */
   explicit TarWriter(const Sink& sink) : sink_(sink) {}
 
-  /** A regular file. `path` is relative, of any length and any bytes but NUL; throws Error{Usage}
-   * on others. */
+  /** Adds a regular file. `path` is relative, of any length, with any bytes but NUL; throws
+   * Error{Usage} on others. */
   void add(std::string_view path, std::span<const std::byte> bytes);
-  /** The end mark; nothing may follow. */
+  /** Writes the end mark; add nothing afterwards. */
   void finish();
   /** Bytes written so far. */
   std::uint64_t bytes_written() const { return position_; }

@@ -1,4 +1,4 @@
-// Numbers in tar headers; private to dino/format.
+// Parses numbers in tar headers; private to dino/format.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -8,7 +8,8 @@ namespace dino::format {
 
 inline constexpr std::uint64_t kLargestTarNumber = std::uint64_t{1} << 62;
 
-/** Octal digits among spaces and zeros, or base 256 marked by the first bit. */
+/** A header field: octal digits padded with spaces and NUL bytes, or base 256 if the first bit is
+ * set. Nothing if it is invalid. */
 std::optional<std::uint64_t> tar_number(std::string_view field);
 
 }  // namespace dino::format

@@ -1,5 +1,5 @@
-// Sparse members of tar archives: which parts of a file are stored, the rest being zeros. GNU's old
-// header and its three pax forms (0.0, 0.1, 1.0); private to dino/format.
+// Parses sparse members of tar archives, of which only parts are stored, the rest being zeros:
+// GNU's old header and the three pax forms (0.0, 0.1, 1.0). Private to dino/format.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,26 +13,26 @@
 namespace dino::format {
 
 struct SparseExtent {
-  std::uint64_t offset = 0, bytes = 0;  ///< in the whole file
+  std::uint64_t offset = 0, bytes = 0;  ///< in the expanded file
 };
 
 struct SparseMap {
-  std::uint64_t size = 0;             ///< bytes of the whole file
-  std::vector<SparseExtent> extents;  ///< stored one behind the other
+  std::uint64_t size = 0;             ///< bytes of the expanded file
+  std::vector<SparseExtent> extents;  ///< stored contiguously, in this order
 };
 
-/** What pax records say of a sparse member; complete once all records have been given. */
+/** Collects the pax records that describe a sparse member. */
 class PaxSparse {
  public:
-  /** A record "GNU.sparse.X" by its X. */
+  /** Adds the record "GNU.sparse.KEY". */
   void add(std::string_view key, std::string_view value);
 
   bool present() const { return present_; }
   const std::optional<std::string>& name() const { return name_; }
-  /** Whether the map stands in front of the data (1.0). */
+  /** Whether the map is stored before the data (form 1.0). */
   bool map_in_data() const { return major_ == 1; }
-  /** The map of the records or, if map_in_data(), of `lines` numbers: how many extents, then offset
-   * and bytes of each. Nothing if it is none. */
+  /** The map, valid after all records: from the records or, if map_in_data(), from `numbers`, which
+   * are the count of extents, then offset and bytes of each. Nothing if it is invalid. */
   std::optional<SparseMap> map() const;
   std::optional<SparseMap> map(const std::vector<std::uint64_t>& numbers) const;
 
@@ -43,18 +43,18 @@ class PaxSparse {
   std::vector<std::uint64_t> numbers_;  // offset, bytes, offset, ...
 };
 
-/** The map of an old GNU header; `next_block` gives the blocks behind it that go on with it.
- * Nothing if it is none. */
+/** The map of an old GNU header; `next_block` returns the extension blocks after it. Nothing if it
+ * is invalid. */
 std::optional<SparseMap> old_sparse_map(std::string_view header,
                                         const std::function<std::string_view()>& next_block);
 
-/** Digits up to a newline, again and again: the numbers of a map in front of the data. `next_block`
- * gives its blocks, of which the last is padded. Nothing if it is none. */
+/** Parses the numbers of a map that is stored before the data, one decimal number per line.
+ * `next_block` returns its blocks, the last of which is padded. Nothing if it is invalid. */
 std::optional<std::vector<std::uint64_t>> sparse_numbers(
     const std::function<std::string_view()>& next_block);
 
-/** Whether the extents ascend, lie within the file and take `stored` bytes, and the file is not
- * absurdly larger than these. */
+/** Whether the extents are ascending, lie within the file and sum to `stored` bytes, and the file
+ * is not unreasonably larger. */
 bool is_sound(const SparseMap& map, std::uint64_t stored);
 
 }  // namespace dino::format

@@ -1,4 +1,4 @@
-// Weights in whatever container they come: one entry point that looks at the bytes, not at the
+// Opens files of tensors of any supported container, which is recognized by the bytes, not by the
 // name.
 #pragma once
 #include <cstddef>
@@ -18,27 +18,27 @@ namespace dino::format {
 
 enum class TensorContainer { Safetensors, ShardedSafetensors, TorchZip, TorchLegacy };
 
-/** For messages: "safetensors", "torch.save", ... */
+/** A name for messages: "safetensors", "torch.save", ... */
 std::string_view container_name(TensorContainer container);
 
-/** An open file of named tensors. Copies are cheap and share it; copies of records keep their bytes
- * alive by themselves. No alignment is promised. Thread-safe to read. */
+/** An open file of named tensors. Copies are cheap and share the file; copies of records keep their
+ * bytes alive on their own. Bytes may have any alignment. Thread-safe to read. */
 class TensorFile {
  public:
-  /** No tensors. */
+  /** A file without tensors. */
   TensorFile() = default;
 
   const std::vector<TensorRecord>& tensors() const { return contents_->tensors; }
-  /** The record of that name, or nullptr; in logarithmic time. */
+  /** The record of that name, or nullptr. Takes logarithmic time. */
   const TensorRecord* find(std::string_view name) const;
   /** safetensors' text entries; empty for torch.save. */
   const std::map<std::string, std::string>& metadata() const { return contents_->metadata; }
-  /** What a torch.save file holds besides tensors ({"epoch": 3}); else an empty object. */
+  /** The values of a torch.save file that are not tensors ({"epoch": 3}); else an empty object. */
   const nlohmann::json& scalars() const { return contents_->scalars; }
   TensorContainer container() const { return contents_->container; }
-  /** The file itself: of a folder, the one found in it. */
+  /** The opened file; if a folder was opened, the file found in it. */
   const std::filesystem::path& path() const { return contents_->path; }
-  /** The files it lies in: see drop_pages(). */
+  /** The mapped files, for drop_pages(). */
   const std::vector<MappedFile>& mapped() const { return contents_->mapped; }
 
  private:
@@ -58,8 +58,8 @@ class TensorFile {
   std::shared_ptr<const Contents> contents_ = std::make_shared<Contents>();
 };
 
-/** Opens safetensors, the index of sharded safetensors (*.index.json), torch.save's files (.pth,
- * .pt, .bin, either form), or a folder that holds, first found first, model.safetensors,
+/** Opens safetensors, the index of sharded safetensors (*.index.json), files of torch.save (.pth,
+ * .pt, .bin), or a folder that holds (the first that exists of) model.safetensors,
  * model.safetensors.index.json or pytorch_model.bin. Throws Error{Io} if there is no such file;
  * Error{Format} if it is none of these (naming its first bytes) or is damaged. */
 TensorFile open_tensors(const std::filesystem::path& path);

@@ -1,5 +1,4 @@
-// A named array as files hold it: what every reader gives and every writer takes. Knows nothing of
-// Torch.
+// A named array in a file, the common type of all readers and writers. It is independent of Torch.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +11,7 @@
 
 namespace dino::format {
 
-/** The 8-bit floats are only carried: no reader of other formats knows them. */
+/** Element types. The 8-bit floats can be read and written but not converted. */
 enum class DType {
   F64,
   F32,
@@ -34,21 +33,24 @@ enum class DType {
 std::size_t item_bytes(DType dtype);
 /** The safetensors name: "F32", "BF16", ... */
 std::string_view dtype_name(DType dtype);
-/** The DType of that safetensors name, if there is one. */
+/** The DType of that safetensors name, or nothing. */
 std::optional<DType> dtype_from_name(std::string_view name);
 
-/** Row-major, little-endian bytes and what keeps them alive. Copies share both. */
+/** Row-major, little-endian bytes of any alignment, and an owner that keeps them alive. Copies
+ * share both. */
 struct TensorRecord {
   std::string name;
   DType dtype = DType::F32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;
-  std::shared_ptr<const void> owner = {};  ///< of the bytes; null where the caller keeps them alive
+  /// owner of the bytes; null if the caller keeps them alive
+  std::shared_ptr<const void> owner = {};
 };
 
-/** Product of shape, 1 without dimensions; throws Error{Format} on a negative size or overflow. */
+/** The product of the sizes, 1 without dimensions. Throws Error{Format} on a negative size or
+ * overflow. */
 std::int64_t element_count(std::span<const std::int64_t> shape);
-/** element_count x item_bytes; throws Error{Format} in the same cases. */
+/** element_count() * item_bytes(), with the same errors. */
 std::int64_t byte_count(DType dtype, std::span<const std::int64_t> shape);
 
 }  // namespace dino::format

@@ -1,5 +1,5 @@
-// The object of a torch.save file taken apart: its tensors under their paths, everything else as
-// JSON.
+// Flattens the object of a torch.save file: tensors are named by their path, everything else
+// becomes JSON.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,14 +16,14 @@ struct TorchTree {
     const PickleValue* tensor = nullptr;
   };
   std::vector<Leaf> tensors;  ///< in the order of the file
-  /** What is not a tensor, with the file's nesting; containers of nothing but tensors are left out,
-   * a tensor within a list is null. */
+  /** The values that are not tensors, nested as in the file. Containers that hold only tensors are
+   * omitted; a tensor in a list is null. */
   nlohmann::json scalars;
 };
 
-/** Throws Error{Format} that names `file` and the path: for two tensors of one name, names that are
- * not UTF-8, keys that cannot be named, a tree deeper than 64 levels or (as values can be shared)
- * of more than a million nodes. */
+/** Throws Error{Format} naming `file` and the path for two tensors of one name, names that are not
+ * UTF-8, keys that are not names, and a tree of more than 64 levels or (as values can be shared) a
+ * million nodes. */
 TorchTree flatten_torch(const PickleValue& root, std::string_view file);
 
 }  // namespace dino::format

@@ -1,5 +1,4 @@
-// Signatures and sizes of the records of a zip file, after PKWARE's APPNOTE; private to
-// dino/format.
+// Signatures and sizes of the records of a zip file, from PKWARE's APPNOTE; private to dino/format.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +10,9 @@ inline constexpr std::uint64_t kLocalSignature = 0x04034b50, kCentralSignature =
                                kLocator64Signature = 0x07064b50, kDescriptorSignature = 0x08074b50;
 inline constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56,
                              kLocator64Bytes = 20;
-inline constexpr std::uint64_t kIn64 = 0xFFFFFFFF;  // stands for a number in a ZIP64 record
+inline constexpr std::uint64_t kIn64 = 0xFFFFFFFF;  // means that the value is in a ZIP64 record
 inline constexpr std::uint64_t kHarmlessFlags =
-    0x080E;  // deflate level, sizes behind data, UTF-8 names
+    0x080E;  // deflate level, sizes after the data, UTF-8 names
 inline constexpr std::uint64_t kSizesFollow = 0x0008;
 inline constexpr std::uint64_t kStored = 0, kDeflated = 8;
 
