@@ -1,5 +1,5 @@
-// Whether the pictures of a data set survive their range of values and 8 bits, and what to set if
-// they do not.
+// Checks whether the images of a data set lose information by their range of values or by 8 bits,
+// and suggests settings.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -12,32 +12,31 @@
 
 namespace dino::data {
 
-/** The samples of one kind, in many images. */
+/** Statistics of the samples of many images of one format, sample type and range. */
 struct ValueKind {
   std::string format;  ///< "tiff", "array", ...
   std::int64_t images = 0;
-  std::int64_t images_with_gaps = 0;  ///< in which samples are no data
-  image::SampleReport samples;        ///< of all of them: counts added up, the widest limits
+  std::int64_t images_with_gaps = 0;  ///< images with missing samples
+  image::SampleReport samples;        ///< merged: summed counts, widest limits
 };
 
-/** Adds up reports of one format, type of sample and range. */
+/** Merges reports of equal format, sample type and range. */
 class ValueTally {
  public:
   void add(std::string_view format, const image::SampleReport& report);
-  /** In the order of their first images. */
+  /** In the order in which each kind first occurred. */
   const std::vector<ValueKind>& kinds() const { return kinds_; }
 
  private:
   std::vector<ValueKind> kinds_;
 };
 
-/** Sentences with the setting that would help: where much is clipped, where the samples take up few
- * of the 256 levels (neither with `full_range`, which keeps them), and where samples are no data.
- */
+/** Advice in sentences with the setting to change: if much is clipped, if samples use few of the
+ * 256 levels (neither with `full_range`), and if samples are missing. */
 std::vector<std::string> value_advice(std::span<const ValueKind> kinds, bool full_range);
 
-/** The same of some images spread over the data set, read as `options` say. Images that cannot be
- * read are passed over. */
+/** Advice from a sample of images spread over the data set, read with `options`. Unreadable images
+ * are skipped. */
 std::vector<std::string> value_advice(const Dataset& dataset, const image::DecodeOptions& options,
                                       bool full_range);
 

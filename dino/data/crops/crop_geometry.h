@@ -1,5 +1,4 @@
-// Where a crop is cut: the random resized crop of Inception training (Szegedy et al. 2015), with
-// torchvision's rules.
+// Draws the region of a random resized crop (Szegedy et al. 2015), by torchvision's rules.
 #pragma once
 #include <array>
 
@@ -11,9 +10,9 @@ struct CropBox {
   int left = 0, top = 0, width = 0, height = 0;  ///< px
 };
 
-/** A box inside width x height px whose share of the area is uniform in `scale` and whose aspect
- * ratio is log-uniform in [3/4, 4/3]: ten tries, then the largest centered box whose ratio lies in
- * that range. Thread-safe. */
+/** Draws a box inside an image of width x height px. Its share of the area is uniform in `scale`,
+ * its aspect ratio log-uniform in [3/4, 4/3]. After ten boxes that do not fit, returns the largest
+ * centered box with a ratio in that range. Thread-safe. */
 CropBox random_resized_crop(int width, int height, const std::array<double, 2>& scale, Rng& rng);
 
 }  // namespace dino::data

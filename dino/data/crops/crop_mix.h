@@ -1,5 +1,5 @@
-// Crop sizes that change from batch to batch: the mixed resolutions of DINOv3's high-resolution
-// phase.
+// Mixed resolutions, as in DINOv3's high-resolution phase: each batch draws its crop sizes from a
+// list.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -9,30 +9,31 @@
 
 namespace dino::data {
 
-/** The sizes to choose from, one entry of each list per mix; empty lists = one size only. */
+/** The alternatives ("mixes"): entry i of each list belongs to mix i. Empty lists mean a single
+ * size. */
 struct MixOptions {
-  std::vector<double> probability = {};  ///< of each mix; they add up to 1
+  std::vector<double> probability = {};  ///< probability of each mix; they sum to 1
   std::vector<int> global_size = {};     ///< px
   std::vector<int> local_size = {};      ///< px
-  std::vector<int> gram_size = {};       ///< px; may stay empty
+  std::vector<int> gram_size = {};       ///< px; may be empty
   bool any() const { return !probability.empty(); }
   bool operator==(const MixOptions&) const = default;
 };
 
-/** Sizes to choose from, at least one. */
+/** The number of mixes, at least 1. */
 inline int mix_count(const MixOptions& mixes) {
   return std::max(1, static_cast<int>(mixes.probability.size()));
 }
 
-/** Throws Error{Config} naming the key if lists differ in length or the probabilities do not add up
- * to 1. `crops`: what the mixes are laid over. */
+/** Throws Error{Config} naming the key if lists differ in length, the probabilities do not sum to
+ * 1, or a mix does not fit `crops`, whose sizes it replaces. */
 void validate(const MixOptions& mixes, const MultiCropOptions& crops);
 
-/** Which mix batch `iteration` uses, 0 if there are none. Drawn from the seed and the iteration
- * alone: all ranks choose alike, and a resumed run as one that never stopped. Thread-safe. */
+/** The mix of batch `iteration`; 0 if there are none. It depends only on the seed and the
+ * iteration, so all ranks draw the same and resuming does not change it. Thread-safe. */
 int draw_mix(const MixOptions& mixes, std::uint64_t seed, std::int64_t iteration);
 
-/** `crops` with the sizes of that mix; unchanged if there are none. */
+/** Returns `crops` with the sizes of that mix, or unchanged if there are none. */
 MultiCropOptions mixed_crops(MultiCropOptions crops, const MixOptions& mixes, int mix);
 
 }  // namespace dino::data

@@ -1,4 +1,4 @@
-// The keys of MixOptions ([mixes] in a recipe) and what each may hold.
+// The keys of MixOptions ([mixes] in a recipe) and their allowed values.
 #pragma once
 #include "dino/base/option_fields.h"
 #include "dino/data/crops/crop_mix.h"

@@ -1,4 +1,4 @@
-// What making crops needs beside the image: memory kept from view to view, and a clock if wanted.
+// Scratch memory for making crops, reused between views, and optional timing of the stages.
 #pragma once
 #include <chrono>
 #include <type_traits>
@@ -9,13 +9,13 @@
 
 namespace dino::data {
 
-/** Seconds of one thread spent in each stage of making views, summed. */
+/** Thread time spent in each stage of making views, in seconds. */
 struct StageSeconds {
-  double decode = 0;  ///< bytes of the file -> pixels
-  double crop = 0;    ///< cut and resize
-  double color = 0;   ///< jitter, gray, solarize
+  double decode = 0;  ///< decoding the file
+  double crop = 0;    ///< cutting and resizing
+  double color = 0;   ///< jitter, grayscale, solarize
   double blur = 0;
-  double normalize = 0;  ///< mirror, normalize, write to the batch
+  double normalize = 0;  ///< mirroring, normalization and writing to the batch
   double total() const { return decode + crop + color + blur + normalize; }
   StageSeconds& operator+=(const StageSeconds& other) { return add(other, 1); }
   StageSeconds& operator-=(const StageSeconds& other) { return add(other, -1); }
@@ -31,20 +31,20 @@ struct StageSeconds {
   }
 };
 
-/** Images in the making; Pixels is image::Image or image::Planes. */
+/** Intermediate images; Pixels is image::Image or image::Planes. */
 template <typename Pixels>
 struct CropRoom {
-  Pixels piece;     ///< room of one step
-  Pixels views[2];  ///< the global crops, and after them the local ones
-  Pixels shared;    ///< the whole image in colors that all its crops share
+  Pixels piece;     ///< scratch of one step, reused by the next
+  Pixels views[2];  ///< the views being made: first the global crops, then the local ones
+  Pixels shared;    ///< the whole image after shared_jitter
 };
 
-/** One per thread. */
+/** Scratch memory of one thread. Not thread-safe. */
 struct CropWorkspace {
   image::Workspace pixels;
   CropRoom<image::Image> bytes;
   CropRoom<image::Planes> planes;
-  StageSeconds* seconds = nullptr;  ///< added to, if there is one
+  StageSeconds* seconds = nullptr;  ///< if not null, times are added to it
 
   template <typename Pixels>
   CropRoom<Pixels>& room() {
@@ -55,7 +55,7 @@ struct CropWorkspace {
   }
 };
 
-/** Adds the time it lives to `*sum`, if there is a sum. */
+/** Adds the time between its construction and destruction to `*sum`, unless that is null. */
 class Stopwatch {
  public:
   using Clock = std::chrono::steady_clock;
@@ -73,7 +73,7 @@ class Stopwatch {
   Clock::time_point start_;
 };
 
-/** The stopwatch of one stage: timed(workspace, &StageSeconds::blur). */
+/** A stopwatch for one stage: timed(workspace, &StageSeconds::blur). */
 inline Stopwatch timed(const CropWorkspace& workspace, double StageSeconds::*stage) {
   return Stopwatch(workspace.seconds ? &(workspace.seconds->*stage) : nullptr);
 }

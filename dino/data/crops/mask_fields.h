@@ -1,4 +1,4 @@
-// The keys of MaskOptions ([masks] in a recipe) and what each may hold.
+// The keys of MaskOptions ([masks] in a recipe) and their allowed values.
 #pragma once
 #include "dino/base/option_fields.h"
 #include "dino/data/crops/ibot_mask.h"

@@ -1,7 +1,7 @@
-// DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py
-// DataAugmentationDINO) and what DINOv2 and DINOv3 made of it: one image in, two global and L local
-// crops out, each with its own geometry and colors. Pixels stay 8-bit until normalization, as in
-// the references, unless more bands or more bits are asked for. views.h makes all crops of an
+// The multi-crop augmentation of DINO (Caron et al. 2021, section 3.1 and appendix; main_dino.py
+// DataAugmentationDINO) with the extensions of DINOv2 and DINOv3: two global and L local crops per
+// image, each with its own geometry and colors. Pixels stay 8-bit until normalization, as in the
+// references; the overloads for Planes support more bands and bits. views.h makes all crops of an
 // image.
 #pragma once
 #include <array>
@@ -15,8 +15,8 @@
 
 namespace dino::data {
 
-/** Probabilities and strengths; defaults are the DINO ImageNet recipe. Triples are {global 1,
- * global 2, local}. */
+/** Options of the augmentation. The defaults are DINO's ImageNet recipe. Triples are values for
+ * {global 1, global 2, local}. */
 struct MultiCropOptions {
   int global_size = 224;                            ///< px
   std::array<double, 2> global_scale = {0.4, 1.0};  ///< share of the image's area
@@ -34,14 +34,16 @@ struct MultiCropOptions {
   std::array<double, 2> blur_radius = {0.1, 2.0};   ///< px, Gaussian standard deviation
   int blur_kernel = 0;  ///< taps of a true Gaussian (v2, v3: 9); 0 = Pillow's approximation (v1)
   std::array<double, 3> solarize = {0.0, 0.2, 0.0};  ///< probability per view kind
-  bool shared_jitter = false;  ///< jitter and gray once, on the whole image, alike in all its crops
-  int local_window_step = 0;  ///< px; local crops are windows of the global crops, half of each, at
-                              ///< multiples of this (the patch); 0 = cut from the image
-  bool clean_teacher = false;   ///< the teacher sees the global crops without changes of color
-  int gram_size = 0;            ///< px, the same regions for Gram's teacher; 0 = none
-  bool gram_distorted = false;  ///< Gram's crops have the colors of the global ones
+  bool shared_jitter = false;  ///< draw jitter and grayscale once per image, equal in all its crops
+  /// px; local crops are windows of the global crops (half of them of each) at
+  int local_window_step = 0;
+  /// < multiples of this step (the patch size); 0 = cut from the image
+  bool clean_teacher = false;  ///< the teacher gets the global crops without color changes
+  int gram_size = 0;           ///< px, size of the same regions for the Gram teacher; 0 = none
+  /// the Gram teacher's crops have the color changes of the global ones
+  bool gram_distorted = false;
   int pad = 0;  ///< px of zeros added around the image before cropping (small centered images)
-  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of samples in [0, 1] (floats
+  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, for samples in [0, 1] (floats
                                                      ///< as stored)
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
   bool operator==(const MultiCropOptions&) const = default;
@@ -51,26 +53,27 @@ struct MultiCropOptions {
  * `channels` entries. */
 void validate(const MultiCropOptions& options, int channels);
 
-/** uint8 [H, W, C] -> [C, H, W], (x/255 - mean)/std: one multiplication and one addition, rounded
- * once. Thread-safe. */
+/** Normalizes images to network input: [H, W, C] uint8 to [C, H, W] values (x/255 - mean)/std, by
+ * one multiplication and one addition rounded once. `out` needs no alignment. Images must have as
+ * many channels as `mean` has entries. Thread-safe. */
 class Normalizer {
  public:
   explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
   Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
-  /** Writes C*H*W floats. The image must have as many channels as `mean` has entries. `mirrored`:
-   * left and right change places. */
+  /** Writes C * H * W floats; `mirrored` flips the image horizontally. */
   void operator()(const image::Image& source, float* out, bool mirrored = false) const;
-  /** bfloat16, rounded to nearest even from those floats. */
+  /** Writes the same as bfloat16, rounded to nearest even. */
   void operator()(const image::Image& source, std::uint16_t* out, bool mirrored = false) const;
-  /** The bytes themselves, not normalized. */
+  /** Writes the bytes without normalization. */
   void operator()(const image::Image& source, std::uint8_t* out, bool mirrored = false) const;
-  /** As the first, after an antialiased bicubic resize in floats to size x size px. */
+  /** Resizes in floats (bicubic, antialiased) to size x size px, then normalizes: writes C * size *
+   * size floats to `out`. */
   void resized(const image::Image& source, int size, float* out) const;
-  /** Planes of any range: (x - mean)/std. */
+  /** Normalizes planes of any range: (x - mean)/std. */
   void operator()(const image::Planes& source, float* out, bool mirrored = false) const;
   void operator()(const image::Planes& source, std::uint16_t* out, bool mirrored = false) const;
   void resized(const image::Planes& source, int size, float* out) const;
-  /** What the 256 values of a channel become. */
+  /** The normalized value of each of a channel's 256 levels. */
   const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
 
  private:
@@ -81,64 +84,66 @@ class Normalizer {
   std::vector<std::array<float, 256>> tables_;  // [C]
 };
 
-/** Everything drawn for one view; tests and the crop contact sheet show it. */
+/** All random parameters of one view. */
 struct CropRecord {
-  int size = 0;          ///< px, side of the finished view
+  int size = 0;          ///< px, side of the final view
   int base_size = 0;     ///< px, side the box is resized to first; 0 = painted_size
-  int painted_size = 0;  ///< px, side at which colors are changed; 0 = size
+  int painted_size = 0;  ///< px, side at which color changes are applied; 0 = size
   int left = 0, top = 0, width = 0,
       height = 0;  ///< px in the source image; with `pad`, may reach outside it
   bool flipped = false, jittered = false, grayscaled = false, blurred = false, solarized = false;
   std::array<int, 4> order = {0, 1, 2,
                               3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
   double brightness = 1, contrast = 1, saturation = 1, hue = 0;
-  double blur_radius = 0;               ///< px
-  int blur_kernel = 0;                  ///< taps; 0 = Pillow's approximation
-  bool window = false;                  ///< the view is a piece of the painted crop, at
-  int window_left = 0, window_top = 0;  ///< px in it
+  double blur_radius = 0;  ///< px
+  int blur_kernel = 0;     ///< taps; 0 = Pillow's approximation
+  /// the view is a window of the crop after color changes, at
+  bool window = false;
+  int window_left = 0, window_top = 0;  ///< px in that crop
 };
 
-/** Draws one view of a width x height px image. view: 0, 1 the global crops; 2 ... 1+local_count
- * the locals. Randomness is Rng(seed, epoch, sample, view); equal streams give equal records.
- * Thread-safe. */
+/** Draws one view of an image of width x height px. Views 0 and 1 are the global crops, 2 to 1 +
+ * local_count the local ones. Randomness is Rng(seed, epoch, sample, view); equal streams give
+ * equal records. Thread-safe. */
 CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& options, Rng rng);
 
 /** Draws a local view that is a window of the global crop `parent`. */
 CropRecord draw_window(const CropRecord& parent, const MultiCropOptions& options, Rng rng);
 
-/** Draws jitter and gray for a whole image (shared_jitter). */
+/** Draws jitter and grayscale for a whole image (shared_jitter). */
 CropRecord draw_shared_colors(const MultiCropOptions& options, Rng rng);
 
-/** Makes the view that `record` describes, 8-bit pixels before normalization. Thread-safe. */
+/** Makes the view that `record` describes, as 8-bit pixels before normalization. Thread-safe. */
 image::Image apply_crop(const image::Image& source, const CropRecord& record);
 
-/** The steps of apply_crop, for views that have some in common. Geometry: cut, resized to
- * base_size, mirrored. */
+/** The first step of apply_crop, which views may share: cuts the box, resizes it to base_size and
+ * mirrors it. */
 image::Image crop_base(const image::Image& source, const CropRecord& record);
-/** Colors at painted_size, then the window if there is one; what remains is the resize to `size`.
- */
+/** The second step of apply_crop: resizes to painted_size, changes colors and cuts the window, if
+ * any. The final resize to `size` is left to the caller. */
 image::Image paint_crop(image::Image base, const CropRecord& record);
-/** Jitter, gray, blur and solarize alone, in place. */
+/** Applies jitter, grayscale, blur and solarization in place. */
 void change_colors(image::Image& image, const CropRecord& record);
 
-/** The same in memory that is kept. The base is not mirrored yet: no step but a window tells left
- * from right, so whoever reads the view may do it in passing. */
+/** As above, reusing the memory of the workspace and of the output. crop_unmirrored() leaves out
+ * the mirroring: only windows depend on left and right, so other callers can mirror while they
+ * copy. */
 void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
                      CropWorkspace& workspace);
 void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace);
 void change_colors(image::Image& image, const CropRecord& record, CropWorkspace& workspace);
 
-/** The same without loss of range, on any number of bands; see planes_ops.h. */
+/** The same for planes, without loss of range and with any number of bands; see planes_ops.h. */
 void crop_unmirrored(const image::Planes& source, const CropRecord& record, image::Planes& base,
                      CropWorkspace& workspace);
 void paint_crop(image::Planes& view, const CropRecord& record, CropWorkspace& workspace);
 void change_colors(image::Planes& planes, const CropRecord& record, CropWorkspace& workspace);
 
-/** draw_crop, then apply_crop. */
+/** Calls draw_crop and apply_crop; `record` receives the parameters unless it is null. */
 image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
                        Rng rng, CropRecord* record = nullptr);
 
-/** One-off form of Normalizer. */
+/** Normalizes one image as Normalizer does: writes C * H * W floats. */
 void normalize(const image::Image& source, const MultiCropOptions& options, float* out);
 
 }  // namespace dino::data

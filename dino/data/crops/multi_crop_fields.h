@@ -1,4 +1,4 @@
-// The keys of MultiCropOptions ([crops] in a recipe) and what each may hold.
+// The keys of MultiCropOptions ([crops] in a recipe) and their allowed values.
 #pragma once
 #include "dino/base/option_fields.h"
 #include "dino/data/crops/multi_crop.h"

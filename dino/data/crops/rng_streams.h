@@ -1,5 +1,5 @@
-// The random streams that belong to a batch, not to an image: apart from each other and from all
-// streams of images.
+// Random streams that belong to a batch instead of an image. They are distinct from each other and
+// from the streams of images.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -8,10 +8,10 @@
 
 namespace dino::data {
 
-/** Numbers 0 and 1 belong to the sampler's shuffle and to the training step. */
+/** Numbers of the streams; 0 and 1 are used by the sampler's shuffle and the training step. */
 enum class BatchStream : std::uint64_t { Masks = 2, Mix = 3 };
 
-/** `rank`: 0 for what all ranks draw alike. */
+/** The stream of one iteration. `rank` is 0 for values that must be equal on all ranks. */
 inline Rng batch_stream(std::uint64_t seed, std::int64_t iteration, BatchStream stream,
                         int rank = 0) {
   constexpr auto kNoImage = std::numeric_limits<std::uint64_t>::max();

@@ -1,4 +1,4 @@
-// When bad images are too many; private to dino/data.
+// Decides when a data set has too many bad images; private to dino/data.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -6,21 +6,22 @@
 
 namespace dino::data {
 
-/** Judged on the images that were asked for (bad ones often lie together, and replacements would
- * meet the same ones again and again), and on all of a source. Thread-compatible; over() is
- * thread-safe. */
+/** Compares the share of bad images with a limit: among the images requested (not their
+ * replacements, since bad images are often neighbors), and among all images of the source.
+ * Thread-compatible; over() is thread-safe. */
 class BadShare {
  public:
-  /** `most`: the share that is tolerated, in [0, 1]. */
+  /** `most` is the largest tolerated share, in [0, 1]. */
   explicit BadShare(double most) : most_(most) {}
 
   bool over(std::int64_t bad, std::int64_t of) const {
-    constexpr std::int64_t kFewest = 16;  // a share of fewer means nothing
+    constexpr std::int64_t kFewest = 16;  // fewer bad images never count as too many
     return bad >= kFewest && static_cast<double>(bad) > most_ * static_cast<double>(of);
   }
 
-  /** Counts a batch: `met` names all bad images on the way to its good ones, of a source of
-   * `images` (0: nobody knows). Whether there are too many now. */
+  /** Counts a batch of `asked` images, of which `asked_bad` were bad; `met` identifies all bad
+   * images seen, replacements included. `images` is the size of the source, or 0 if unknown.
+   * Returns whether there are too many now. */
   bool add(std::int64_t asked, std::int64_t asked_bad, std::span<const std::uint64_t> met,
            std::int64_t images) {
     asked_ += asked;

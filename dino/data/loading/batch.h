@@ -1,4 +1,4 @@
-// What a training step reads: the crops of B images, stacked crop-major (row = crop * B + image).
+// The input of a training step: the crops of B images, stacked crop-major (row = crop * B + image).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -9,22 +9,23 @@
 
 namespace dino::data {
 
-/** What the samples of a batch are. */
+/** The type of a batch's samples. */
 enum class SampleType {
   F32,   ///< normalized
-  BF16,  ///< the same, rounded to nearest even
-  U8,    ///< the pixels; whoever reads them normalizes
+  BF16,  ///< normalized, rounded to nearest even
+  U8,    ///< pixels, which the reader has to normalize
 };
 constexpr std::size_t bytes_of(SampleType type) {
   return type == SampleType::F32 ? 4 : type == SampleType::BF16 ? 2 : 1;
 }
 
-/** 64-byte aligned samples of one type. */
+/** Owns samples of one type, 64-byte aligned; contents are undefined at first. */
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t count, SampleType type = SampleType::F32);
-  /** Sample is float, std::uint16_t (BF16) or std::uint8_t, as type() says. */
+  /** `Sample` must match type(): float, std::uint16_t (BF16) or std::uint8_t. This is not checked.
+   */
   template <typename Sample = float>
   Sample* data() {
     return reinterpret_cast<Sample*>(bytes_.get());
@@ -34,8 +35,9 @@ class AlignedBuffer {
     return reinterpret_cast<const Sample*>(bytes_.get());
   }
   SampleType type() const { return type_; }
-  std::size_t size() const { return bytes_ ? count_ : 0; }  // 0 once moved from
-  /** Keeps the memory if it is large enough; contents are lost. */
+  std::size_t size() const { return bytes_ ? count_ : 0; }  // 0 after a move
+  /** Changes the size, reusing the memory if it is large enough; contents are undefined afterwards.
+   */
   void resize(std::size_t count, SampleType type = SampleType::F32);
 
  private:
@@ -47,21 +49,21 @@ class AlignedBuffer {
   SampleType type_ = SampleType::F32;
 };
 
-/** The crops of B images. Sizes may differ from batch to batch (crop_mix.h). */
+/** The crops of B images. Sizes may differ between batches (crop_mix.h). */
 struct CropBatch {
   int batch_size = 0;                 ///< B
   int channels = 0;                   ///< C
   int global_size = 0;                ///< H = W of global crops, px
   int local_size = 0;                 ///< h = w of local crops, px
   int local_count = 0;                ///< V
-  int gram_size = 0;                  ///< Hg = Wg of the crops for Gram's teacher, px; 0 = none
+  int gram_size = 0;                  ///< Hg = Wg of the Gram teacher's crops, px; 0 = none
   AlignedBuffer globals;              ///< [2, B, C, H, W]
   AlignedBuffer locals;               ///< [V, B, C, h, w]
-  AlignedBuffer teacher_globals;      ///< [2, B, C, H, W] without changes of color; empty: the
+  AlignedBuffer teacher_globals;      ///< [2, B, C, H, W] without color changes; empty: the
                                       ///< teacher sees `globals`
-  AlignedBuffer gram;                 ///< [2, B, C, Hg, Wg] the regions of `globals`, or empty
-  BatchMasks masks;                   ///< of the global crops; empty if no masks are asked for
-  std::vector<std::int64_t> indices;  ///< [B] data-set indices actually used
+  AlignedBuffer gram;                 ///< [2, B, C, Hg, Wg] same regions as `globals`, or empty
+  BatchMasks masks;                   ///< masks of the global crops; empty without masks
+  std::vector<std::int64_t> indices;  ///< [B] data-set indices, after replacing bad images
   std::int64_t iteration = 0;         ///< training iteration this batch belongs to
 };
 

@@ -1,6 +1,6 @@
-// Worker threads that keep crop batches ready ahead of the training step, from a data set or a
-// stream. The sequence of batches depends on the seed alone, never on the number of workers or
-// their timing; a bad image is replaced by its neighbor, counted by reason and listed.
+// Prepares crop batches in worker threads ahead of the training step, from a data set or a stream.
+// The sequence of batches depends only on the seed, not on the number of workers or their timing. A
+// bad image is replaced by a neighbor, counted by reason and listed.
 #pragma once
 #include <cstdint>
 #include <exception>
@@ -26,31 +26,31 @@ namespace dino::data {
 struct LoaderOptions {
   int batch_size = 64;
   int channels = 3;
-  /// Crops are made of floats, from 16-bit and float samples as they are, in place of 8-bit pixels;
-  /// needed with channels other than 1 and 3. Slower
+  /// Make crops from floats, which keep 16-bit and float samples, instead of 8-bit pixels. Slower;
+  /// required with channels other than 1 and 3
   bool full_range = false;
-  SampleType type = SampleType::F32;  ///< of the batches; U8 not with full_range
+  SampleType type = SampleType::F32;  ///< sample type of the batches; U8 is not for full_range
   std::uint64_t seed = 0;
   int workers = 2;              ///< threads; 0 = make each batch in the caller's thread
   int batches_ahead = 3;        ///< batches kept ready
-  double max_bad_share = 0.05;  ///< stop with Error{Data} once more than this share of tried images
+  double max_bad_share = 0.05;  ///< throw Error{Data} if more than this share of the images
                                 ///< (and at least 16) is bad
   std::int64_t first_iteration = 0;
-  int patch_size = 16;            ///< px of a mask's cell
-  MaskOptions masks = {};         ///< which patches the student does not see; none by default
-  MixOptions mixes = {};          ///< sizes that change from batch to batch; none by default
+  int patch_size = 16;            ///< px, side of a mask's cell
+  MaskOptions masks = {};         ///< masks for the student; none by default
+  MixOptions mixes = {};          ///< crop sizes that vary between batches; none by default
   std::int64_t epoch_images = 0;  ///< images of an epoch, all ranks together; 0 = the data set's
                                   ///< size (streams have none and need it)
   int rank = 0, world_size = 1;   ///< see EpochSampler
   std::stop_token stop = {};      ///< ends the wait for a batch, with Stopped
 };
 
-/** What next() throws when it is asked to stop while the batch is not there. */
+/** Thrown by next() if a stop is requested while it waits for a batch. */
 struct Stopped : std::exception {
   const char* what() const noexcept override { return "stopped while waiting for images"; }
 };
 
-/** One that was skipped. */
+/** An image that was skipped. */
 struct BadFile {
   std::string name;
   BadReason reason = BadReason::Corrupt;
@@ -61,21 +61,21 @@ struct LoaderStats {
   std::int64_t images = 0;       ///< source images decoded and cropped
   double wait_seconds = 0;       ///< time next() blocked
   double busy_seconds = 0;       ///< worker time spent decoding and cropping, summed
-  StageSeconds stages;           ///< what of it was spent where
+  StageSeconds stages;           ///< busy_seconds by stage
   std::vector<std::string> bad;  ///< name and reason of bad images, first 100
   std::int64_t bad_count = 0;
   std::map<BadReason, std::int64_t> bad_by_reason;
 };
 
-/** Thread-compatible: one consumer. Joins its threads when destroyed. Borrows the data set or
- * stream. */
+/** A sequence of batches for one consumer (thread-compatible). Borrows the data set or stream; the
+ * destructor joins the threads. */
 class Loader {
  public:
   Loader(const Dataset& dataset, const MultiCropOptions& crops, const LoaderOptions& options,
          LogSink log = {});
-  /** From a stream: an epoch begins its shards anew, so first_iteration within one means reading,
-   * not decoding, the epoch's images before it. A bad image is replaced by the next one of its
-   * batch. CropBatch::indices count the images of the epoch. */
+  /** Reads a stream. Each epoch starts at the beginning of its shards, so a first_iteration within
+   * an epoch means reading, without decoding, the images before it. A bad image is replaced by the
+   * next one of its batch. CropBatch::indices count the images of the epoch. */
   Loader(const ImageStream& stream, const MultiCropOptions& crops, const LoaderOptions& options,
          LogSink log = {});
   ~Loader();
@@ -83,12 +83,13 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   std::int64_t iterations_per_epoch() const;
-  /** The batch of the next iteration, counted from first_iteration; the caller may hand the buffers
-   * back with recycle(). Rethrows a worker's error; throws Stopped. */
+  /** Returns the batch of the next iteration, starting with first_iteration; blocks until it is
+   * ready. Rethrows errors of the workers; throws Stopped. Pass batches to recycle() to reuse
+   * their memory. */
   CropBatch next();
   void recycle(CropBatch&& batch);
   LoaderStats stats() const;
-  /** The bad files met since the last call, each once. */
+  /** The bad files found since the last call, each once. */
   std::vector<BadFile> take_bad();
 
  private:

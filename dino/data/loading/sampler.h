@@ -1,5 +1,5 @@
-// Which images an iteration trains on. Stateless: iteration -> indices, so resuming needs only the
-// iteration.
+// Chooses the images of each iteration. The choice is a function of the iteration, so there is no
+// state to save.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -17,24 +17,23 @@ struct SamplerOptions {
 
 /** One image of a batch. */
 struct Draw {
-  std::int64_t index = 0;  ///< in the data set
-  std::uint64_t pass = 0;  ///< how often all of its part was drawn before: names its random numbers
+  std::int64_t index = 0;  ///< index in the data set
+  /// number of complete passes over its part before; part of its random key
+  std::uint64_t pass = 0;
   bool operator==(const Draw&) const = default;
 };
 
-/** Each epoch is a fresh permutation drawn from (seed, epoch); the last incomplete batch is
- * dropped. Split over ranks, rank r takes every world_size-th element (offset r) of that
- * permutation, so all ranks together draw the images that one rank alone would.
- *  With weights (`parts`) or epoch_images an epoch holds a fixed number of images of each part, in
- * random order; each part goes on from one epoch to the next where it stopped, and no image of it
- * is drawn again before all were.
- *  Holds 4 bytes per image (8 beyond 2^32 of them), nothing with weights or epoch_images.
- * Thread-compatible. */
+/** Each epoch is a new permutation drawn from (seed, epoch); the last incomplete batch is dropped.
+ * Rank r takes every world_size-th element of the permutation from element r on, so all ranks
+ * together draw the images that a single rank would. With weights (`parts`) or epoch_images, an
+ * epoch has a fixed number of images of each part, in random order; each part continues where the
+ * previous epoch stopped, and draws no image again before all others. Memory: 4 bytes per image (8
+ * beyond 2^32 images), none with weights or epoch_images. Thread-compatible. */
 class EpochSampler {
  public:
-  /** `parts` as Dataset::parts(). Throws Error{Data} if the data set is empty or a single image, if
-   * an epoch is smaller than one batch of all ranks, and on a part too light to be drawn once in an
-   * epoch. */
+  /** `parts` is Dataset::parts(). Throws Error{Data} if the data set has fewer than two images, if
+   * an epoch is smaller than one batch of all ranks, or if a part's weight is too small for one
+   * image per epoch. */
   EpochSampler(std::int64_t dataset_size, const SamplerOptions& options,
                std::vector<DatasetPart> parts = {});
 
@@ -44,8 +43,8 @@ class EpochSampler {
 
  private:
   struct Quota {
-    std::int64_t first_index, count;  // of the part
-    std::int64_t begin, end;          // of its places in an epoch
+    std::int64_t first_index, count;  // images of the part
+    std::int64_t begin, end;          // its range of places in an epoch
   };
   void set_quotas(std::vector<DatasetPart> parts);
   void shuffle(std::int64_t epoch);
@@ -54,14 +53,14 @@ class EpochSampler {
   std::int64_t dataset_size_;
   SamplerOptions options_;
   std::int64_t iterations_per_epoch_;
-  std::vector<Quota> quotas_;  // empty: plain epochs
+  std::vector<Quota> quotas_;  // empty without weights and epoch_images
   std::int64_t epoch_ = -1;    // epoch of the permutation
   std::vector<std::uint32_t> permutation_;
   std::vector<std::int64_t> long_permutation_;
 };
 
-/** The element `i` of the permutation of {0, ..., n-1} that these numbers name, computed without
- * the others (a Feistel network over Philox, walking the cycle until it is below n). */
+/** Element `i` of the permutation of {0, ..., n-1} that the other arguments determine, computed in
+ * constant memory (a Feistel network over Philox with cycle walking). */
 std::uint64_t permuted(std::uint64_t i, std::uint64_t n, std::uint64_t seed, std::uint64_t pass,
                        std::uint32_t part);
 

@@ -1,6 +1,6 @@
-// From a decoded image to what the network sees: resize, crop or pad to whole patches, normalize.
-// The transforms of DINO, DINOv2 and DINOv3 and of their dense and retrieval evaluations. No
-// randomness, except the shift-and-mirror stress test of `Augment`.
+// Converts decoded images to network input: resize, crop or pad to whole patches, normalize. Covers
+// the transforms of DINO, DINOv2 and DINOv3 and of their dense and retrieval evaluations. It is
+// deterministic, except for the shifts and mirroring of `Augment`.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -17,26 +17,28 @@
 
 namespace dino::data {
 
-/** How an image of any shape becomes what the network gets. */
+/** How an image of any shape is fitted to the network's input. */
 enum class Fit {
-  CenterCrop,  ///< short side to `resize`, then the central image_size square: DINO, DINOv2
-  Stretch,     ///< image_size square whatever the aspect: DINOv3
-  ShortSide,   ///< short side to image_size, aspect kept, nothing cropped
-  LongSide,    ///< long side to image_size if it is longer, aspect kept: DINO's retrieval
-  Pad,         ///< long side to image_size, aspect kept, padded to a square
+  CenterCrop,  ///< short side to `resize`, then the central square of image_size: DINO, DINOv2
+  Stretch,     ///< resize to a square of image_size, ignoring the aspect ratio: DINOv3
+  ShortSide,   ///< short side to image_size, keeping the aspect ratio
+  LongSide,    ///< long side to at most image_size, keeping the aspect ratio: DINO's retrieval
+  Pad,         ///< long side to image_size, keeping the aspect ratio, padded to a square
   Native,      ///< the image's own size
 };
 
-/** What happens to sides that are no multiple of the patch (Fit::ShortSide, LongSide, Native). */
+/** How sides that are not a multiple of the patch are handled (Fit::ShortSide, LongSide, Native).
+ */
 enum class Remainder {
   Error,  ///< refuse the image
-  Floor,  ///< leave the remainder right and below out, as DINO and DINOv3 do
-  Pad,    ///< zeros (after normalization) around the image: total / 2 left and above, rest opposite
+  Floor,  ///< crop the remainder on the right and below, as DINO and DINOv3 do
+  /// pad with zeros after normalization: total / 2 left and above, the rest right and below
+  Pad,
   Stretch,  ///< resize to the next multiple
   Round,    ///< resize to the nearest multiple, at least one
 };
 
-/** The words for them in files and on the command line. */
+/** Their names in files and on the command line. */
 inline constexpr std::array<std::pair<Fit, std::string_view>, 6> kFitWords = {
     {{Fit::CenterCrop, "center_crop"},
      {Fit::Stretch, "stretch"},
@@ -54,48 +56,48 @@ inline constexpr std::array<std::pair<Remainder, std::string_view>, 5> kRemainde
 /** The evaluation transform. Defaults are DINO's on ImageNet. */
 struct Preprocess {
   int image_size = 224;  ///< px, see Fit
-  int resize = 0;        ///< px the short side is resized to before the center crop; 0 = leave
-                         ///< images that are image_size squared alone, else image_size * 256 / 224
+  int resize = 0;        ///< px of the short side before the center crop; 0 = keep
+                         /// < images of image_size x image_size, else image_size * 256 / 224
   int channels = 3;      ///< 1 gray, 3 RGB, others with full_range
-  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, of samples in [0, 1]
+  std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, for samples in [0, 1]
                                                      ///< (with full_range also outside)
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel
   Fit fit = Fit::CenterCrop;
   image::Filter filter = image::Filter::Bicubic;
-  bool resize_floats = false;  ///< resize in floats, as tensors are, not in Pillow's 8 bits
-  bool full_range = false;     ///< keep samples finer than 8 bits and outside their range (see
-                               ///< load_wide()); also resizes in floats, cut to the image's range
+  bool resize_floats = false;  ///< resize in floats, as PyTorch does tensors, not in 8 bits
+  bool full_range = false;     ///< keep precision beyond 8 bits and values outside the range (see
+                               /// < load_wide()); resizes in floats, clipped to the image's range
   Remainder remainder = Remainder::Error;
-  std::vector<int> background = {};  ///< RGB behind transparent pixels, 0 to 255; empty = drop the
+  std::vector<int> background = {};  ///< RGB, 0 to 255, behind transparent pixels; empty = drop the
                                      ///< alpha
-  bool upright = true;               ///< turn images as their EXIF orientation says
-  bool crop_rounds_down = false;  ///< an odd excess around the center crop: half of it rounded down
-                                  ///< (transformers), not to the even number (torchvision, timm)
-  std::vector<double> value_range = {};  ///< stored values that are black and white; empty = as
-                                         ///< files or their types say
+  bool upright = true;               ///< apply the EXIF orientation
+  bool crop_rounds_down = false;     ///< round half of an odd margin of the center crop down
+                                     /// < (transformers) instead of to even (torchvision, timm)
+  std::vector<double> value_range = {};  ///< {black, white} in stored values; empty = as
+                                         /// < the files or their sample types say
   bool operator==(const Preprocess&) const = default;
 };
 
 /** Throws Error{Config} naming the field that is out of range. */
 void validate(const Preprocess& preprocess);
 
-/** How files are read for it. */
+/** The options with which to read files for this preprocessing. */
 SourceOptions source_options(const Preprocess& preprocess);
 image::DecodeOptions decode_options(const Preprocess& preprocess);
-/** Throws Error{Config} on a background or a range that is none. */
+/** As above, from single values. Throws Error{Config} on an invalid background or range. */
 image::DecodeOptions decode_options(const std::vector<int>& background, bool upright,
                                     const std::vector<double>& value_range);
 
-/** Whether images of different shapes come out in different sizes. */
+/** Whether images of different shapes give inputs of different sizes. */
 bool keeps_shape(const Preprocess& preprocess);
 
-/** Where an image of that size goes, without touching a pixel. Squares (CenterCrop, Stretch, Pad)
- * have side image_size whatever the patch: the network leaves a remainder out. Throws Error{Data}
- * if its sides do not fit the patch (Remainder::Error) or are below one patch, Error{Format} if it
- * is empty or too elongated to resize. Thread-safe. */
+/** Computes the placement of an image of that size. Square fits (CenterCrop, Stretch, Pad) have
+ * side image_size for any patch; the network ignores a remainder. Throws Error{Data} if its sides
+ * do not fit the patch (Remainder::Error) or are below one patch, Error{Format} if it is empty or
+ * too elongated to resize. Thread-safe. */
 Placement place(int width, int height, const Preprocess& preprocess, int patch_size);
 
-/** Network input, and where the image lies in it. */
+/** The network input made from one image, and its geometry. */
 struct Prepared {
   std::vector<float> pixels;  ///< [C, H, W], normalized; padding is 0
   int height = 0;             ///< px, H
@@ -103,25 +105,26 @@ struct Prepared {
   Placement placement;
 };
 
-/** Patches that an image of height x width px is cut into, sides rounded up. */
+/** The number of patches of an image of height x width px; sides are rounded up to whole patches.
+ */
 std::int64_t token_count(int height, int width, int patch_size);
 
-/** Throws Error{Data} if that is more than `most`, saying what to try; 0 = any number will do. */
+/** Throws Error{Data} if token_count() exceeds `most`, with advice; 0 means no limit. */
 void check_token_count(int height, int width, int patch_size, std::int64_t most);
 
-/** Prepares any number of images alike. `patch_size` px is the network's. The constructor throws
- * Error{Config} on a bad preprocess or patch; the calls as place(), and Error{Usage} on images of
- * other channels, Error{Data} on one that needs more than `max_tokens` patches (0 = any number),
- * before any memory is asked for. Thread-safe. */
+/** Converts images to network input; `patch_size` (px) is the network's. The constructor throws
+ * Error{Config} on an invalid preprocess or patch. Calls throw as place() does, Error{Usage} on
+ * images with another number of channels, and Error{Data} on an image with more than `max_tokens`
+ * patches (0 = no limit), before memory is allocated for it. Thread-safe. */
 class Preparer {
  public:
   Preparer(Preprocess preprocess, int patch_size, std::int64_t max_tokens = 0);
   Prepared operator()(const image::Image& source) const;
   Prepared operator()(const image::Planes& source) const;
-  /** Image `index`, read as full_range says. */
+  /** Prepares image `index`, loaded with load_wide() if full_range. */
   Prepared operator()(const Dataset& dataset, std::int64_t index) const;
-  /** An image file, decoded as a data set opened with source_options() would. Throws
-   * Error{Io|Format} too, naming the file. */
+  /** Decodes an image file with decode_options() and prepares it. Also throws Error{Io|Format}
+   * naming the file. */
   Prepared operator()(const std::filesystem::path& file) const;
   const Preprocess& preprocess() const { return preprocess_; }
 
@@ -133,12 +136,12 @@ class Preparer {
   Normalizer normalizer_;
 };
 
-/** One-off form of Preparer. */
+/** Prepares one image as Preparer does. */
 Prepared prepare(const image::Image& source, const Preprocess& preprocess, int patch_size);
 
-/** Moves the picture under the network: is a feature about what is in the image or about where it
- * is? Image i is drawn from Rng(seed, 0, i): the same shifts whatever the order, the batch size or
- * the number of threads. */
+/** Random shifts and mirroring of the input, to test whether features depend on an image's content
+ * or on its position. Image i is drawn from Rng(seed, 0, i), independent of order, batch size and
+ * threads. */
 struct Augment {
   int shift_px = 0;     ///< uniform in [-shift, shift] on both axes; uncovered pixels are black
   bool mirror = false;  ///< left-right with probability one half
@@ -146,19 +149,19 @@ struct Augment {
   bool any() const { return shift_px > 0 || mirror; }
 };
 
-/** The 8-bit picture that is normalized and fed, for people to look at: padding is black, and
+/** The network's input before normalization as an 8-bit image, for display: padding is black, and
  * `resize_floats` is ignored. Throws as place() with a patch of 1 px. Thread-safe. */
 image::Image eval_crop(const image::Image& source, const Preprocess& preprocess);
-/** Of image `index`, read as full_range says; see image::to_picture(). */
+/** The same for image `index`; with full_range it is converted by image::to_picture(). */
 image::Image eval_crop(const Dataset& dataset, std::int64_t index, const Preprocess& preprocess);
 
-/** The picture moved `right` and `down` px (negative: left, up), black where nothing is left;
- * mirrored first if asked. Thread-safe. */
+/** Mirrors the image if `mirrored`, then moves it by `right` and `down` px (negative: left and up);
+ * uncovered pixels are black. Thread-safe. */
 image::Image shifted(const image::Image& source, int right, int down, bool mirrored);
 
-/** What Augment does to image `index`. Thread-safe. */
+/** Applies `augment` to image `index`. Thread-safe. */
 image::Image augmented(const image::Image& source, const Augment& augment, std::int64_t index);
-/** The same for a prepared image; black is what `preprocess` makes of it. */
+/** Applies `augment` to a prepared image in place; black is normalized by `preprocess`. */
 void augment_prepared(Prepared& prepared, const Preprocess& preprocess, const Augment& augment,
                       std::int64_t index);
 

@@ -1,4 +1,4 @@
-// Data sets whose images lie at places in archives; private to dino/data.
+// The base of data sets whose images are members of archives; private to dino/data.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -30,14 +30,15 @@ class ArchiveDataset : public EncodedDataset {
   }
 
  private:
-  /** Where it lies; BadImage if its size says that there is none. */
+  /** Where the item is; throws BadImage if its size marks it as unusable (see archive_index.h). */
   Place checked(std::int64_t item) const;
 
   std::vector<std::uint64_t> where_;
   std::vector<std::uint32_t> sizes_;
 };
 
-/** What `read` gives; a disk that went away ends the run, other errors are the image's. */
+/** Calls `read` and returns its result. Turns Error{Io}, which means that the disk is gone, into
+ * Error{Data}, which ends the run; other errors concern only the image. */
 template <typename Read>
 auto from_disk(const Read& read) {
   try {
@@ -49,17 +50,17 @@ auto from_disk(const Read& read) {
   }
 }
 
-/** The size of a member, or kTooLarge. */
+/** The size of a member for Place::size, or kTooLarge. */
 std::uint32_t image_size(std::uint64_t bytes);
 
-/** Names the archives and how they are read, for IndexCache. */
+/** The key for IndexCache: the archives and how they are read. */
 std::string cache_key(std::string_view kind, const std::vector<std::string>& archives,
                       const std::vector<std::string>& inputs);
 
-/** Throws Error{Io} if it is not there. */
+/** The archive's Witness. Throws Error{Io} if it does not exist. */
 Witness witness_of(const std::string& archive);
 
-/** Throws Error{Data} if there are no images, naming what there is instead. */
+/** Throws Error{Data} if there are no images; the message says what was found instead. */
 void check_found(const SourceIndex& index, std::string_view source,
                  const std::vector<std::string>& inputs);
 

@@ -1,6 +1,6 @@
-// What tar shards and zip archives hold: their images, the labels beside them, and the pages of
-// TIFF files; private to dino/data. `.cls` and `.json` members label the images whose names begin
-// as theirs (sample_name.h).
+// Builds the index of tar shards and zip archives: their images, labels and the pages of TIFF
+// files; private to dino/data. `.cls` and `.json` members label the images whose names begin with
+// theirs (sample_name.h).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace dino::data {
 
-// Sizes that no image has say why there is none.
+// Values of Place::size that mark unusable members.
 inline constexpr std::uint32_t kDamaged = ~0u, kRefused = ~0u - 1, kTooLarge = ~0u - 2;
 inline constexpr std::uint64_t kLargestLabel = 1 << 20;  ///< bytes of a .cls or .json member
 
@@ -23,36 +23,36 @@ struct ArchiveMember {
   Place place;
 };
 
-/** Thread-compatible. */
+/** Collects the members of archives. Thread-compatible. */
 class ArchiveIndex {
  public:
-  /** How the members of an archive are looked into. */
+  /** Callbacks that read members of an archive; all may throw Error. */
   struct Look {
-    std::function<std::string(const Place&)> label;  ///< the bytes of a .cls or .json member
-    std::function<int(const Place&)> pages;          ///< of a TIFF file
-    /// The first kTellingBytes, fewer if there are not as many; all three may throw Error
+    std::function<std::string(const Place&)> label;  ///< reads a .cls or .json member
+    std::function<int(const Place&)> pages;          ///< counts the pages of a TIFF file
+    /// Reads the first kTellingBytes, or all if there are fewer
     std::function<std::vector<std::byte>(const Place&)> head;
   };
 
-  /** `inputs` as SourceOptions::inputs. Borrows them. */
+  /** `inputs` is SourceOptions::inputs, which it borrows. */
   explicit ArchiveIndex(const std::vector<std::string>& inputs) : inputs_(inputs) {}
 
-  /** The members of one archive. Throws what `look` throws but for Error{Format}. */
+  /** Adds the members of one archive. Rethrows the errors of `look` except Error{Format}. */
   void add(std::vector<ArchiveMember> members, const Look& look);
-  /** Something in an archive that cannot be read. */
+  /** Adds an entry for a damaged part of an archive. */
   void add_damage(std::uint64_t where);
-  /** See add_note(). */
+  /** Adds a note; see add_note(). */
   void note(std::string_view what, std::string_view example, std::string_view why = "") {
     add_note(notes_, what, example, why);
   }
-  /** Sorted by name, so that the order does not depend on how images were packed. */
+  /** Returns the index, sorted by name so that it does not depend on the order in the archives. */
   SourceIndex finish(std::vector<Witness> witnesses);
 
  private:
   struct Found {
     std::uint64_t name_begin;
     Place place;
-    std::uint32_t name_bytes, label, pages;  // label: in labels_, 0 = none
+    std::uint32_t name_bytes, label, pages;  // label: index into labels_, 0 = none
   };
 
   std::string_view name(std::size_t i) const;

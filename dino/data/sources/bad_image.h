@@ -1,4 +1,4 @@
-// Why an image of a data set cannot be used, in words that can be counted.
+// Errors of single images, classified by reason so that they can be counted.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -19,23 +19,23 @@ namespace dino::data {
 
 enum class BadReason {
   Missing,     ///< no such file
-  Unreadable,  ///< the system refused it: permissions, a folder, a broken sector
+  Unreadable,  ///< the system cannot read it: permissions, a folder, a broken sector
   Empty,       ///< zero bytes
-  NotAnImage,  ///< the bytes are something else
+  NotAnImage,  ///< the bytes are not an image
   Truncated,   ///< ends early
-  Corrupt,     ///< damaged within
+  Corrupt,     ///< damaged
   TooLarge,    ///< more pixels or bytes than the limit
 };
 
 /** "missing", "not_an_image", ... */
 std::string_view bad_reason_name(BadReason reason);
-/** The reason of that name, if there is one. */
+/** The reason of that name, or nothing. */
 std::optional<BadReason> bad_reason_from_name(std::string_view name);
-/** "3 truncated, 1 empty", the most frequent first; for people to read. */
+/** A summary for messages, the most frequent first: "3 truncated, 1 empty". */
 std::string bad_reasons(const std::map<BadReason, std::int64_t>& counts);
 
-/** Skipped, counted and listed, never a reason to stop by itself: Error{Io} or Error{Format} with a
- * reason. */
+/** Error{Io} or Error{Format} for a single image. Callers skip, count and list such images instead
+ * of stopping. */
 class BadImage : public Error {
  public:
   BadImage(ErrorKind kind, BadReason reason, const std::string& message)
@@ -46,27 +46,27 @@ class BadImage : public Error {
   BadReason reason_;
 };
 
-/** The reason an error gives, if it has one; else told from its kind. */
+/** The reason of a BadImage; for other errors it is inferred from their kind. */
 BadReason reason_of(const Error& error);
 
-/** How files become pixels. */
+/** How to decode files. */
 struct FileDecoding {
   int channels = 3;  ///< see image::decode()
   image::DecodeOptions options = {};
 };
 
-/** image::decode and image::decode_wide with a BadImage that names `name` where the bytes are no
- * image. */
+/** As image::decode and image::decode_wide, but throw a BadImage that names `name`. */
 image::Image decode_image(std::span<const std::byte> bytes, const FileDecoding& decoding,
                           std::string_view name);
 image::Planes decode_image_wide(std::span<const std::byte> bytes, const FileDecoding& decoding,
                                 std::string_view name);
 
-/** The bytes of an image file; BadImage where there are none. */
+/** Reads an image file. Throws BadImage if it is missing, empty or unreadable. */
 std::vector<std::byte> read_image_file(const std::filesystem::path& path);
-/** Page `page` of a TIFF file as a file of its own; BadImage where there is none. */
+/** Extracts page `page` (from 0) of a TIFF file as a file of its own. Throws BadImage if there is
+ * none. */
 std::vector<std::byte> read_image_page(const std::filesystem::path& path, int page);
-/** `directory`: where it is, if that is known. */
+/** As above; `directory` is the offset of the page's directory, if known. */
 std::vector<std::byte> read_image_page(const image::TiffSource& file, int page,
                                        std::string_view name,
                                        std::optional<std::uint64_t> directory = std::nullopt);

@@ -1,4 +1,5 @@
-// Data sets whose images are encoded files, wherever the bytes lie; private to dino/data.
+// The base of data sets whose images are encoded files, on disk or in archives; private to
+// dino/data.
 #pragma once
 #include <fmt/format.h>
 
@@ -15,8 +16,8 @@
 
 namespace dino::data {
 
-/** Decodes what read() gives; names and labels come from a table. Each page of an item is an image,
- * as if it were a file of its own. */
+/** Decodes the bytes that read() returns; names and labels come from a table. Each page of an item
+ * counts as an image. */
 class EncodedDataset : public Dataset {
  public:
   EncodedDataset(ItemTable items, const FileDecoding& decoding)
@@ -42,10 +43,11 @@ class EncodedDataset : public Dataset {
 
  protected:
   virtual std::string item_name(std::int64_t item) const = 0;
-  /** The encoded bytes. Throws BadImage if there are none, Error{Data} if the whole source is gone.
-   */
+  /** Reads the encoded bytes of an item. Throws BadImage if that fails, Error{Data} if the whole
+   * source is gone. Thread-safe. */
   virtual std::vector<std::byte> read(std::int64_t item) const = 0;
-  /** One of its pages; by way of all its bytes, unless a source knows better. Throws as read(). */
+  /** Reads one page of an item. The default implementation reads all of the item. Throws as read().
+   */
   virtual std::vector<std::byte> read_page(std::int64_t item, int page) const {
     const std::vector<std::byte> file = read(item);
     return read_image_page(image::tiff_in_memory(file), page, item_name(item));
@@ -62,11 +64,12 @@ class EncodedDataset : public Dataset {
   FileDecoding decoding_;
 };
 
-/** Tells a bad file from a disk that went away. Thread-safe. */
+/** Detects whether the folder of a source is gone, to tell that from a bad file. Thread-safe. */
 class SourceRoot {
  public:
   explicit SourceRoot(std::filesystem::path folder);
-  /** Throws Error{Data} if the folder is not the one it was: unmounted, removed, replaced. */
+  /** Throws Error{Data} if the folder was unmounted, removed or replaced since the constructor ran.
+   */
   void check() const;
   const std::filesystem::path& path() const { return path_; }
 

@@ -1,6 +1,6 @@
-// The names and labels of a data set's items, packed: names in one string, 8 bytes for where each
-// begins, 4 for its label and, of one with several pages, 8 for them. An item is a file or a member
-// of an archive; each of its pages is a sample.
+// A compact table of the names and labels of a data set's items: names in one string, plus 12 bytes
+// per item and 8 per item with several pages. An item is a file or a member of an archive; each of
+// its pages is a sample.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -12,55 +12,56 @@
 
 namespace dino::data {
 
-/** The order people expect of classes: 2 before 10 if all are numbers, else by bytes. */
+/** Sorts class names: numerically if all are numbers (2 before 10), else by bytes. */
 void sort_classes(std::vector<std::string>& names);
 
-/** Thread-safe to read once sealed. */
+/** Filled by add(), then seal(). Thread-safe to read after seal(). */
 class ItemTable {
  public:
-  /** A name without NUL, the text of its label (empty = none), and how many images it holds. Throws
-   * Error{Data} beyond 2^32 images in all. */
+  /** Adds an item: a name without NUL, its label (empty = none) and its number of pages. Throws
+   * Error{Data} beyond 2^32 images in total. */
   void add(std::string_view name, std::string_view label = "", int pages = 1);
-  /** After the last add: numbers the classes as sort_classes() has them. */
+  /** Numbers the classes in the order of sort_classes(); call it after the last add(). */
   void seal();
-  /** Before seal(): no item has a label. */
+  /** Removes all labels; call it before seal(). */
   void forget_labels();
-  /** What is to be told of them besides. */
+  /** Notes on the source, for Dataset::notes(). */
   std::vector<SourceNote>& notes() { return notes_; }
   const std::vector<SourceNote>& notes() const { return notes_; }
 
   std::int64_t size() const { return static_cast<std::int64_t>(begins_.size()); }
   std::string_view name(std::int64_t item) const;
-  /** -1 without one. */
+  /** The class, or -1 without a label. */
   std::int64_t label(std::int64_t item) const;
 
   struct Sample {
     std::int64_t item = 0;
-    int page = -1;  ///< from 0; -1: the item has only one
+    int page = -1;  ///< from 0; -1 if the item has only one page
   };
-  /** Items count once for each page. */
+  /** The number of pages of all items. */
   std::int64_t samples() const { return size() + static_cast<std::int64_t>(further_pages_); }
-  /** Sample `index` in [0, samples()): the pages of an item follow each other. */
+  /** Sample `index` in [0, samples()); the pages of an item are consecutive. */
   Sample sample(std::int64_t index) const;
 
   const std::vector<std::string>& class_names() const { return class_names_; }
-  /** Other names for the classes, in their order; as many. */
+  /** Replaces the names of the classes by as many others, in the same order. */
   void rename_classes(std::vector<std::string> names);
-  /** Bytes held besides the names themselves and the classes. */
+  /** Memory besides the names and the classes, bytes. */
   std::size_t bytes_beyond_names() const;
 
  private:
   friend class IndexFile;
   void set_pages(std::uint64_t item, std::uint64_t pages);
 
-  std::string names_;  // each ended by NUL
+  std::string names_;  // each terminated by NUL
   std::vector<std::uint64_t> begins_;
   std::vector<std::int32_t> labels_;  // empty if no item has one
-  // Of the items with several pages: which they are, and their first samples.
+  // The items with several pages and the index of their first samples.
   std::vector<std::uint32_t> paged_items_, paged_samples_;
   std::uint64_t further_pages_ = 0;  // beyond one per item
   std::vector<std::string> class_names_;
-  std::map<std::string, std::int32_t, std::less<>> found_;  // labels as met, until sealed
+  // labels in order of occurrence, until seal()
+  std::map<std::string, std::int32_t, std::less<>> found_;
   std::vector<SourceNote> notes_;
 };
 

@@ -1,4 +1,4 @@
-// Labels as people write them: in text, JSON and arrays; private to dino/data.
+// Parses labels in text, JSON and arrays; private to dino/data.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -13,54 +13,55 @@
 
 namespace dino::data {
 
-/** The name of a class as a field of a list has it: blanks around it go, a whole number written as
- * a float ("3.0") is that number, a list of numbers in brackets is read as JSON. Empty without, and
- * of -1 and NaN, which mean that in every source. */
+/** The class name in a field of a list: trimmed, whole numbers written as floats ("3.0") as
+ * integers, lists of numbers in brackets parsed as JSON. Empty means no label, as do -1 and NaN in
+ * every source. */
 std::string label_of_field(std::string_view field);
 
-/** The same of a .cls file. Throws Error{Format} on what is empty or no short text. */
+/** The class name in a .cls file. Throws Error{Format} if it is empty or not a short text. */
 std::string label_of_text(std::string_view text);
 
-/** The same of a JSON value: a string, a whole number, true or false, a list of one of these, or a
- * list of 0 and a single 1, whose place is the label. Empty of null. Throws Error{Format}. */
+/** The class name in a JSON value: a string, a whole number, true or false, a list of one of these,
+ * or a one-hot list, whose label is the index of the 1. Empty for null. Throws Error{Format} on
+ * other values. */
 std::string label_of_json(const nlohmann::json& value);
 
-/** The label among the keys of a JSON object ("label", "class", "category", ... in any case): the
- * first that is there and not null; nullptr if there is none. */
+/** The label in a JSON object: the first key of "label", "class", "category", ... (ignoring case)
+ * that is present and not null; nullptr if there is none. */
 const nlohmann::json* find_label(const nlohmann::json& object);
 
-/** Whether a key or the heading of a column means labels; lower is the better choice. */
+/** The rank of a key or column title that means labels (lower is better); nothing for other names.
+ */
 std::optional<int> label_rank(std::string_view key);
 
-/** "Image Path " -> "image_path": keys and headings are compared so. */
+/** Normalizes a key or column title for comparison: "Image Path " becomes "image_path". */
 std::string plain_key(std::string_view key);
 
-/** parse_json() that takes NaN and infinities, which Python writes, for null. `name` appears in
+/** As parse_json(), but reads NaN and infinities, which Python writes, as null. `name` appears in
  * errors. */
 nlohmann::json parse_loose_json(std::string_view text, std::string_view name);
 
-/** The label in a .cls member (its text) or a .json member (found by find_label(), or the whole
- * value if it is no object). Empty if there is none. Throws Error{Format} where there should be one
- * and is not. */
+/** The label in a .cls member (its text) or a .json member (by find_label(), or the whole value if
+ * it is not an object). Empty if there is none. Throws Error{Format} if it is invalid. */
 std::string parse_label(std::string_view bytes, bool json);
 
 /** Labels of the images of an array. */
 struct ArrayLabels {
-  std::vector<std::int64_t> labels;      ///< classes, -1 of an image without one; empty without any
+  std::vector<std::int64_t> labels;      ///< classes, -1 for no label; empty if there are no labels
   std::vector<std::string> class_names;  ///< "0", "1", ... up to the largest label
   std::vector<SourceNote> notes;
 };
 
-/** Whether an array of that type and shape may hold labels: [N], [N, 1] or one-hot [N, K]. */
+/** Whether an array of this type and shape may hold labels: [N], [N, 1] or one-hot [N, K]. */
 bool may_hold_labels(format::DType dtype, std::span<const std::int64_t> shape);
 
-/** From an array of numbers in native byte order. -1 is no label; neither are other negative
- * numbers, fractions, NaN and rows without a single 1, which are noted under `name`. Numbers above
- * a million are the names of their classes, in order. */
+/** Labels from an array of numbers in native byte order. -1 means no label; other negative numbers,
+ * fractions, NaN and rows that are not one-hot count as no label and are noted under `name`. If
+ * numbers exceed a million, the classes are the distinct numbers in order. */
 ArrayLabels labels_of_array(format::DType dtype, std::span<const std::int64_t> shape,
                             std::span<const std::byte> bytes, std::string_view name);
 
-/** From names; those that are empty are no labels. */
+/** Labels from class names; empty ones mean no label. */
 ArrayLabels labels_of_names(const std::vector<std::string>& names);
 
 }  // namespace dino::data

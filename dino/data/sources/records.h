@@ -1,4 +1,4 @@
-// Lines and delimited records (RFC 4180) of a text, one by one; private to dino/data.
+// Reads lines and delimited records (RFC 4180) of a text; private to dino/data.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -11,19 +11,19 @@
 
 namespace dino::data {
 
-/** Without spaces, tabs and carriage returns around it. */
+/** `text` without leading and trailing spaces, tabs and carriage returns. */
 std::string_view trimmed(std::string_view text);
 
-/** A text being read: where it stands, and errors that say so. Borrows the text. */
+/** A sequential reader with errors that name the line. Borrows the text. */
 class RecordReader {
  public:
   /** `path` appears in errors. Throws Error{Data} on UTF-16. */
   RecordReader(std::filesystem::path path, std::string_view text);
 
   bool at_end() const { return rest_.empty(); }
-  int line() const { return line_; }  ///< of the last one read, from 1
+  int line() const { return line_; }  ///< number of the last line read, from 1
   const std::filesystem::path& path() const { return path_; }
-  /** The next line without its end, blanks around it left out; the reader stays where it is. */
+  /** The next line, trimmed, without advancing. */
   std::string_view peek() const;
   std::string_view next_line();
   /** The fields of the next record, which may span lines within quotes. */

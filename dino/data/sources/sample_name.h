@@ -1,5 +1,5 @@
-// The naming convention of WebDataset: KEY.EXTENSION, where KEY ends at the first dot of the file's
-// name; members with one key are one sample.
+// The naming convention of WebDataset: members are named KEY.EXTENSION, where KEY ends at the first
+// dot of the file name, and members with equal keys form a sample. Private to dino/data.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,43 +14,44 @@
 
 namespace dino::data {
 
-/** A larger member of an archive is no image. */
+/** Larger members of archives are not read as images. */
 inline constexpr std::uint64_t kLargestImageBytes = 512 << 20;
-/** First bytes of a file that tell what it is. */
+/** The number of first bytes that identify a file's format. */
 inline constexpr std::size_t kTellingBytes = 512;
 
-/** "a/b" of "a/b.left.jpg". */
+/** The key: "a/b" for "a/b.left.jpg". */
 std::string_view sample_key(std::string_view name);
-/** "left.jpg" of "a/b.left.jpg", in lower case. */
+/** The extension in lower case: "left.jpg" for "a/b.left.jpg". */
 std::string sample_extension(std::string_view name);
 
-/** What to make of a member by its name. Hidden files are nothing. */
+/** The use of a member by its name. Hidden files are Other. */
 enum class MemberUse {
-  Image,    ///< its extension is among `inputs` or, if that is empty, an image's
-  Unknown,  ///< no telling name: its first bytes decide (only if `inputs` is empty)
+  Image,    ///< its extension is in `inputs` or, if that is empty, an image format's
+  Unknown,  ///< its first bytes must decide (only if `inputs` is empty)
   Other,
 };
 MemberUse use_of(std::string_view name, const std::vector<std::string>& inputs);
 
-/** What a .cls or .json member labels: "a/b.0" of "a/b.0.cls"; nothing of other members. */
+/** The stem that a .cls or .json member labels: "a/b.0" for "a/b.0.cls"; nothing for others. */
 std::optional<std::string_view> labeled_by(std::string_view name);
 
-/** What may label an image, the nearest first: "a/b.0.png", "a/b.0", "a/b" of "a/b.0.png".
- * WebDataset has only the last, the key; others write "b.0.cls" beside "b.0.png". */
+/** The stems whose label members apply to an image, the most specific first: "a/b.0.png", "a/b.0",
+ * "a/b" for "a/b.0.png". WebDataset uses only the last, the key; other programs write "b.0.cls"
+ * beside "b.0.png". */
 std::vector<std::string_view> label_stems(std::string_view image);
 
-/** Whether a file of that name should be looked into to find out whether it is an image: it has no
- * extension, or one that nothing is known by. */
+/** Whether a file must be opened to find out whether it is an image: its name has no extension or
+ * an unknown one. */
 bool is_unknown_name(std::string_view name);
 
-/** Whether a member of an archive that is `depth` archives deep (the outermost: 1) is an archive to
- * look into: a .tar, as ImageNet has one for each class. */
+/** Whether a member is an inner archive to be read: a .tar, as ImageNet has one per class. `depth`
+ * is the nesting depth of the archive that holds it (outermost: 1), which is limited. */
 bool is_inner_archive(const format::TarMember& member, std::size_t depth);
-/** "a/n01440764/" of "a/n01440764.tar": its members count as those of a folder. */
+/** The folder that an inner archive is treated as: "a/n01440764/" for "a/n01440764.tar". */
 std::string folder_of_archive(std::string_view name);
 
-/** Notes a file that is no image but a picture, volume or video, or an archive: by its name, or by
- * its first bytes if they were read. */
+/** Adds a note if a file that is not used is an image, volume, video or archive of an unsupported
+ * format, by its name or, if given, its first bytes. */
 void note_unread(std::vector<SourceNote>& notes, std::string_view name,
                  std::span<const std::byte> head = {});
 
