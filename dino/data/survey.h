@@ -48,7 +48,7 @@ struct Survey {
   std::string first_unlabeled;                  ///< name of the first of them
   std::vector<SourceNote> notes;  ///< unused contents of the source; see Dataset::notes()
   std::vector<Bad> bad;           ///< in the order of the set
-  /// names of images with equal bytes, by group
+  /// Names of images with equal bytes, by group
   std::vector<std::vector<std::string>> duplicates;
   std::map<int, std::vector<ChannelStatistics>> statistics;  ///< by number of channels
 };

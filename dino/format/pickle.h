@@ -74,7 +74,7 @@ class Pickle {
   const PickleValue& root() const { return *root_; }
   /** Every reference to a storage, in order; a storage may occur repeatedly. */
   const std::vector<const PickleValue*>& storages() const { return storages_; }
-  /// size of the pickle up to its STOP instruction
+  /// Size of the pickle up to its STOP instruction
   std::size_t size_bytes() const { return size_bytes_; }
 
  private:

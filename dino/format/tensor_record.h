@@ -43,7 +43,7 @@ struct TensorRecord {
   DType dtype = DType::F32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;
-  /// owner of the bytes; null if the caller keeps them alive
+  /// Owner of the bytes; null if the caller keeps them alive
   std::shared_ptr<const void> owner = {};
 };
 

@@ -12,9 +12,9 @@ namespace dino::data {
 /** How masks are drawn. The comments give the values of DINOv2 and DINOv3. */
 struct MaskOptions {
   double share = 0;  ///< share of a batch's global crops that are masked; 0 = no masks; 0.5 in both
-  /// masked share of a masked crop's patches; same in both
+  /// Masked share of a masked crop's patches; same in both
   std::array<double, 2> ratio = {0.1, 0.5};
-  /// every batch masks the same number of patches; false in v2, true in v3
+  /// Every batch masks the same number of patches; false in v2, true in v3
   bool exact = false;
   bool circular_shift = false;  ///< roll each mask by a random offset; false in both
   bool operator==(const MaskOptions&) const = default;

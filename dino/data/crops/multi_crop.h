@@ -35,12 +35,12 @@ struct MultiCropOptions {
   int blur_kernel = 0;  ///< taps of a true Gaussian (v2, v3: 9); 0 = Pillow's approximation (v1)
   std::array<double, 3> solarize = {0.0, 0.2, 0.0};  ///< probability per view kind
   bool shared_jitter = false;  ///< draw jitter and grayscale once per image, equal in all its crops
-  /// px; local crops are windows of the global crops (half of them of each) at
+  /// px; local crops are windows of the global crops (half of them of each) at multiples of this
+  /// step (the patch size); 0 = local crops are cut from the image
   int local_window_step = 0;
-  /// < multiples of this step (the patch size); 0 = cut from the image
   bool clean_teacher = false;  ///< the teacher gets the global crops without color changes
   int gram_size = 0;           ///< px, size of the same regions for the Gram teacher; 0 = none
-  /// the Gram teacher's crops have the color changes of the global ones
+  /// The Gram teacher's crops have the color changes of the global ones
   bool gram_distorted = false;
   int pad = 0;  ///< px of zeros added around the image before cropping (small centered images)
   std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, for samples in [0, 1] (floats
@@ -95,10 +95,9 @@ struct CropRecord {
   std::array<int, 4> order = {0, 1, 2,
                               3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
   double brightness = 1, contrast = 1, saturation = 1, hue = 0;
-  double blur_radius = 0;  ///< px
-  int blur_kernel = 0;     ///< taps; 0 = Pillow's approximation
-  /// the view is a window of the crop after color changes, at
-  bool window = false;
+  double blur_radius = 0;               ///< px
+  int blur_kernel = 0;                  ///< taps; 0 = Pillow's approximation
+  bool window = false;                  ///< the view is a window of the crop after color changes
   int window_left = 0, window_top = 0;  ///< px in that crop
 };
 

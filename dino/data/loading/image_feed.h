@@ -20,7 +20,7 @@ struct FeedBatch {
   std::int64_t iteration = 0;
   std::vector<Draw> draws;           ///< [B]
   std::vector<EncodedImage> images;  ///< [B], for streams only
-  /// for streams: unreadable entries skipped before these images
+  /// For streams: unreadable entries skipped before these images
   std::int64_t lost = 0;
 };
 

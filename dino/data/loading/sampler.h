@@ -18,7 +18,7 @@ struct SamplerOptions {
 /** One image of a batch. */
 struct Draw {
   std::int64_t index = 0;  ///< index in the data set
-  /// number of complete passes over its part before; part of its random key
+  /// Number of complete passes over its part before; part of its random key
   std::uint64_t pass = 0;
   bool operator==(const Draw&) const = default;
 };

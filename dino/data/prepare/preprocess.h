@@ -32,7 +32,7 @@ enum class Fit {
 enum class Remainder {
   Error,  ///< refuse the image
   Floor,  ///< crop the remainder on the right and below, as DINO and DINOv3 do
-  /// pad with zeros after normalization: total / 2 left and above, the rest right and below
+  /// Pad with zeros after normalization: total / 2 left and above, the rest right and below
   Pad,
   Stretch,  ///< resize to the next multiple
   Round,    ///< resize to the nearest multiple, at least one

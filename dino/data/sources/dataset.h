@@ -27,7 +27,7 @@ struct StoredImage {
   /// An encoded file (for a page of a TIFF file: the page as a file of its own), or the samples of
   /// an array record, in native byte order
   std::vector<std::byte> bytes;
-  /// for arrays: type and shape of the samples
+  /// For arrays: type and shape of the samples
   std::optional<image::ImageInfo> samples;
   std::optional<image::Raster> raster = std::nullopt;  ///< for arrays: the samples
 };
@@ -66,12 +66,11 @@ struct SourceOptions {
                                      /// < files, or 0 for each file's own number
   image::DecodeOptions decode = {};  ///< for encoded files; range and background also for arrays
   std::string labels = "";           ///< an IDX or NPY file of labels (with an IDX or NPY source)
-  /// for tar and zip archives: use only members that end in one of
+  /// For tar and zip archives: use only members that end in one of these after the first dot
+  /// ("jpg", "left.png"); empty = all
   std::vector<std::string> inputs;
-  ///< these after the first dot ("jpg", "left.png"); empty = all
-  /// folder in which indices of folders and shards are cached between
+  /// Folder in which indices of folders and shards are cached between starts; empty = none
   std::filesystem::path cache;
-  ///< starts; empty = none
 };
 
 /** Opens a source:
