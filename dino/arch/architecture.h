@@ -1,6 +1,5 @@
-// Which network: every number that defines a backbone, and the tensors it has. Plain data, without
-// Torch, so that weights can be inspected, converted and checked by anyone. Alphabet: D embedding
-// width, L blocks, h heads, p patch side.
+// Describes a backbone: every number that defines it, and the names and shapes of its tensors.
+// Plain data, independent of Torch. Letters: D embedding width, L blocks, h heads, p patch side.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -19,8 +18,8 @@ enum class Ffn {
   SwiGlu,  ///< w3(silu(a) * b) with [a | b] = w12 x
 };
 
-/** How a ViT knows where its patches are. The learned modes differ only when the grid is not the
- * table's. */
+/** The position encoding of a ViT. The learned modes differ only if the grid has another size than
+ * the stored table. */
 enum class Positions {
   LearnedOffset,     ///< bicubic with explicit scale (grid + 0.1) / M: DINO, DINOv2
   LearnedSize,       ///< bicubic to the grid's size: Hugging Face's ports of these
@@ -33,30 +32,31 @@ enum class RopeCoordinates { Separate, Max, Min };
 
 /** Vision transformer of any of the three generations. */
 struct Vit {
-  std::int64_t dim = 384;      ///< D
-  std::int64_t depth = 12;     ///< L
-  std::int64_t heads = 6;      ///< h; D / h is the head's width
-  std::int64_t hidden = 1536;  ///< of the feed-forward network; for SwiGLU the width of a and of b
+  std::int64_t dim = 384;   ///< D
+  std::int64_t depth = 12;  ///< L
+  std::int64_t heads = 6;   ///< h; D / h is the head's width
+  /// Hidden width of the feed-forward network; for SwiGLU of each half
+  std::int64_t hidden = 1536;
   std::int64_t patch_size = 16;  ///< px
   Ffn ffn = Ffn::Mlp;
   bool qkv_bias = true;
-  bool mask_key_bias = false;  ///< DINOv3: the key third of the qkv bias is held at zero
+  bool mask_key_bias = false;  ///< DINOv3: the key part of the qkv bias is held at zero
   bool layer_scale = false;    ///< each residual branch has a learned gain (DINOv2, DINOv3)
   bool mask_token = false;     ///< masked patches are replaced by a learned token
-  std::int64_t registers = 0;  ///< tokens between CLS and patches, without position
+  std::int64_t registers = 0;  ///< tokens between CLS and patches, without position encoding
   Positions positions = Positions::LearnedOffset;
-  double norm_eps = 1e-6;  ///< of every LayerNorm
+  double norm_eps = 1e-6;  ///< epsilon of every LayerNorm
   double rope_base = 100;  ///< periods are base^(2 k / (d / 2)), k < d / 4, d = D / h
-  /** The periods themselves, [d / 4], where a file holds others than exact powers of one base: the
-   * released DINOv3 files were rounded to bf16 in training. Empty = from rope_base. */
+  /** The periods [d / 4] if they are not exact powers of one base, as in the released DINOv3 files,
+   * which were rounded to bf16 in training. Empty = computed from rope_base. */
   std::vector<double> rope_periods = {};
   RopeCoordinates rope_coordinates = RopeCoordinates::Separate;
-  bool untie_cls_and_patch_norms = false;  ///< CLS and registers have a final norm of their own
-  bool local_cls_norm = false;  ///< a third final norm, of local crops' CLS in training only
+  bool untie_cls_and_patch_norms = false;  ///< CLS and registers have a separate final norm
+  bool local_cls_norm = false;  ///< a third final norm, for CLS of local crops in training only
   bool operator==(const Vit&) const = default;
 };
 
-/** ConvNeXt as DINOv3 distils it: four stages, total stride 32. */
+/** ConvNeXt as distilled in DINOv3: four stages, total stride 32. */
 struct ConvNext {
   std::vector<std::int64_t> depths = {3, 3, 9, 3};
   std::vector<std::int64_t> widths = {96, 192, 384, 768};
@@ -73,42 +73,41 @@ struct Xcit {
   bool operator==(const Xcit&) const = default;
 };
 
-/** A backbone. Only the member of its family counts. */
+/** A backbone. Of vit, convnext and xcit only the member of its family is used. */
 struct Architecture {
-  std::string name;  ///< of the zoo, or empty
+  std::string name;  ///< name in the zoo, or empty
   Family family = Family::Vit;
-  int channels = 3;      ///< of the images
+  int channels = 3;      ///< channels of the images
   int image_size = 224;  ///< px; a learned position table has (image_size / p)^2 patch rows
   Vit vit = {};
   ConvNext convnext = {};
   Xcit xcit = {};
 
-  /** D of the CLS feature. */
+  /** The width D of the CLS feature. */
   std::int64_t dim() const;
-  /** px between neighboring patch features (32 for ConvNeXt and ResNet-50). */
+  /** The distance of neighboring patch features, px (32 for ConvNeXt and ResNet-50). */
   std::int64_t patch_size() const;
-  /** Tokens in front of the patches: CLS and registers. */
+  /** The number of tokens before the patches: CLS and registers. */
   std::int64_t prefix_tokens() const;
   bool operator==(const Architecture& other) const;
 };
 
-/** A network and how its images are prepared: what a weights file carries. */
+/** A network and its preprocessing, as described in a weights file. */
 struct Network {
   Architecture architecture;
   data::Preprocess preprocess;
   bool operator==(const Network&) const = default;
 };
 
-/** Periods of the rotation's angles, [d / 4], d = D / h; 2 pi / period a unit of the coordinates,
- * which span [-1, 1]. */
+/** The periods of RoPE, [d / 4] with d = D / h. An angle is 2 pi * coordinate / period, with
+ * coordinates in [-1, 1]. */
 std::vector<float> rope_periods(const Vit& vit);
 
-/** Throws Error{Config} naming the field if sizes are out of range or contradict each other. */
+/** Throws Error{Config} naming the field if values are out of range or contradict each other. */
 void validate(const Architecture& architecture);
 
-/** One tensor a backbone of this architecture must have, under its canonical name: DINO's official
- * names, with `register_tokens` for registers (DINOv3 says storage tokens) and the packed
- * `mlp.w12` = [w1; w2] for SwiGLU. */
+/** A tensor of a backbone under its canonical name: DINO's official name, with `register_tokens`
+ * for registers (storage tokens in DINOv3) and the packed `mlp.w12` = [w1; w2] for SwiGLU. */
 struct TensorSpec {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -116,20 +115,19 @@ struct TensorSpec {
   bool operator==(const TensorSpec&) const = default;
 };
 
-/** All tensors, in the order of the network. */
+/** All tensors of a backbone, in the order of the forward pass. */
 std::vector<TensorSpec> tensors(const Architecture& architecture);
 
-/** "vit", "mlp", "rope", ...: the words used in files and messages. from_name throws
- * Error{Format} listing the known words. */
+/** The names used in files and messages: "vit", "mlp", "rope", ... */
 std::string_view name_of(Family value);
 std::string_view name_of(Ffn value);
 std::string_view name_of(Positions value);
 std::string_view name_of(RopeCoordinates value);
 
-/** Complete JSON of a network, the "dino" entry of our weight files (docs/formats.md). */
+/** The network as JSON, the "dino" entry of our weight files (docs/formats.md). */
 std::string to_json(const Network& network);
-/** The inverse. Throws Error{Format} naming `origin` on unknown keys or words, missing keys, values
- * out of range, and on files of a later version. Reads version 1 too. */
+/** Parses such JSON, of version 1 too. Throws Error{Format} naming `origin` on unknown keys or
+ * names, missing keys, values out of range and later versions. */
 Network network_from_json(std::string_view json, std::string_view origin);
 
 }  // namespace dino::arch

@@ -1,4 +1,4 @@
-// Every published backbone of DINO, DINOv2 and DINOv3 by name, with its constants.
+// The published backbones of DINO, DINOv2 and DINOv3 by name.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,18 +10,19 @@
 namespace dino::arch {
 
 struct ZooEntry {
-  std::string name;  ///< as the reference's hub calls it: "dinov2_vitl14_reg"
+  std::string name;  ///< name in the reference's torch hub: "dinov2_vitl14_reg"
   Network network;
-  double parameters_m = 0;  ///< millions, as published; 0 where it is not
-  std::string file_stem;    ///< how the release's weight file begins: "dinov2_vitl14_reg4_pretrain"
+  double parameters_m = 0;  ///< millions, as published; 0 if not published
+  std::string file_stem;    ///< how the released file's name begins: "dinov2_vitl14_reg4_pretrain"
 };
 
-/** DINO, then DINOv2, then DINOv3, small to large. */
+/** All entries: DINO, DINOv2, DINOv3, each from small to large. Thread-safe, as all functions here.
+ */
 const std::vector<ZooEntry>& zoo();
 
 /** The entry of that name, or nullptr. */
 const ZooEntry* find_in_zoo(std::string_view name);
-/** The same; throws Error{Config} naming the nearest known name. */
+/** The entry of that name; throws Error{Config} with the nearest known name. */
 const ZooEntry& zoo_entry(std::string_view name);
 
 }  // namespace dino::arch

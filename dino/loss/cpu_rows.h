@@ -1,4 +1,4 @@
-// Hands rows of contiguous CPU tensors to the kernels of dino/cpu.
+// Helpers that pass rows of contiguous CPU tensors to the kernels of dino/cpu.
 #pragma once
 #include <torch/types.h>
 
@@ -6,11 +6,11 @@
 
 namespace dino::loss {
 
-/** The kernels' element type of a tensor that is fp32 or bf16. */
+/** The kernels' element type for a tensor of fp32 or bf16. */
 inline cpu::Type cpu_type(const torch::Tensor& x) {
   return x.scalar_type() == torch::kBFloat16 ? cpu::Type::BF16 : cpu::Type::F32;
 }
-/** Address of row r of a contiguous [R, K] tensor. */
+/** The address of row r of a contiguous tensor [R, K]. */
 inline void* row_of(const torch::Tensor& x, std::int64_t r) {
   return static_cast<char*>(x.data_ptr()) +
          r * x.size(1) * static_cast<std::int64_t>(x.element_size());

@@ -1,4 +1,4 @@
-// Grows a graph node by node from a network's weights.
+// Builds an ONNX graph node by node from a network's weights.
 #pragma once
 #include <memory>
 #include <string>
@@ -10,59 +10,60 @@
 
 namespace dino::onnx {
 
-/** How matrices and filters are stored; the arithmetic is fp32 either way. */
+/** How matrices and filters are stored. Computation is always in fp32. */
 enum class Storage {
   Fp32,
-  Fp16,  ///< half the file; each is cast to fp32 where it is used
+  Fp16,  ///< half the size; a Cast node converts each to fp32
 };
 
-/** A stretch of a tensor's rows (of its first axis), and what they are multiplied by. */
+/** A range of a tensor's rows (along its first axis), with optional factors. */
 struct Rows {
-  std::string label = {};  ///< name of the constant; empty: the tensor's
+  std::string label = {};  ///< name of the constant; empty = the tensor's name
   std::int64_t first = 0;
   std::int64_t count = 0;  ///< 0 = all
-  std::string gain = {};   ///< tensor with one factor for each row; empty: none
+  std::string gain = {};   ///< name of a tensor with one factor per row; empty = none
   double scale = 1;
 };
 
+/** Thread-compatible. */
 class GraphBuilder {
  public:
-  /** The tensors of `weights` must outlive the graph. */
+  /** `weights` must outlive the graph, whose constants refer to it. */
   explicit GraphBuilder(const weights::Weights& weights, Storage storage = Storage::Fp32);
 
   const arch::Architecture& architecture() const { return weights_.network.architecture; }
   Storage storage() const { return storage_; }
 
-  /** Values made from here on are named after this part of the network. */
+  /** Sets the part of the network after which the following values are named. */
   void scope(std::string name) { scope_ = std::move(name); }
 
   Value input(const std::string& name, std::vector<Dimension> shape);
-  /** The value gets that name; its old one is gone. */
+  /** Makes `value` an output and renames it. */
   void output(const Value& value, const std::string& name, std::vector<Dimension> shape);
 
   Value node(const std::string& op, std::vector<Value> inputs, Attributes attributes = {});
   std::vector<Value> node(const std::string& op, std::vector<Value> inputs, Attributes attributes,
                           std::size_t outputs);
 
-  /** Constants; equal ones are stored once. */
+  /** Adds a constant; equal ones are stored once. */
   Value number(float value);
-  Value integer(std::int64_t value);  ///< no dimensions
+  Value integer(std::int64_t value);  ///< a scalar
   Value integers(const Shape& values);
   Value floats(std::vector<float> values, Shape shape);
 
-  /** A tensor of the network as it is. */
+  /** A tensor of the network. */
   Value weight(const std::string& name);
-  /** Elements of it from `first` on, in row-major order, in that shape. */
+  /** Elements of a tensor from `first` on, in row-major order, reshaped to `shape`. */
   Value part(const std::string& name, std::int64_t first, Shape shape);
-  /** Rows of a vector, e.g. a bias. */
+  /** A range of a vector, e.g. of a bias. */
   Value vector(const std::string& name, const Rows& rows = {});
-  /** A linear layer's weight [out, in] as what MatMul takes: [in, out]. */
+  /** A linear layer's weight [out, in] transposed for MatMul: [in, out]. */
   Value matrix(const std::string& name, const Rows& rows = {});
 
   /** The shape of a tensor of the network. */
   const Shape& shape_of(const std::string& name) const;
 
-  /** Hands the graph over. */
+  /** Returns the graph; the builder is then empty. */
   Graph finish(std::map<std::string, std::string> metadata);
 
  private:
@@ -74,8 +75,8 @@ class GraphBuilder {
   Storage storage_;
   std::map<std::string, const format::TensorRecord*> records_;
   std::string scope_;
-  std::map<std::string, int> uses_;         ///< of each name so far
-  std::map<std::string, Value> constants_;  ///< by content
+  std::map<std::string, int> uses_;         ///< number of uses of each name
+  std::map<std::string, Value> constants_;  ///< constants by content
   Graph graph_;
 };
 

@@ -1,4 +1,4 @@
-// A network as an ONNX file: images in, features out, any batch and image size.
+// Converts a network to an ONNX graph from images to features, for any batch and image size.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -9,9 +9,9 @@
 
 namespace dino::onnx {
 
-/** Input `images` [batch, C, height, width], normalized; outputs `cls` [batch, D], `patches`
- * [batch, P, D] and, with registers, `registers` [batch, R, D], all after the final norm. `weights`
- * must outlive the graph. */
+/** The graph has an input `images` [batch, C, height, width] (normalized, fp32) and outputs `cls`
+ * [batch, D], `patches` [batch, P, D] and, with registers, `registers` [batch, R, D], all after
+ * the final norm. `weights` must outlive the graph. */
 Graph make_graph(const weights::Weights& weights, Storage storage = Storage::Fp32);
 
 }  // namespace dino::onnx

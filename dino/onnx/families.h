@@ -1,17 +1,17 @@
-// One function a family: the whole network from images to features, in eval mode.
+// Adds the forward pass of a network in eval mode to a graph, one function per family.
 #pragma once
 #include "dino/onnx/builder.h"
 
 namespace dino::onnx {
 
-/** Values of the finished network. */
+/** The outputs of a network. */
 struct NetworkOutputs {
   Value cls;        ///< [B, D]
   Value patches;    ///< [B, P, D]
   Value registers;  ///< [B, R, D]; empty without registers
 };
 
-/** `images` is [B, C, H, W], normalized. */
+/** Adds the network; `images` is [B, C, H, W], normalized. */
 NetworkOutputs add_vit(GraphBuilder& g, const Value& images);
 NetworkOutputs add_convnext(GraphBuilder& g, const Value& images);
 NetworkOutputs add_resnet50(GraphBuilder& g, const Value& images);

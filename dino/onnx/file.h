@@ -1,4 +1,4 @@
-// Graphs as ONNX files. The only part that knows protobuf and libonnx.
+// Reads and writes graphs as ONNX files. Only this part depends on protobuf and libonnx.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -8,20 +8,20 @@
 namespace dino::onnx {
 
 struct WriteOptions {
-  /** Above so many bytes of constants, matrices go into a second file, `path`.data, for a protobuf
-   * file ends at 2 GiB. */
+  /** With more bytes of constants, matrices are stored in a second file, `path`.data, since
+   * protobuf files are limited to 2 GiB. */
   std::int64_t inline_bytes = 2'000'000'000;
 };
 
-/** Writes the graph beside `path`, has libonnx check it and infer its shapes, reads it back, and
- * shows that to `check`, which throws if it is not content; only then does the file take its place.
- * Throws Error{Io}, Error{Internal} if libonnx refuses it, and what `check` throws; `path` is then
- * as it was. */
+/** Writes the graph to a temporary file, validates it with libonnx, reads it back, and calls
+ * `check` with the result, which may throw; only then renames the file to `path`. Throws
+ * Error{Io}, Error{Internal} if libonnx rejects the graph, and what `check` throws; `path` is then
+ * unchanged. */
 void write(const std::filesystem::path& path, const Graph& graph,
            const std::function<void(const Graph&)>& check, const WriteOptions& options = {});
 
-/** The constants' bytes stay in memory or mapped as long as any copy of the graph. Throws
- * Error{Io}; Error{Format} if it is no ONNX file or has what write() does not write. */
+/** Reads a graph, which owns the memory or mapping of its constants. Throws Error{Io};
+ * Error{Format} if this is not an ONNX file or uses features that write() does not. */
 Graph read(const std::filesystem::path& path);
 
 }  // namespace dino::onnx

@@ -1,5 +1,4 @@
-// A computation graph as ONNX has it, in plain data: what the builder makes, the file holds and the
-// evaluator runs. Knows nothing of protobuf or Torch.
+// An ONNX computation graph as plain data, independent of protobuf and Torch.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +13,7 @@
 
 namespace dino::onnx {
 
-inline constexpr int kOpset = 17;  ///< the newest that Debian 12's checker knows
+inline constexpr int kOpset = 17;  ///< operator set; the newest that Debian 12's libonnx supports
 
 /** The name of a value: an input, a constant or a node's output. */
 using Value = std::string;
@@ -28,8 +27,8 @@ struct Node {
   Attributes attributes;
 };
 
-/** Numbers of the graph. They are made when they are written, so that a large network is never in
- * memory twice. */
+/** A constant tensor. Its values are computed when they are written, so that a large network is
+ * never in memory twice. */
 struct Constant {
   Value name;
   format::DType dtype = format::DType::F32;  ///< F32, F16, I64
@@ -38,23 +37,23 @@ struct Constant {
   std::function<void(std::span<std::byte>)> fill;
 };
 
-/** A size that is fixed, or one that has a name and is known when the graph runs. */
+/** A fixed size, or the name of one that is known only when the graph runs. */
 using Dimension = std::variant<std::int64_t, std::string>;
 
-/** An input or output. */
+/** An input or output of the graph, of fp32. */
 struct Port {
   Value name;
-  std::vector<Dimension> shape;  ///< of floats
+  std::vector<Dimension> shape;  ///< shape
 };
 
 struct Graph {
   std::vector<Port> inputs, outputs;
   std::vector<Constant> constants;
-  std::vector<Node> nodes;  ///< each after those whose outputs it takes
+  std::vector<Node> nodes;  ///< in topological order
   std::map<std::string, std::string> metadata;
 };
 
-/** Of all constants as stored. */
+/** The size of all constants as stored, bytes. */
 std::int64_t constant_bytes(const Graph& graph);
 
 }  // namespace dino::onnx

@@ -1,4 +1,4 @@
-// What reading and writing share of protobuf; for the two of them only.
+// Protobuf code shared by read.cpp and write.cpp; private to them.
 #pragma once
 #include <onnx/onnx_pb.h>
 
@@ -7,7 +7,7 @@
 
 namespace dino::onnx {
 
-/** Throws Error{Io}; Error{Format} if it is no ONNX file. */
+/** Parses an ONNX file. Throws Error{Io}; Error{Format} if it is not one. */
 std::shared_ptr<::onnx::ModelProto> parse_model(const std::filesystem::path& path);
 
 }  // namespace dino::onnx

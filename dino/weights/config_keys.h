@@ -1,5 +1,5 @@
-// A JSON object of settings that another program wrote, read key by key: each key is obeyed,
-// refused, or reported as unknown.
+// Reads a JSON object of settings of another program key by key, so that each key is used, rejected
+// or reported as unknown.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,19 +14,20 @@ namespace dino::weights {
 
 class ConfigKeys {
  public:
-  /** `origin` names the file in messages. Throws Error{Format} if `json` is no object. */
+  /** `origin` names the file in messages. Borrows `json`; throws Error{Format} if it is not an
+   * object. */
   ConfigKeys(const nlohmann::json& json, std::string origin)
       : json_(json), origin_(std::move(origin)) {
     if (!json.is_object()) fail(ErrorKind::Format, "[weights] {}: is not a JSON object", origin_);
   }
 
-  /** The key's value, or nullptr where it is missing or null. The key counts as known. */
+  /** The key's value, or nullptr if it is missing or null. Marks the key as known. */
   const nlohmann::json* find(const std::string& key) {
     known_.insert(key);
     const auto found = json_.find(key);
     return found == json_.end() || found->is_null() ? nullptr : &*found;
   }
-  /** Sets `value` and gives true where the key is there. Throws Error{Format} on another type. */
+  /** Sets `value` and returns true if the key is present. Throws Error{Format} on another type. */
   template <typename T>
   bool take(const std::string& key, T& value) {
     const nlohmann::json* const found = find(key);
@@ -42,21 +43,21 @@ class ConfigKeys {
     }
     return true;
   }
-  /** Keys that say nothing of what a network computes. */
+  /** Marks keys as known that do not affect the network's results. */
   void neutral(std::initializer_list<const char*> keys) { known_.insert(keys.begin(), keys.end()); }
   /** Throws Error{Format}: "origin: key = value why". */
   [[noreturn]] void refuse(const std::string& key, std::string_view why) const {
     fail(ErrorKind::Format, "[weights] {}: {} = {} {}", origin_, key,
          json_.contains(key) ? json_.at(key).dump() : "(none)", why);
   }
-  /** Of the keys that nobody asked for. */
+  /** The keys that were not read. */
   std::vector<std::string> unknown() const {
     std::vector<std::string> keys;
     for (const auto& [key, value] : json_.items())
       if (!known_.contains(key) && !value.is_null()) keys.push_back(key);
     return keys;
   }
-  /** Adds a note that names these, if there are any. */
+  /** Adds a note that lists the unknown keys, if there are any. */
   void note_unknown(std::vector<std::string>& notes) const {
     if (const auto keys = unknown(); !keys.empty())
       notes.push_back(

@@ -1,4 +1,4 @@
-// Tensors into the container that a path's ending names.
+// Writes tensors to safetensors or torch.save files, by the path's extension.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -8,15 +8,15 @@
 
 namespace dino::weights {
 
-/** .pth, .pt, .bin: files of torch.save. */
+/** Whether the path has an extension of torch.save's files: .pth, .pt, .bin. */
 bool is_torch_path(const std::filesystem::path& path);
 
-/** torch.save's files by these endings, safetensors by .safetensors; atomic. Throws Error{Usage} on
- * another ending, Error{Io}. */
+/** Writes atomically: torch.save's format for these extensions, safetensors for .safetensors.
+ * Throws Error{Usage} on other extensions, Error{Io}. */
 void write_container(const std::filesystem::path& path,
                      std::span<const format::TensorRecord> tensors,
                      const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
-/** The same for nested dictionaries; in safetensors the keys are joined by dots. */
+/** Writes nested dictionaries; in safetensors their keys are joined by dots. */
 void write_container(const std::filesystem::path& path,
                      std::span<const format::TorchEntry> entries);
 

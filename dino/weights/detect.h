@@ -1,4 +1,4 @@
-// What a set of named tensors is: naming scheme and architecture, read off names and shapes.
+// Detects the naming scheme and the architecture of a set of tensors from their names and shapes.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,22 +12,23 @@ struct Detected {
   Layout layout = Layout::Official;
   bool newer_hf = false;
   arch::Network network;
-  bool heads_guessed = false;      ///< of 64 each; neither tensors nor a published size tell
-  std::vector<std::string> notes;  ///< what had to be assumed
-  std::string doubt;  ///< a note unless the file's own statistics say which backbone it is
+  /// Heads are assumed to be 64 wide; neither tensors nor sizes tell
+  bool heads_guessed = false;
+  std::vector<std::string> notes;  ///< assumptions made
+  std::string doubt;               ///< a note, unless the file's mean and std identify the backbone
 };
 
-/** Throws Error{Format} naming `origin` if these are no tensors of a DINO backbone. Satellite
- * weights are told by their norm of local crops (ViT-L has it nowhere else) or, where ports leave
- * that out, and for the 7B, by `file_name`. */
+/** Throws Error{Format} naming `origin` if these are not the tensors of a DINO backbone. Satellite
+ * weights are recognized by their norm for local crops (which no other ViT-L has) or, if that is
+ * missing and for the 7B, by `file_name`. */
 Detected detect(const NamedTensors& tensors, std::string_view origin, std::string_view file_name);
 
-/** How networks of these names resample a learned position table: as transformers does for its own,
- * else as the papers' code. */
+/** How networks of this naming scheme resample a learned position table: as in transformers for its
+ * own scheme, else as in the papers' code. */
 arch::Positions usual_positions(Layout layout, const arch::Vit& vit);
 
-/** Takes the name of the published backbone that differs from this one in nothing but the
- * statistics, which are this one's: satellite weights described by a config. */
+/** Sets the name to that of the published backbone with this architecture and this mean and std,
+ * which tells satellite weights from others. */
 void name_by_statistics(arch::Network& network);
 
 }  // namespace dino::weights

@@ -1,4 +1,4 @@
-// Canonical tensors taken apart into those of a naming scheme.
+// Converts canonical tensors to the tensors of a naming scheme.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace dino::weights {
 
-/** Tensors to write, and the memory of those made for the purpose. */
+/** The tensors to write; owns the memory of those that were converted. */
 class Output {
  public:
   void add(std::string name, format::DType dtype, std::vector<std::int64_t> shape,
@@ -20,17 +20,18 @@ class Output {
 
  private:
   std::vector<format::TensorRecord> records_;
-  std::vector<std::vector<std::byte>> own_;  // the spans point to the heap: moving these is safe
+  // Spans point to heap memory, so moving the vectors is safe
+  std::vector<std::vector<std::byte>> own_;
 };
 
-/** The backbone's tensors under the scheme's names, each after `prefix`, with the buffers that the
- * papers' files hold beside them. Throws Error{Usage} if the scheme has no names for the family, or
- * if a sum that timm stores needs fp32. */
+/** Adds the backbone's tensors under the scheme's names, each after `prefix`, and the buffers that
+ * the papers' files contain. Throws Error{Usage} if the scheme has no names for the family, or if
+ * a sum that timm stores needs fp32. */
 void add_backbone(const Weights& weights, Layout layout, const std::string& prefix, Output& out);
 void add_head(const Head& head, const std::string& prefix, Output& out);
 
-/** What of the backbone the scheme cannot hold, in words: tensors, and numbers that a reader could
- * not find out. Empty if nothing. */
+/** Descriptions of what the scheme cannot store: tensors, and constants that a reader could not
+ * infer. Empty if nothing is lost. */
 std::vector<std::string> backbone_losses(const Weights& weights, Layout layout);
 
 }  // namespace dino::weights

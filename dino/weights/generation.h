@@ -1,4 +1,5 @@
-// Which of the three papers' code a backbone belongs to: it decides names, files and defaults.
+// Tells which of the three papers' code a backbone belongs to, which decides names, files and
+// defaults.
 #pragma once
 #include "dino/arch/architecture.h"
 
@@ -6,7 +7,7 @@ namespace dino::weights {
 
 enum class Generation { Dino = 1, DinoV2, DinoV3 };
 
-/** DINOv3: RoPE or ConvNeXt. DINOv2: layer scale or registers. DINO: all else. */
+/** DINOv3 has RoPE or ConvNeXt, DINOv2 layer scale or registers; everything else is DINO. */
 inline Generation generation_of(const arch::Architecture& a) {
   if (a.family == arch::Family::ConvNext) return Generation::DinoV3;
   if (a.family != arch::Family::Vit) return Generation::Dino;

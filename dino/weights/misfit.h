@@ -1,4 +1,4 @@
-// Tensors that do not fit what they should be, listed.
+// A list of tensors that do not match the expected ones.
 #pragma once
 #include <string>
 #include <vector>
@@ -11,7 +11,7 @@ struct Misfit {
   std::vector<std::string> extra;      ///< names
 
   bool empty() const { return missing.empty() && misshapen.empty() && extra.empty(); }
-  /** "1 missing: norm.bias; 2 not expected: a, b"; long lists are cut. */
+  /** "1 missing: norm.bias; 2 not expected: a, b"; long lists are truncated. */
   std::string text() const;
 };
 

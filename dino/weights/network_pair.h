@@ -1,5 +1,5 @@
-// Training checkpoints of the papers' code and of ours: teacher and student with their heads.
-// Leaves out optimizers and schedules: what is written is for use, not for going on with the run.
+// Reads and writes training checkpoints in the papers' layouts: teacher and student with their
+// heads, without optimizers and schedules. Training cannot be resumed from them.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -14,14 +14,16 @@ namespace dino::weights {
 struct NetworkPair {
   std::map<std::string, Weights> networks;    ///< "teacher", "student": at least one of them
   std::vector<format::TensorRecord> centers;  ///< "dino_loss.center" [K], ...
-  /** First parts of the names of tensors that are neither ("optimizer"), sorted. */
+  /** The first name parts of other tensors ("optimizer"), sorted. */
   std::vector<std::string> left_out;
 };
 
-/** Reads every network of a checkpoint; any other weights are a teacher alone. Throws as read(). */
+/** Reads every network of a checkpoint; other weights are read as a teacher alone. Throws as
+ * read(). */
 NetworkPair read_network_pair(const std::filesystem::path& path, const ReadOptions& options = {});
 
-/** What the layout of this generation's code cannot hold, in words: heads. Empty if nothing. */
+/** Descriptions of the heads that the layout of this generation's code cannot store. Empty if there
+ * are none. */
 std::vector<std::string> losses(const NetworkPair& checkpoint);
 
 /** Writes atomically, by the path's ending as torch.save's file or safetensors (keys joined by

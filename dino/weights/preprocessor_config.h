@@ -1,4 +1,4 @@
-// preprocessor_config.json: how transformers prepares images for a network.
+// Reads and writes preprocessor_config.json, which tells transformers how to prepare images.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -8,15 +8,15 @@
 
 namespace dino::weights {
 
-/** Obeys the settings of transformers' BitImageProcessor, ViTImageProcessor and
- * DINOv3ViTImageProcessor; where the slow and the fast of them differ, as the fast one: null is the
- * default, and default_to_square counts. What is not said is as that processor's defaults say, or
- * as `preprocess` says where no processor is named. Throws Error{Format} naming `origin` and the
- * key for what cannot be done as it says. Keys without a known meaning are added to `notes`. */
+/** Applies the settings of transformers' BitImageProcessor, ViTImageProcessor and
+ * DINOv3ViTImageProcessor. Where their slow and fast versions differ, it follows the fast one:
+ * null means the default, and default_to_square is used. Missing settings get the processor's
+ * defaults or, if no processor is named, keep the values of `preprocess`. Throws Error{Format}
+ * naming `origin` and the key of what is not supported. Unknown keys are added to `notes`. */
 void apply_preprocessor_config(const nlohmann::json& json, const std::string& origin,
                                data::Preprocess& preprocess, std::vector<std::string>& notes);
 
-/** The settings with which transformers prepares images as `preprocess` says, as far as it can. */
+/** The settings with which transformers comes closest to `preprocess`. */
 nlohmann::json preprocessor_config(const data::Preprocess& preprocess);
 
 }  // namespace dino::weights

@@ -1,5 +1,5 @@
-// The key maps: how each canonical tensor is put together from the tensors of a naming scheme. One
-// table serves reading and writing.
+// The tables that map canonical tensors to the tensors of each naming scheme, used for both reading
+// and writing.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,27 +8,28 @@
 
 namespace dino::weights {
 
-/** A stretch of a canonical tensor's elements, in row-major order. */
+/** A range of a canonical tensor's elements, in row-major order. */
 struct Part {
-  std::string name;  ///< in the scheme; empty: zeros that the scheme does not store
+  std::string name;  ///< name in the scheme; empty = zeros that the scheme does not store
   std::int64_t elements = 0;
-  bool optional = false;  ///< zeros where the file has no such tensor
+  bool optional = false;  ///< zeros if the file has no such tensor
 };
 
-/** The canonical tensor is its parts one after another. */
+/** The canonical tensor is the concatenation of its parts. */
 struct Rule {
   arch::TensorSpec target;
   std::vector<Part> parts;
-  std::vector<std::int64_t> stored_shape = {};  ///< of a single part, where it is not the target's
+  /// Shape of a single part, if it differs from the target's
+  std::vector<std::int64_t> stored_shape = {};
 };
 
-/** One for each of arch::tensors(architecture), in that order. `newer_hf`: transformers' names of
- * version 5 where they differ from those of the published files. Throws Error{Usage} if the scheme
+/** The rules for all of arch::tensors(architecture), in that order. `newer_hf` selects the names of
+ * transformers 5, where they differ from the published files. Throws Error{Usage} if the scheme
  * has no names for this family. */
 std::vector<Rule> rules(Layout layout, const arch::Architecture& architecture,
                         bool newer_hf = false);
 
-/** Shape of a part in the scheme's files. */
+/** The shape of a part in the scheme's files. */
 std::vector<std::int64_t> part_shape(const Rule& rule, const Part& part);
 
 namespace detail {

@@ -57,7 +57,7 @@ inline constexpr std::array<std::pair<Remainder, std::string_view>, 5> kRemainde
 struct Preprocess {
   int image_size = 224;  ///< px, see Fit
   int resize = 0;        ///< px of the short side before the center crop; 0 = keep
-                         /// < images of image_size x image_size, else image_size * 256 / 224
+                         ///< images of image_size x image_size, else image_size * 256 / 224
   int channels = 3;      ///< 1 gray, 3 RGB, others with full_range
   std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, for samples in [0, 1]
                                                      ///< (with full_range also outside)
@@ -66,15 +66,15 @@ struct Preprocess {
   image::Filter filter = image::Filter::Bicubic;
   bool resize_floats = false;  ///< resize in floats, as PyTorch does tensors, not in 8 bits
   bool full_range = false;     ///< keep precision beyond 8 bits and values outside the range (see
-                               /// < load_wide()); resizes in floats, clipped to the image's range
+                               ///< load_wide()); resizes in floats, clipped to the image's range
   Remainder remainder = Remainder::Error;
   std::vector<int> background = {};  ///< RGB, 0 to 255, behind transparent pixels; empty = drop the
                                      ///< alpha
   bool upright = true;               ///< apply the EXIF orientation
   bool crop_rounds_down = false;     ///< round half of an odd margin of the center crop down
-                                     /// < (transformers) instead of to even (torchvision, timm)
+                                     ///< (transformers) instead of to even (torchvision, timm)
   std::vector<double> value_range = {};  ///< {black, white} in stored values; empty = as
-                                         /// < the files or their sample types say
+                                         ///< the files or their sample types say
   bool operator==(const Preprocess&) const = default;
 };
 

@@ -63,7 +63,7 @@ class Dataset {
 /** How to read a source. */
 struct SourceOptions {
   int channels = 3;                  ///< channels to decode to: 1, 3, the number of bands of the
-                                     /// < files, or 0 for each file's own number
+                                     ///< files, or 0 for each file's own number
   image::DecodeOptions decode = {};  ///< for encoded files; range and background also for arrays
   std::string labels = "";           ///< an IDX or NPY file of labels (with an IDX or NPY source)
   /// For tar and zip archives: use only members that end in one of these after the first dot
