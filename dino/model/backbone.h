@@ -1,6 +1,6 @@
-// What every backbone offers: image-level and patch-level features, for training (several crop
-// groups at once) and for use (one batch). Alphabet: B images, C channels, H W pixels, P patches, N
-// = 1 + P tokens, D embedding width, L blocks, h attention heads.
+// The interface of all backbones: image-level and patch-level features, for training (several crop
+// groups at once) and for inference (one batch). Letters: B images, C channels, H W pixels, P
+// patches, R registers, N = 1 + R + P tokens, D embedding width, L blocks, h attention heads.
 #pragma once
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -21,23 +21,23 @@
 
 namespace dino::model {
 
-/** Arithmetic of matrix products and stored activations; parameters, norms, softmax and losses stay
- * fp32. */
+/** The precision of matrix products and activations. Parameters, norms, softmax and losses are
+ * always fp32. */
 enum class Precision {
   Fp32,
-  Bf16,  ///< frozen ViTs on CPUs where it is slower than fp32 compute in fp32: see Computed
-  Int8,  ///< ViTs on the CPU alone, frozen: linear layers of the blocks and attention in 8 bits
+  Bf16,  ///< frozen ViTs use fp32 on CPUs where bf16 is slower; see Computed
+  Int8,  ///< frozen ViTs on the CPU only: linear layers of the blocks and attention in 8 bits
 };
 /** "fp32", "bf16" or "int8". */
 std::string_view name_of(Precision precision);
 
-/** What features for use are computed in, and by what: not always what was asked for. */
+/** How inference is computed; the precision may differ from the requested one. */
 struct Computed {
   Precision precision = Precision::Fp32;
-  std::string kernel;  ///< whose products, on which instructions: "dino avx512", "torch AVX2"
+  std::string kernel;  ///< library and instruction set: "dino avx512", "torch AVX2"
 };
 
-/** Ends a pass that was asked to stop; see Backbone::set_stop(). */
+/** Thrown by a pass that was asked to stop; see Backbone::set_stop(). */
 struct Stopped : std::exception {
   const char* what() const noexcept override { return "stopped"; }
 };
@@ -48,16 +48,15 @@ struct CropGroup {
   torch::Tensor masks;   ///< [B, P] bool, true = replaced by the mask token; undefined = none
 };
 
-/** What a training objective reads; asking for less is cheaper (the last block then computes only
- * CLS). */
+/** The tokens that a training objective reads. With Cls the last block computes only CLS. */
 enum class Tokens { Cls, ClsAndPatches };
 
 struct GroupFeatures {
   torch::Tensor cls;      ///< [B, D] after the final norm
-  torch::Tensor patches;  ///< [B, P, D] after the final norm; undefined when only CLS was asked for
+  torch::Tensor patches;  ///< [B, P, D] after the final norm; undefined for Tokens::Cls
 };
 
-/** Features for use. Patch index = y * grid_width + x. */
+/** The results of inference, after the final norm. Patch index = y * grid_width + x. */
 struct Features {
   torch::Tensor cls;             ///< [B, D] fp32
   torch::Tensor patches;         ///< [B, P, D] fp32
@@ -66,54 +65,56 @@ struct Features {
   torch::Tensor registers = {};  ///< [B, R, D] fp32; undefined without registers
 };
 
-/** Which queries an attention map is wanted for. */
+/** The queries of an attention map. */
 enum class AttentionRows {
-  Prefix,  ///< CLS and registers: what pictures need
+  Prefix,  ///< CLS and registers
   All,
 };
 
-/** A module whose named_parameters() carry the official DINO names. Not thread-safe while training;
- * concurrent forward() in eval mode is. */
+/** A module whose named_parameters() have the official DINO names. In eval mode, inference may run
+ * on several threads at once; training and the setters may not. */
 class Backbone : public torch::nn::Module {
  public:
-  /** D of cls. */
+  /** The width D of cls. */
   virtual std::int64_t dim() const = 0;
-  /** Training forward: all groups in one packed pass (linear layers run once over the tokens of all
-   * crops). Keeps the graph if gradients are on. */
+  /** The forward pass of training, over all groups at once (linear layers run once over the tokens
+   * of all crops). Records an autograd graph if gradients are enabled. Exception: a frozen ViT
+   * takes the path of inference for a single group without masks, which records no graph and may
+   * differ in rounding. Throws Error{Usage} on masks if the network has no mask token. */
   virtual std::vector<GroupFeatures> forward_groups(const std::vector<CropGroup>& groups,
                                                     Tokens tokens) = 0;
-  /** L: what layers() can be asked for. */
+  /** The number of layers L that layers() can return. */
   virtual int depth() const = 0;
-  /** Final-normed features of images [B, C, H, W] fp32, normalized; H and W at least one patch (the
-   * remainder right and below is dropped, as the reference does). */
+  /** Inference, without gradients: features of images [B, C, H, W] fp32, normalized. H and W are at
+   * least one patch; an incomplete patch on the right or below is ignored, as in the reference. */
   virtual Features forward_features(const torch::Tensor& images) = 0;
-  /** Outputs of the given blocks (0 to depth() - 1, any order, -1 = the last; returned in the order
-   * asked for), each through the network's final norm if `norm` (get_intermediate_layers of the
-   * reference). Throws Error{Usage} on a block that is not there. */
+  /** The outputs of the given blocks (0 to depth() - 1, in any order; -1 = the last), in the order
+   * given, each after the network's final norm if `norm` (get_intermediate_layers of the
+   * reference). Throws Error{Usage} on a block out of range. */
   virtual std::vector<Features> layers(const torch::Tensor& images, const std::vector<int>& blocks,
                                        bool norm = true) = 0;
-  /** Softmax attention of a block (-1 = the last): [B, h, N, N] fp32, or [B, h, 1 + R, N] for the
-   * prefix rows. The normal path does not pay for it. Throws Error{Usage} where the architecture
-   * has none. */
+  /** The softmax attention of a block (-1 = the last): [B, h, N, N] fp32, or [B, h, 1 + R, N] for
+   * AttentionRows::Prefix. Throws Error{Usage} if the architecture has none. */
   virtual torch::Tensor attention(const torch::Tensor& images, int block = -1,
                                   AttentionRows rows = AttentionRows::All) = 0;
-  /** Precision of the matrix products. Default fp32. Throws Error{Usage} on one that this network
-   * has no way to compute in. */
+  /** Sets the precision of matrix products; the default is fp32. Throws Error{Usage} on one that
+   * this network does not support. */
   virtual void set_precision(Precision precision);
-  /** What features for use come from, with the precision as set. */
+  /** How inference is computed with the precision that is set. */
   virtual Computed computed() const;
-  /** Once `stop` is asked to, a pass ends at its next block with Stopped; {} = never. Not while a
-   * pass runs. */
+  /** When `stop` is requested, a running pass throws Stopped at its next block; {} means never. Do
+   * not call it during a pass. */
   void set_stop(std::stop_token stop) { stop_ = std::move(stop); }
-  /** Promises that the parameters will not change any more, and puts the module into eval mode:
-   * features for use may then run on weights repacked for this machine. */
+  /** Switches to eval mode for inference. Parameters must not change afterwards, since inference
+   * may use copies that are packed for this machine. */
   virtual void freeze();
-  /** Files that the parameters lie in. Their memory is given back once repacked copies are made. */
+  /** The mapped files that hold the parameters; their pages are released once packed copies exist.
+   */
   void set_mapped_files(std::vector<MappedFile> files) { mapped_files_ = std::move(files); }
 
  protected:
   void drop_mapped_pages() const;
-  /** To be called between blocks. */
+  /** Throws Stopped if a stop is requested; called between blocks. */
   void stop_if_asked() const {
     if (stop_.stop_requested()) throw Stopped();
   }
@@ -125,22 +126,24 @@ class Backbone : public torch::nn::Module {
   std::vector<MappedFile> mapped_files_;
 };
 
-/** The n last blocks of a network of `depth`, oldest first: what layers() takes. Throws
- * Error{Usage} if there are not so many. */
+/** The indices of the n last blocks of a network of `depth`, ascending, for layers(). Throws
+ * Error{Usage} if there are fewer. */
 std::vector<int> last_blocks(int n, int depth);
-/** `block` with -1, -2, ... counted from the last of `depth`. Throws Error{Usage} outside. */
+/** The index of `block`, where -1, -2, ... count from the last of `depth`. Throws Error{Usage} if
+ * it is out of range. */
 int block_index(int block, int depth);
 
-/** What training asks of a ViT beyond its architecture; the other families ignore it. */
+/** Options of training a ViT; other families ignore them. */
 struct TrainingOptions {
-  double drop_path = 0;       ///< stochastic depth of the last block, linear from 0
-  double layer_scale = 1e-5;  ///< initial gain of the branches, if they have one
+  /// Stochastic depth rate of the last block; increases linearly from 0
+  double drop_path = 0;
+  double layer_scale = 1e-5;  ///< initial gain of LayerScale, if the architecture has it
   RopeAugment rope_augment = {};
-  torch::Dtype rope_type = torch::kFloat32;  ///< of the rotation tables
+  torch::Dtype rope_type = torch::kFloat32;  ///< type of the rotation tables
 };
 
-/** Builds the architecture with the reference's initialization; `options` as they are ({}) for a
- * teacher and for use. Draws from `generator`; without one, matrices hold whatever memory held. */
+/** Builds a backbone with the reference's initialization, drawn from `generator`; if that is
+ * undefined, matrices are uninitialized. `options` is {} for a teacher and for inference. */
 std::shared_ptr<Backbone> make_backbone(const arch::Architecture& architecture,
                                         const TrainingOptions& options, torch::Generator generator);
 

@@ -1,5 +1,4 @@
-// Backbones in files: our own weights, and every published form (dino/weights says how each is
-// read).
+// Loads backbones from our own weights and every published form (see dino/weights), and saves them.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -13,22 +12,22 @@ namespace dino::model {
 struct LoadedBackbone {
   std::shared_ptr<Backbone> backbone;  ///< frozen
   arch::Network network;
-  std::vector<std::string> notes;  ///< what was assumed; see weights::Weights
+  std::vector<std::string> notes;  ///< assumptions made while reading; see weights::Weights
 };
 
-/** Writes a backbone as our safetensors, with its network in the metadata. Atomic. */
+/** Writes a backbone as safetensors with its network in the metadata, atomically. Throws Error{Io}.
+ */
 void save_backbone(const std::filesystem::path& path, const Backbone& backbone,
                    const arch::Network& network);
 
 /** Reads any weights that weights::read() reads, or the newest weights of a run directory. fp32
- * tensors stay in the mapped file, without a copy; other types become fp32. Throws
- * Error{Io|Format}.
- */
+ * tensors are used in the mapped file without a copy; other types are converted to fp32. Throws
+ * Error{Io|Format}. */
 LoadedBackbone load_backbone(const std::filesystem::path& path,
                              const weights::ReadOptions& options = {});
 
-/** A backbone whose tensors are those of `weights`, which it keeps alive. Throws Error{Format} if
- * one is not finite. */
+/** A backbone that shares the tensors of `weights` and keeps them alive. Throws Error{Format} if a
+ * value is not finite. */
 std::shared_ptr<Backbone> make_backbone(const weights::Weights& weights);
 
 }  // namespace dino::model

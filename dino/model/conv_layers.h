@@ -1,5 +1,5 @@
-// What the backbones with convolutions share: depthwise convolutions, patches as matrix products,
-// batch norm.
+// Layers shared by the backbones with convolutions: depthwise convolution, patch convolution as a
+// matrix product, batch norm.
 #pragma once
 #include <torch/types.h>
 
@@ -9,28 +9,29 @@
 
 namespace dino::model {
 
-/** Gain, bias and running statistics of a batch norm (eps 1e-5, momentum 0.1) under Torch's names.
- */
+/** A batch norm (eps 1e-5, momentum 0.1) with Torch's names of parameters and buffers. */
 struct BatchNorm : Affine {
   explicit BatchNorm(std::int64_t channels);
-  /** x [B, C, H, W] normalized by this batch, which also enters the running statistics, or by the
-   * running statistics; type and layout of x. Throws Error{Config} on a batch of one value per
-   * channel. */
+  /** Normalizes x [B, C, H, W] by the statistics of this batch, updating the running ones, or by
+   * the running statistics. The result has x's type and layout. Throws Error{Config} on a batch of
+   * one value per channel. */
   torch::Tensor operator()(const torch::Tensor& x, bool batch_statistics) const;
 
   torch::Tensor running_mean, running_var;  ///< [C] fp32
-  torch::Tensor num_batches_tracked;        ///< int64; nothing reads it
+  torch::Tensor num_batches_tracked;        ///< int64; kept for compatibility, not used
 };
 
-/** Weight [out, in / groups, kernel, kernel], not yet initialized, and a bias of zeros. */
+/** The parameters of a convolution: weight [out, in / groups, kernel, kernel], uninitialized, and
+ * bias 0. */
 std::shared_ptr<Affine> make_convolution(std::int64_t in, std::int64_t out, std::int64_t kernel,
                                          std::int64_t groups = 1);
 
-/** One filter a channel, same size: x [B, C, H, W] -> [B, C, H, W] fp32, in the layout of x. */
+/** A depthwise convolution (one filter per channel) that keeps the size: x [B, C, H, W] -> [B, C,
+ * H, W] fp32, in x's layout. */
 torch::Tensor depthwise(const torch::Tensor& x, const Affine& convolution);
 
-/** A convolution whose stride is its kernel's side k, as one matrix product: channels last,
- * x [B, H, W, C] -> [B, H / k, W / k, out] fp32; the remainder right and below is dropped. */
+/** A convolution whose stride equals its kernel size k, as one matrix product: x [B, H, W, C] ->
+ * [B, H / k, W / k, out] fp32. An incomplete patch on the right or below is ignored. */
 torch::Tensor convolve_patches(const torch::Tensor& x, const Affine& convolution,
                                Precision precision);
 

@@ -16,12 +16,12 @@
 
 namespace dino::model {
 
-/** Which rows of a packed [T, D] matrix are whose: groups of equally long sequences, each sequence
- * CLS first. */
+/** The layout of a packed [T, D] matrix of tokens: groups of equally long sequences, each beginning
+ * with CLS. */
 struct TokenLayout {
   struct Group {
     std::int64_t sequences = 0;  ///< B
-    std::int64_t tokens = 0;     ///< N of each, CLS and registers included
+    std::int64_t tokens = 0;     ///< N, including CLS and registers
     std::int64_t first_row = 0;
   };
   std::vector<Group> groups;
@@ -29,56 +29,60 @@ struct TokenLayout {
   void add(std::int64_t sequences, std::int64_t tokens);
   std::int64_t rows() const;       ///< T
   std::int64_t sequences() const;  ///< S
-  torch::Tensor cls_rows() const;  ///< [S] int64: the row of each sequence's CLS token
+  torch::Tensor cls_rows() const;  ///< [S] int64, the row of each sequence's CLS token
 };
 
-/** Parameters of one block under the canonical names (norm1, attn.qkv, attn.proj, ls1.gamma, norm2,
- * mlp.fc1, mlp.fc2 or mlp.w12, mlp.w3, ls2.gamma). */
+/** The parameters of one block under their canonical names (norm1, attn.qkv, attn.proj, ls1.gamma,
+ * norm2, mlp.fc1, mlp.fc2 or mlp.w12, mlp.w3, ls2.gamma). */
 struct Block : torch::nn::Module {
-  /** `layer_scale`: initial gain of the branches, where the architecture has gains. */
+  /** `layer_scale` is the initial gain of LayerScale, if the architecture has it. */
   Block(const arch::Vit& vit, double layer_scale, torch::Generator generator);
-  /** Of queries, keys and values, with the key third at zero if the architecture masks it. */
+  /** The bias [3D] of queries, keys and values; the key part is zero if the architecture masks it.
+   */
   torch::Tensor qkv_bias() const;
 
   std::shared_ptr<Affine> norm1, qkv, proj, norm2;
-  std::shared_ptr<Affine> fc1, fc2;  ///< SwiGLU: w12 and w3
+  std::shared_ptr<Affine> fc1, fc2;  ///< for SwiGLU w12 and w3
   torch::Tensor ls1, ls2;            ///< [D]; undefined without layer scale
   torch::Tensor key_mask;            ///< [3D] constant; undefined unless the key bias is masked
 };
 
-/** Factors of the two residual branches of each block, per sequence: [depth, 2, S]; 0 drops the
- * branch, else 1/keep; block i drops with drop_path * i / (depth - 1). Undefined = no dropping. */
+/** Stochastic depth: draws factors [depth, 2, S] of the two residual branches of each block and
+ * sequence, 0 (dropped) or 1/keep. Block i drops with probability drop_path * i / (depth - 1).
+ * Undefined if nothing is dropped. */
 torch::Tensor draw_drop_path(double drop_path, std::int64_t depth, std::int64_t sequences,
                              torch::Generator generator);
 
-/** Factors of one branch, [S], repeated for every token of their sequence: [T]. */
+/** Repeats the factors [S] of one branch for every token of their sequence: [T]. */
 torch::Tensor factors_per_row(const torch::Tensor& factors, const TokenLayout& layout);
 
-/** What a pass through a block needs besides its input. */
+/** The arguments of a block besides its input. */
 struct BlockPass {
   const TokenLayout& layout;
-  const std::vector<torch::Tensor>& rope;  ///< per group [2, P, d]; empty without RoPE
-  torch::Tensor drop = {};                 ///< [2, S] or undefined
-  bool cls_only = false;                   ///< compute nothing but the CLS rows
+  /// Rotation table [2, P, d] per group; empty without RoPE
+  const std::vector<torch::Tensor>& rope;
+  torch::Tensor drop = {};  ///< [2, S] or undefined
+  bool cls_only = false;    ///< compute only the CLS rows
   Precision precision = Precision::Fp32;
 };
 
-/** Queries, keys and values of a group, rotated: [3, B, h, N, d]. `qkv` [T, 3D] are the packed
- * projections. */
+/** Splits the projections `qkv` [T, 3D] of a group into heads and applies RoPE to queries and keys:
+ * [3, B, h, N, d]. */
 torch::Tensor split_heads(const torch::Tensor& qkv, const arch::Vit& vit, const BlockPass& pass,
                           std::size_t group);
 
-/** Plain composition of one block; differentiable on any device. x [T, D] fp32 -> [T, D], or [S, D]
- * (CLS rows only). */
+/** The reference implementation of a block, composed of Torch operations; differentiable, on any
+ * device. x [T, D] fp32 -> [T, D], or [S, D] with cls_only. */
 torch::Tensor block_forward(const Block& block, const arch::Vit& vit, const torch::Tensor& x,
                             const BlockPass& pass);
 
-/** True if fused_encoder() covers this architecture: DINO's own blocks, with heads of even width.
+/** Whether fused_encoder() supports this architecture: blocks of DINO v1 with heads of even width.
  */
 bool can_fuse(const arch::Vit& vit);
 
-/** All blocks in one autograd node with hand-written forward and backward on the CPU; same results
- * as the plain composition up to rounding. */
+/** Runs all blocks as one autograd node with hand-written forward and backward passes, on the CPU
+ * only. Results equal those of block_forward() up to rounding. Arguments are as in BlockPass;
+ * `drop` is draw_drop_path()'s result. */
 torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
                             const arch::Vit& options, const torch::Tensor& x,
                             const TokenLayout& layout, const torch::Tensor& drop, bool cls_only,

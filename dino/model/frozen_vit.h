@@ -1,6 +1,6 @@
-// A ViT whose weights will not change: packed once for this processor, then run without autograd,
-// without Torch operations and without allocations per layer. What VisionTransformer uses for
-// features on the CPU.
+// The inference engine of frozen ViTs on the CPU, used by VisionTransformer. Weights are packed
+// once for this processor; a pass needs no autograd, no Torch operations and no allocations per
+// layer.
 #pragma once
 #include <torch/types.h>
 
@@ -15,42 +15,42 @@
 
 namespace dino::model {
 
-/** Thread-safe: calls share nothing but the weights. */
+/** Thread-safe: calls share only the weights. */
 class FrozenVit {
  public:
-  /** `tensor(name)` gives a canonical tensor; all are copied. It and `copied`, which is called
-   * after each block's, are called by several threads at once. */
+  /** Copies all tensors; `tensor(name)` returns a canonical one. `copied` is called after each
+   * block is copied. Both are called by several threads at once. */
   FrozenVit(const arch::Architecture& architecture, Precision precision,
             const std::function<torch::Tensor(const std::string&)>& tensor,
             const std::function<void()>& copied = {});
 
-  /** What such a network computes in when it is asked for `precision`. */
+  /** How an engine computes when `precision` is requested. */
   static Computed computed(Precision precision);
 
-  /** Output of a block that is wanted. */
+  /** A requested output of a block. */
   struct Tap {
     int block = 0;
-    bool norm = true;      ///< through the final norm
-    torch::Tensor tokens;  ///< [B, N, D] fp32, filled
+    bool norm = true;      ///< apply the final norm
+    torch::Tensor tokens;  ///< [B, N, D] fp32, set by forward()
   };
 
-  /** What goes in; contiguous fp32 on the CPU. */
+  /** The inputs of a pass: contiguous fp32 tensors on the CPU. */
   struct Input {
     torch::Tensor images;     ///< [B, C, H, W]
     torch::Tensor positions;  ///< [1, 1 + P, D], or undefined with RoPE
     torch::Tensor rope;       ///< [2, P, d], or undefined
-    std::stop_token stop;     ///< ends the call at its next block, with Stopped
+    std::stop_token stop;     ///< when requested, the pass throws Stopped at its next block
   };
-  /** Fills the taps. */
+  /** Runs the network and sets the tokens of all taps. */
   void forward(const Input& input, std::vector<Tap>& taps) const;
-  /** Final-normed CLS of the last block, which then computes little else: [B, D]. */
+  /** CLS of the last block after the final norm, [B, D]. The last block computes little else. */
   torch::Tensor cls(const Input& input) const;
 
  private:
-  struct Call;  // what one call's threads share
+  struct Call;  // state that the threads of a call share
   struct Linear {
     cpu::PackedWeights weights;
-    std::vector<float> bias, gain;  ///< empty if there is none
+    std::vector<float> bias, gain;  ///< empty if the layer has none
   };
   struct Norm {
     std::vector<float> gamma, beta;
@@ -63,11 +63,11 @@ class FrozenVit {
 
   Call make_call(const Input& input) const;
   void run(Call& call) const;
-  void share_out(Call& call) const;  ///< over threads
+  void share_out(Call& call) const;  ///< distributes the work over threads
 
   arch::Architecture architecture_;
-  cpu::GemmType type_;     ///< of the linear layers
-  cpu::Type activations_;  ///< between them
+  cpu::GemmType type_;     ///< operand type of the linear layers
+  cpu::Type activations_;  ///< type of activations between layers
   Linear patch_;
   std::vector<float> cls_, registers_;
   std::vector<Block> blocks_;

@@ -1,5 +1,5 @@
-// Runs an ONNX graph with Torch, operator by operator, as the standard defines them: not fast, and
-// no more operators than dino/onnx writes. It shares nothing with the backbones it checks.
+// Evaluates an ONNX graph with Torch, operator by operator. It is slow, supports only the operators
+// that dino/onnx writes, and shares no code with the backbones that it checks.
 #pragma once
 #include <torch/types.h>
 
@@ -10,9 +10,9 @@
 
 namespace dino::model {
 
-/** The graph's outputs by name, for its inputs by name (floats). Constants are taken one by one
- * when their turn comes, values dropped after their last use. Throws Error{Internal} naming an
- * operator it does not know or a value that nothing gives. */
+/** Computes the graph's outputs from its inputs (fp32), both by name. Constants are loaded when
+ * needed, and values freed after their last use. Throws Error{Internal} naming an unknown operator
+ * or an undefined value. */
 std::map<std::string, torch::Tensor> evaluate(const onnx::Graph& graph,
                                               const std::map<std::string, torch::Tensor>& inputs);
 

@@ -1,4 +1,4 @@
-// All parameters of a network in one flat fp32 buffer, so that optimizer, EMA, clipping and
+// Stores all parameters of a network in one flat fp32 buffer, so that optimizer, EMA, clipping and
 // checkpoints are a few long loops.
 #pragma once
 #include <torch/nn/module.h>
@@ -9,7 +9,7 @@
 
 namespace dino::model {
 
-/** Where one parameter lies in the arena. */
+/** The location of one parameter in the arena. */
 struct ParamSlice {
   std::string name;         ///< as in named_parameters()
   std::int64_t offset = 0;  ///< first element; every slice starts on a 64-byte boundary
@@ -17,8 +17,9 @@ struct ParamSlice {
   std::vector<std::int64_t> shape;
 };
 
-/** Re-points the parameters (and, if asked, the gradients) of a module to views of two flat
- * buffers. The module must outlive nothing: tensors share ownership. */
+/** Replaces the parameters of a module (and their gradients, if `with_gradients`) by views of two
+ * flat buffers. Module and arena share ownership of the buffers, so either may be destroyed first.
+ * The module must not be moved to another device or type afterwards. */
 class ParamArena {
  public:
   ParamArena() = default;

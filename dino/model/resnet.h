@@ -1,6 +1,6 @@
 // ResNet-50 (He et al. 2016) as torchvision builds it (stride in the 3x3 convolution), without its
-// classifier: the convolutional backbone of DINO. CLS is the global mean of the last map; patches
-// are that map's cells, 32 px apart.
+// classifier: the convolutional backbone of DINO. CLS is the global mean of the last feature map;
+// patches are its cells, 32 px apart.
 #pragma once
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -16,10 +16,9 @@ struct Bottleneck;
 struct BatchNorm;
 
 /** Parameter and buffer names are torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...).
- * forward_groups() in training mode normalizes by
- * each group's own batch and updates the running statistics; the features for use always normalize
- * by the running statistics, so that they do not depend on the batch. A DINO teacher stays in
- * training mode. */
+ * forward_groups() in training mode normalizes by the statistics of each group's batch and updates
+ * the running ones; inference always uses the running statistics, so it does not depend on the
+ * batch. A DINO teacher stays in training mode. */
 class ResNet50 : public Backbone {
  public:
   ResNet50(std::int64_t channels, torch::Generator generator);
@@ -30,10 +29,10 @@ class ResNet50 : public Backbone {
                                             Tokens tokens) override;
   Features forward_features(const torch::Tensor& images) override;
   int depth() const override { return 1; }
-  /** Pooled feature and last map; there is no final norm. */
+  /** The mean and the cells of the last feature map; there is no final norm. */
   std::vector<Features> layers(const torch::Tensor& images, const std::vector<int>& blocks,
                                bool norm) override;
-  /** Throws Error{Usage}. */
+  /** Throws Error{Usage}: there is no attention. */
   torch::Tensor attention(const torch::Tensor& images, int block, AttentionRows rows) override;
 
  private:
@@ -42,11 +41,11 @@ class ResNet50 : public Backbone {
 
   std::shared_ptr<Affine> conv1_;
   std::shared_ptr<BatchNorm> bn1_;
-  std::vector<std::shared_ptr<Bottleneck>> blocks_;  ///< of all four stages, in order
+  std::vector<std::shared_ptr<Bottleneck>> blocks_;  ///< blocks of all four stages, in order
 };
 
-/** Torchvision's initialization: filters normal with variance 2 / fan out, norms 1 and 0. Draws
- * from `generator`. */
+/** A ResNet-50 with torchvision's initialization, drawn from `generator`: filters normal with
+ * variance 2 / fan_out, norms with gain 1 and bias 0. */
 std::shared_ptr<Backbone> make_resnet50(int channels, torch::Generator generator);
 
 }  // namespace dino::model

@@ -1,4 +1,4 @@
-// Named arrays of the format layer as Torch tensors, and back.
+// Converts between the records of dino/format and Torch tensors.
 #pragma once
 #include <torch/types.h>
 
@@ -9,14 +9,14 @@
 namespace dino::model {
 
 torch::Dtype to_torch(format::DType dtype);
-/** Throws Error{Usage} for types that files do not hold. */
+/** Throws Error{Usage} for types that files cannot store. */
 format::DType to_format(torch::Dtype dtype);
 
-/** The record's bytes as a tensor that keeps their owner alive; not to be written to. Copied if
- * they are not aligned for their type. */
+/** A tensor that shares the record's bytes and keeps their owner alive; it must not be written to.
+ * Copies the bytes if they are not aligned for their type. */
 torch::Tensor borrow(const format::TensorRecord& record);
 
-/** Borrows a contiguous CPU tensor, which the caller keeps alive. */
+/** A record that borrows the memory of a contiguous CPU tensor, which the caller keeps alive. */
 format::TensorRecord to_record(std::string name, const torch::Tensor& tensor);
 
 }  // namespace dino::model

@@ -20,7 +20,7 @@ namespace dino::model {
 
 class VisionTransformer : public Backbone {
  public:
-  /** `architecture` is of Family::Vit. */
+  /** `architecture` must be of Family::Vit. */
   VisionTransformer(const arch::Architecture& architecture, const TrainingOptions& options,
                     torch::Generator generator);
 
@@ -35,15 +35,16 @@ class VisionTransformer : public Backbone {
   void set_precision(Precision precision) override;
   Computed computed() const override;
   void freeze() override;
-  /** false: compose Torch operations instead of the fused CPU nodes (the reference for tests; what
-   * other devices use). Default true. */
+  /** With false, uses Torch operations instead of the fused CPU nodes and the packed engine, as
+   * other devices do: the reference for tests. The default is true. */
   void set_fused(bool fused) { fused_ = fused; }
 
  private:
   struct Packed {
     torch::Tensor tokens;  ///< [T, D]
     TokenLayout layout;
-    std::vector<std::pair<std::int64_t, std::int64_t>> grids;  ///< per group, height and width
+    /// Height and width per group, patches
+    std::vector<std::pair<std::int64_t, std::int64_t>> grids;
   };
   const arch::Vit& vit() const { return architecture_.vit; }
   std::int64_t prefix() const { return 1 + vit().registers; }
@@ -53,32 +54,33 @@ class VisionTransformer : public Backbone {
                               const std::vector<torch::Tensor>& positions,
                               const TokenLayout& layout) const;
   std::vector<torch::Tensor> rope_tables(const Packed& packed) const;
-  /** All blocks: [T, D] -> [T, D], or the CLS rows [S, D]. */
+  /** Runs all blocks: [T, D] -> [T, D], or the CLS rows [S, D]. */
   torch::Tensor encode(const Packed& packed, bool cls_only);
   /** Tokens [T, D] after the blocks before `block`. */
   torch::Tensor encode_before(const Packed& packed, int block);
-  /** The final norm of tokens [B, N, D]; `local` crops may have their own in training. */
+  /** Applies the final norm to tokens [B, N, D]; `local` crops may have their own norm in training.
+   */
   torch::Tensor final_norm(const torch::Tensor& tokens, bool local = false) const;
   Features split_tokens(const torch::Tensor& tokens, std::int64_t grid_height,
                         std::int64_t grid_width) const;
-  /** Whether features for use come from a repacked network: frozen, on the CPU. */
+  /** Whether inference uses the packed engine: frozen, fused, on the CPU. */
   bool runs_repacked() const;
-  /** The repacked network, or null without one. */
+  /** The packed engine, made at the first use; null if it is not used. */
   std::shared_ptr<const FrozenVit> engine() const;
   FrozenVit::Input frozen_input(const torch::Tensor& images) const;
 
-  /** Positions and rotations of one size of image. */
+  /** Position tables for one image size. */
   struct Table {
     std::int64_t grid_height = 0, grid_width = 0;
-    bool square = false;  ///< the image is
+    bool square = false;  ///< whether the image is square
     torch::Tensor positions = {}, rope = {};
   };
 
-  /** What is made once for a frozen network; guarded by its mutex. */
+  /** State of a frozen network that is made on demand; guarded by its mutex. */
   struct Frozen {
     std::mutex mutex;
     std::shared_ptr<const FrozenVit> engine;  ///< made at the first use
-    std::list<Table> tables;                  ///< of the last few sizes, the newest first
+    std::list<Table> tables;                  ///< tables of the last few sizes, the newest first
   };
 
   arch::Architecture architecture_;
@@ -92,9 +94,9 @@ class VisionTransformer : public Backbone {
   std::vector<std::shared_ptr<Block>> blocks_;
 };
 
-/** The position table pos [1, 1 + M*M, D] for a grid of patches of an image: as stored if the grid
- * is M x M (and, as the reference asks, the image a square), else CLS row as stored and the patch
- * rows resampled bicubically in the given mode. Differentiable. */
+/** Resamples the position table pos [1, 1 + M*M, D] for a grid of patches: unchanged if the grid is
+ * M x M (and, as in the reference, the image is square), else the patch rows are resampled
+ * bicubically in the given mode and CLS's row is kept. Differentiable. */
 torch::Tensor interpolate_positions(const torch::Tensor& pos, std::int64_t grid_height,
                                     std::int64_t grid_width, arch::Positions mode,
                                     bool square_image = true);
