@@ -1,4 +1,4 @@
-// The commands of the program: each adds itself, with its flags, under `parent`.
+// The commands of the program. Each function adds a command with its flags under `parent`.
 #pragma once
 #include "cli/context.h"
 
@@ -12,7 +12,7 @@ void add_inspect(CLI::App& parent, Context& context);
 void add_convert(CLI::App& parent, Context& context);
 void add_data(CLI::App& parent, Context& context);
 void add_bench(CLI::App& parent, Context& context);
-/** `dino bench data`, under `dino bench`. */
+/** Adds `dino bench data`; `parent` is `dino bench`. */
 void add_bench_data(CLI::App& parent, Context& context);
 
 }  // namespace dino::cli

@@ -1,4 +1,4 @@
-// Standard error as people see it: log lines, and on a terminal one progress bar that stays below
+// Output on standard error: log messages and, on a terminal, one progress bar that stays below
 // them.
 #pragma once
 #include <mutex>
@@ -9,7 +9,7 @@
 
 namespace dino::cli {
 
-/** Thread-safe. Writes to standard error only: standard output belongs to results. */
+/** Thread-safe. Standard output is left to results. */
 class Console {
  public:
   Console();
@@ -17,24 +17,24 @@ class Console {
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
-  /** Whether standard error is a terminal, where a bar can be rewritten. */
+  /** Whether standard error is a terminal, on which a progress bar can be redrawn. */
   bool is_terminal() const { return is_terminal_; }
-  /** Columns of the terminal now (people resize windows); 80 when unknown. */
+  /** The present number of columns of the terminal; 80 if unknown. */
   int width() const;
-  /** Hides Info messages and bars; warnings and alarms stay. */
+  /** Suppresses Info messages and progress bars, but not warnings and alarms. */
   void set_quiet(bool quiet) { quiet_ = quiet; }
 
-  /** One message, above the bar if there is one. */
+  /** Prints a message, above the bar if there is one. */
   void message(LogLevel level, std::string_view text);
-  /** Shows or replaces the bar. Without a terminal the line is simply printed: call it rarely then.
+  /** Shows or replaces the bar. Without a terminal each call prints a line, so call it rarely then.
    */
   void progress(std::string_view line);
-  /** Leaves the bar as it stands and starts a new line. */
+  /** Keeps the last state of the bar and starts a new line. */
   void end_progress();
 
  private:
   std::mutex mutex_;
-  std::string bar_;  // what stands on the last line of the terminal
+  std::string bar_;  // the text on the terminal's last line
   bool is_terminal_;
   bool quiet_ = false;
 };

@@ -1,5 +1,5 @@
-// What every command shares: where results and messages go, the common flags, and how a command is
-// added to the program.
+// The state shared by all commands: output, messages and common flags; and functions that add
+// commands to the program.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstddef>
@@ -21,7 +21,7 @@ struct Context {
   bool quiet = false;  ///< --quiet: no progress, no information; warnings stay
   int threads = 0;  ///< --threads: CPU threads of the tensor library; 0 = its default (all cores)
   std::string command_line;     ///< as typed, for the records of a run
-  std::function<int()> action;  ///< set by the command that was typed; returns an ExitCode
+  std::function<int()> action;  ///< set by the parsed command; returns an ExitCode
 
   /** A sink for library code; valid while the context lives. */
   LogSink log() {
@@ -38,8 +38,8 @@ CLI::App* add_command(CLI::App& parent, Context& context, const std::string& nam
 /** A command that only groups others ("dino eval"): naming one of them is required. */
 CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help);
 
-/** For a ThreadPool, whose caller works too: its workers are one less than `threads`, as --threads
- * gives them (0 = one per core). */
+/** The number of workers for a ThreadPool when --threads is `threads` (0 = one thread per core):
+ * one less, since the caller works too. */
 std::size_t pool_workers(int threads);
 
 /** Writes a result to standard output: `document` with --json, else `text`. Throws Error{Io} if it

@@ -1,4 +1,4 @@
-// dino convert --to onnx.
+// The command `dino convert --to onnx`.
 #pragma once
 #include <string>
 
@@ -8,9 +8,9 @@
 
 namespace dino::cli {
 
-/** Writes `out` (a .onnx file; above 2 GB also `out`.data), kept only if the graph computes what
- * our network does. Adds what came of it to `result` and returns it in words. Throws
- * Error{Usage|Io}, Error{Internal} if the graph computes something else. */
+/** Writes `out` (a .onnx file; above 2 GB also `out`.data) after checking that the graph computes
+ * the same as our network. Adds the outcome to `result` and returns it as text. Throws
+ * Error{Usage|Io}, Error{Internal} if the results differ. */
 std::string convert_to_onnx(const weights::Weights& weights, const std::string& out,
                             onnx::Storage storage, bool force, nlohmann::json& result);
 

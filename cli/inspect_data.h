@@ -1,4 +1,4 @@
-// What dino inspect says of a data set.
+// The report of `dino inspect` on a data set.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -8,7 +8,7 @@
 
 namespace dino::cli {
 
-/** A result in both forms. */
+/** A result as JSON and as text. */
 struct Finding {
   nlohmann::json document;
   std::string text;
@@ -16,7 +16,7 @@ struct Finding {
 
 using DataFlags = data::SurveyOptions;
 
-/** Opens the data set and looks at it on `threads` threads (0: one per core). */
+/** Opens the data set and examines it with `threads` threads (0 = one per core). */
 Finding inspect_data(const std::string& source, const DataFlags& flags, int threads);
 
 }  // namespace dino::cli

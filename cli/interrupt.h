@@ -1,5 +1,6 @@
-// Ctrl-C as a stop token: the first one asks the running command to finish its step, the second
-// kills the process. A terminal that hangs up (SIGHUP) and a cluster's warning (SIGUSR1) ask too.
+// Turns signals into a stop request: the first Ctrl-C asks the running command to finish its step,
+// the second kills the process. SIGHUP (the terminal was closed) and SIGUSR1 (a cluster's warning)
+// also request a stop.
 #pragma once
 #include <functional>
 #include <stop_token>
@@ -7,9 +8,9 @@
 
 namespace dino::cli {
 
-/** Catches SIGINT, SIGTERM, SIGHUP and SIGUSR1 while it lives; at most one at a time. A second
- * SIGINT or SIGTERM kills; the others may come again, and one of those two after them. Commands
- * that cannot stop cleanly do not make one and are simply killed. */
+/** Handles SIGINT, SIGTERM, SIGHUP and SIGUSR1 during its lifetime; at most one object may exist. A
+ * second SIGINT or SIGTERM kills the process. SIGHUP and SIGUSR1 may repeat, and a first SIGINT or
+ * SIGTERM after them does not kill. Commands that cannot stop cleanly do not use this class. */
 class InterruptGuard {
  public:
   /** `on_signal` runs once, on a thread of its own, at the first signal. */

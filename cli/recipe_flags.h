@@ -14,10 +14,10 @@ struct RecipeFlags {
   std::string seed, precision;   ///< empty = the recipe's
 };
 
-/** --recipe, --set (repeatable), --seed, --precision. */
+/** Adds --recipe, --set (repeatable), --seed, --precision. */
 void add_recipe_flags(CLI::App& command, RecipeFlags& flags);
 
-/** The recipe with the flags applied. Throws Error{Config|Io}. */
+/** Reads the recipe and applies the flags. Throws Error{Config|Io}. */
 recipe::Recipe load(const RecipeFlags& flags);
 
 }  // namespace dino::cli

@@ -1,5 +1,5 @@
-// The k-NN figures of a run: what `dino train` measures through hooks, since training knows nothing
-// of evaluation.
+// The k-NN figures of a run. `dino train` passes them to training as hooks, since dino/train does
+// not depend on dino/eval.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,14 +13,14 @@
 
 namespace dino::cli {
 
-/** Sets hooks.knn and hooks.evaluate to the recipe's [knn] block; leaves them empty if it has no
- * knn.train. The hooks share ownership of what they need; `console` outlives them. Throws what
- * RecipeKnn throws. */
+/** Sets hooks.knn and hooks.evaluate by the recipe's [knn] block, or leaves them empty if it has no
+ * knn.train. The hooks own what they need except `console`, which must outlive them. Throws the
+ * errors of RecipeKnn. */
 void add_knn_hooks(train::TrainHooks& hooks, const recipe::Recipe& recipe, Console& console,
                    const std::stop_token& stop);
 
-/** The figures of a summary as a table for people: raw pixels, untrained and trained network; then
- * speed and counts. */
+/** The figures of a summary as a text table: raw pixels, untrained and trained network; then speed
+ * and counts. */
 std::string summary_text(const nlohmann::json& summary);
 
 }  // namespace dino::cli

@@ -6,10 +6,10 @@
 
 namespace dino::cli {
 
-/** One line that says what was wrong with the arguments `app` just refused. */
+/** One line that explains the error in the arguments of `app`. */
 std::string explain_usage_error(const CLI::App& app, const CLI::ParseError& error);
 
-/** `argument` so that a POSIX shell reads it back unchanged. */
+/** Quotes `argument` for a POSIX shell. */
 std::string shell_quote(std::string_view argument);
 
 }  // namespace dino::cli

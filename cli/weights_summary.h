@@ -1,4 +1,4 @@
-// What weights are, in words: for dino convert and dino inspect.
+// Descriptions of weights for `dino convert` and `dino inspect`.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -7,16 +7,16 @@
 
 namespace dino::cli {
 
-/** A list of objects: "name", "in_dim", "outputs", "bias", "text", and of projections what else
- * defines them. */
+/** A list of objects with "name", "in_dim", "outputs", "bias", "text" and, for projections, their
+ * other parameters. */
 nlohmann::json heads_summary(const std::vector<weights::Head>& heads);
-/** That as lines. */
+/** heads_summary() as lines of text. */
 std::string heads_text(const nlohmann::json& heads);
 
-/** "source", "architecture", "network" (complete), "tensors", "parameters", "heads" (classifiers
- * with their "input"), "ignored", "notes". */
+/** An object with "source", "architecture", "network" (complete), "tensors", "parameters", "heads"
+ * (classifiers with their "input"), "ignored", "notes". */
 nlohmann::json weights_summary(const weights::Weights& weights);
-/** That as a few lines. */
+/** weights_summary() as a few lines of text. */
 std::string weights_text(const nlohmann::json& summary);
 
 }  // namespace dino::cli

@@ -1,4 +1,4 @@
-// A backbone with its preprocessing: images of any size in, features out.
+// A backbone with its preprocessing, which computes features of images of any size.
 #pragma once
 #include <torch/types.h>
 
@@ -16,13 +16,12 @@ namespace dino::embed {
 
 struct ExtractorOptions {
   model::Precision precision = model::Precision::Fp32;
-  weights::ReadOptions read = {};  ///< what the file does not tell
-  /** Images that need more are refused (Error{Data}) instead of computed for minutes; 0 = any. */
+  weights::ReadOptions read = {};  ///< settings that the file does not contain
+  /** Images with more patches throw Error{Data} instead of computing for minutes; 0 = no limit. */
   std::int64_t max_tokens = kMaxTokens;
 };
 
-/** Thread-safe, but for the constructor. Torch's threads (at::set_num_threads) do the work of each
- * call. */
+/** Const functions are thread-safe. Each call uses Torch's threads (at::set_num_threads). */
 class FeatureExtractor {
  public:
   /** Loads weights of any form (see weights::read) or of a run. Throws Error{Io|Format}. */
@@ -30,44 +29,46 @@ class FeatureExtractor {
                             const ExtractorOptions& options = {});
 
   const arch::Network& network() const { return network_; }
-  /** What features are computed in, and by what. */
+  /** The precision and the kernels that compute the features. */
   model::Computed computed() const { return backbone_->computed(); }
-  /** How images are prepared; the weights' own preprocessing unless changed. */
+  /** How images are prepared: the weights' preprocessing, unless changed. */
   const data::Preprocess& preprocess() const { return network_.preprocess; }
-  /** Throws Error{Config} if it is out of range. Not thread-safe. */
+  /** Replaces the preprocessing. Throws Error{Config} if it is invalid. Not thread-safe. */
   void set_preprocess(const data::Preprocess& preprocess);
 
-  /** What the network would be fed for this image: [C, H, W], and where the image lies in it.
-   * Throws Error{Usage} on images of other channels, Error{Data} if the size does not fit (see
-   * data::Remainder). */
+  /** Prepares an image as network input [C, H, W] with its placement. Throws Error{Usage} on
+   * another number of channels, Error{Data} if the size does not fit (see data::Remainder) or has
+   * too many patches. */
   data::Prepared prepare(const image::Image& image) const;
   data::Prepared prepare(const image::Planes& image) const;
-  /** Of an image file, read as `dino embed` reads it: its orientation, what is transparent and the
-   * range of its samples as preprocess() says. Throws Error{Io|Format} too. */
+  /** Decodes and prepares an image file like `dino embed`, with the orientation, background and
+   * value range of preprocess(). Also throws Error{Io|Format}. */
   data::Prepared prepare(const std::filesystem::path& file) const;
 
-  /** Final-normed features of normalized images [B, C, H, W] fp32. */
+  /** Features after the final norm of normalized images [B, C, H, W] fp32. */
   model::Features forward(const torch::Tensor& images) const;
-  /** Outputs of inner blocks (-1 = the last), in the order asked for. */
+  /** The outputs of the given blocks (-1 = the last), in the order given; see
+   * model::Backbone::layers(). */
   std::vector<model::Features> layers(const torch::Tensor& images, const std::vector<int>& blocks,
                                       bool norm = true) const;
-  /** Attention of a block, [B, h, 1 + R or N, N]. */
+  /** The attention of a block, [B, h, 1 + R or N, N]; see model::Backbone::attention(). */
   torch::Tensor attention(const torch::Tensor& images, int block = -1,
                           model::AttentionRows rows = model::AttentionRows::Prefix) const;
 
-  /** prepare() and forward() of one image; B = 1. */
+  /** Calls prepare() and forward() for one image; B = 1. */
   model::Features features(const image::Image& image) const;
-  /** The same of an image file, which is read as prepare() does. */
+  /** The same for an image file. */
   model::Features features(const std::filesystem::path& file) const;
-  /** Of several, in their order, each B = 1. Images whose prepared sizes are equal share forward
-   * passes of at most `batch_size`; the results are those of one at a time, up to rounding. */
+  /** Features of several images, in their order, each with B = 1. Images of equal prepared size
+   * share forward passes of at most `batch_size`; results equal those of single images up to
+   * rounding. */
   std::vector<model::Features> features(std::span<const image::Image> images,
                                         int batch_size = 16) const;
 
  private:
   data::Preparer preparer() const;
 
-  /** Features of prepared images, in their order, each B = 1. */
+  /** Features of prepared images, in their order, each with B = 1. */
   std::vector<model::Features> features_of(const std::vector<data::Prepared>& prepared,
                                            int batch_size) const;
 

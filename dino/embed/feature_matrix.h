@@ -1,5 +1,5 @@
-// Images in, feature rows out: what k-NN, search and export read. Decoding runs in worker threads
-// while the network works on the batch before.
+// Computes feature matrices of data sets, for k-NN and search. Worker threads decode images while
+// the network processes the previous batch.
 #pragma once
 #include <torch/types.h>
 
@@ -17,49 +17,48 @@
 
 namespace dino::embed {
 
-/** Which row stands for an image. */
+/** The feature that represents an image. */
 enum class FeatureKind {
-  Cls,              ///< [D] the final-normed CLS token: DINO's default
-  ClsAndMeanPatch,  ///< [2D] CLS followed by the mean patch token, as DINOv2 classifies
+  Cls,              ///< [D] the CLS token after the final norm: DINO's default
+  ClsAndMeanPatch,  ///< [2D] CLS followed by the mean patch token, as in DINOv2's classifiers
 };
 
 struct ExtractOptions {
-  int batch_size = 256;  ///< images per forward pass; no influence on the result beyond rounding
-  int threads = 2;       ///< decoding threads
-  int patch_size = 1;    ///< px, of the network: see data::Remainder
-  std::int64_t max_tokens = 0;  ///< an image of more patches is bad; 0 = any number
+  int batch_size = 256;         ///< images per forward pass; affects results only by rounding
+  int threads = 2;              ///< decoding threads
+  int patch_size = 1;           ///< px of the network's patch; see data::Remainder
+  std::int64_t max_tokens = 0;  ///< images with more patches count as bad; 0 = no limit
   data::Augment augment = {};   ///< none by default
   std::function<void(std::int64_t done, std::int64_t total)> progress =
-      {};  ///< after each batch, from the calling thread
+      {};  ///< called after each batch by the calling thread
   std::stop_token stop =
-      {};  ///< when asked to stop, ends at the network's next block with FeatureMatrix::stopped
+      {};  ///< when requested, ends at the network's next block and sets FeatureMatrix::stopped
 };
 
-/** Rows in data-set order, all finite, without the images that could not be used. */
+/** The features of all usable images, in data-set order; all are finite. */
 struct FeatureMatrix {
   torch::Tensor features;             ///< [n, D] fp32, CPU
   std::vector<std::int64_t> labels;   ///< [n], -1 without labels
   std::vector<std::int64_t> indices;  ///< [n] data-set index of each row
-  std::vector<std::string> bad;       ///< "name: reason" of images left out, the first 100
+  std::vector<std::string> bad;       ///< "name: reason" of the first 100 skipped images
   std::int64_t bad_count = 0;
-  std::int64_t not_finite = 0;  ///< of the bad: read, but their features hold NaN or infinity
-  bool stopped = false;         ///< the rows end early, because options.stop asked for it
+  std::int64_t not_finite = 0;  ///< of the bad: images whose features contain NaN or infinity
+  bool stopped = false;         ///< options.stop was requested; the rows are incomplete
 };
 
-/** Features of every usable image. The backbone runs in eval mode without gradients and is put
- * back as it was. Images that cannot be read, or whose features are not finite, are left out and
- * counted; throws Error{Data} if none is left, Error{Config} on a bad preprocess. Not thread-safe
- * per backbone. */
+/** Computes features of every usable image. The backbone runs in eval mode without gradients; its
+ * mode is restored. Images that cannot be read, or whose features are not finite, are skipped and
+ * counted. Throws Error{Data} if none is left, Error{Config} on an invalid preprocess. One call
+ * per backbone at a time. */
 FeatureMatrix extract_features(model::Backbone& backbone, const data::Dataset& dataset,
                                const data::Preprocess& preprocess, FeatureKind kind,
                                const ExtractOptions& options);
 
-/** The baseline any network has to beat: the normalized pixels themselves, flattened [n, C*H*W]. */
+/** The baseline for k-NN: the normalized pixels as features, flattened [n, C * H * W]. */
 FeatureMatrix extract_pixels(const data::Dataset& dataset, const data::Preprocess& preprocess,
                              const ExtractOptions& options);
 
-/** Puts a module and all in it into eval mode, and each of them back into its former one when it
- * goes. */
+/** Sets a module and its submodules to eval mode; the destructor restores the mode of each. */
 class EvalMode {
  public:
   explicit EvalMode(torch::nn::Module& module);
@@ -71,7 +70,7 @@ class EvalMode {
   std::vector<std::pair<torch::nn::Module*, bool>> were_training_;  ///< parents before children
 };
 
-/** While it lives, passes of the backbone end when `stop` is asked to. */
+/** Calls set_stop(stop) on a backbone; the destructor resets it. */
 class StopScope {
  public:
   StopScope(model::Backbone& backbone, std::stop_token stop) : backbone_(backbone) {
@@ -85,10 +84,10 @@ class StopScope {
   model::Backbone& backbone_;
 };
 
-/** Rows of `features` [n, ...] that hold NaN or infinity, in order; empty if all are finite. */
+/** The indices of the rows of `features` [n, ...] that contain NaN or infinity, ascending. */
 std::vector<std::int64_t> rows_not_finite(const torch::Tensor& features);
 
-/** Why such an image is left out. */
+/** The reason given for images whose features are not finite. */
 inline constexpr const char* kNotFinite =
     "its features are not finite (NaN or infinity): look for such values in the image, or compute "
     "with --precision fp32";

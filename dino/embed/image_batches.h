@@ -1,6 +1,6 @@
-// Images of a data set as batches for a network: workers decode and prepare the next stretch while
-// the caller works on this one. Images of different sizes are put together by size within a
-// stretch; what comes out does not depend on the workers.
+// Prepares the images of a data set as batches for a network. Worker threads decode the next
+// stretch of images while the caller processes the present one. Within a stretch, images are
+// batched by size. The batches do not depend on the workers.
 #pragma once
 #include <torch/types.h>
 
@@ -16,46 +16,49 @@
 
 namespace dino::embed {
 
-/** Patches of an image that are computed unless more are asked for: 1,960 px squared at a patch of
- * 14 px. Attention takes time with their square: at this many some seconds a block. */
+/** The default limit of patches per image: 1,960 x 1,960 px with patches of 14 px. The time of
+ * attention is quadratic in them; at this size it is some seconds per block. */
 inline constexpr std::int64_t kMaxTokens = 20'000;
 
 struct BatchOptions {
   int batch_size =
-      256;             ///< images per batch, at most; fewer of large ones, so that memory suffices
-  int threads = 2;     ///< decoding threads
-  int patch_size = 1;  ///< px, of the network: see data::Remainder
-  std::int64_t max_tokens = 0;  ///< an image of more is bad; 0 = any number
+      /// Images per batch, at most; large images have smaller batches to bound memory
+      256;
+  int threads = 2;              ///< decoding threads
+  int patch_size = 1;           ///< px of the network's patch; see data::Remainder
+  std::int64_t max_tokens = 0;  ///< images with more patches count as bad; 0 = no limit
   data::Augment augment = {};
-  std::stop_token stop = {};  ///< ends the walk, also amid a stretch
+  std::stop_token stop = {};  ///< when requested, ends the iteration, also within a stretch
 };
 
-/** Equally sized images. */
+/** Images of equal size. */
 struct ImageBatch {
   torch::Tensor images;            ///< [B, C, H, W] fp32, CPU
-  std::vector<std::int64_t> rows;  ///< [B] which images of the stretch they are
+  std::vector<std::int64_t> rows;  ///< [B] index of each image in the stretch
 };
 
 struct SkippedImage {
-  std::int64_t index = 0;  ///< in the data set
+  std::int64_t index = 0;  ///< index in the data set
   std::string reason;
 };
 
-/** The images at consecutive places of the order asked for: one batch, or a few if sizes differ. */
+/** Consecutive images of the requested order, in one batch, or in several if sizes differ. */
 struct ImageStretch {
-  std::vector<std::int64_t> indices;        ///< [n] in the data set, of the readable ones, in order
+  /// [n] data-set indices of the readable images, in order
+  std::vector<std::int64_t> indices;
   std::vector<data::Placement> placements;  ///< [n]
-  std::vector<ImageBatch> batches;          ///< each image of the n in one of them
+  std::vector<ImageBatch> batches;          ///< together they have each of the n images once
   std::vector<SkippedImage> bad;            ///< in order
-  std::int64_t done = 0;                    ///< images of the order up to here, readable or not
+  /// Images of the order processed so far, including bad ones
+  std::int64_t done = 0;
 };
 
-/** Calls visit(stretch) for the images of `dataset` at `order`, in order, from the calling thread,
- * until it returns false or options.stop is asked to stop. An image that cannot be read or does not
- * fit (Error{Io|Format|Data}) is bad; other errors are thrown. Where sizes may differ
- * (data::keeps_shape) a stretch is several batches long, so that equal ones meet. Throws
- * Error{Config|Usage} on bad options, Error{Data} at once if every image would need too many
- * tokens. */
+/** Calls visit(stretch) for the images of `dataset` at the indices `order`, in order, in the
+ * calling thread, until it returns false or options.stop is requested. An image that cannot be
+ * read or does not fit (Error{Io|Format|Data}) is bad; other errors are thrown. If sizes may
+ * differ (data::keeps_shape), a stretch has several batches, so that images of equal size are
+ * batched. Throws Error{Config|Usage} on bad options, Error{Data} at once if every image would
+ * need too many tokens. */
 void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t> order,
                       const data::Preprocess& preprocess, const BatchOptions& options,
                       const std::function<bool(ImageStretch&)>& visit);

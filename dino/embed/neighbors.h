@@ -1,5 +1,5 @@
-// Exact nearest neighbors by cosine similarity: the search under k-NN evaluation, contact sheets
-// and duplicate hunting.
+// Exact nearest-neighbor search by dot product or cosine similarity, for k-NN evaluation and
+// contact sheets.
 #pragma once
 #include <torch/types.h>
 
@@ -10,7 +10,7 @@ namespace dino::embed {
 struct SearchOptions {
   int k = 20;  ///< neighbors per query, at least 1; clipped to the gallery
   bool skip_self =
-      false;  ///< leave out gallery row i for query i (gallery and queries are the same set)
+      false;  ///< exclude gallery row i for query i (gallery and queries are the same rows)
   int query_tile = 1024;  ///< rows of one matrix product; changes memory and speed, not the result
   int gallery_tile = 8192;
   int threads = 0;  ///< 0 = as many as Torch uses
@@ -18,25 +18,24 @@ struct SearchOptions {
 
 struct Neighbors {
   torch::Tensor similarity;  ///< [n, k] float64, descending
-  torch::Tensor index;  ///< [n, k] int64, rows of the gallery; equal similarities by smaller index
+  torch::Tensor index;       ///< [n, k] int64, gallery rows; ties are ordered by index
 };
 
-/** Divides each row by its length; all-zero rows stay zero. fp32 in and out. */
+/** Divides each row of `features` [n, D] fp32 by its L2 norm; rows of zeros stay zero. */
 torch::Tensor l2_normalize(const torch::Tensor& features);
 
-/** Both sides ready for cosine similarity: minus the gallery's mean row if `center`, then unit
- * length. */
+/** Queries and gallery prepared for cosine similarity: the gallery's mean row is subtracted from
+ * both if `center`, then rows are L2-normalized. */
 struct CosineRows {
   torch::Tensor queries, gallery;  ///< [n, D], [m, D] fp32
 };
 CosineRows cosine_rows(const torch::Tensor& queries, const torch::Tensor& gallery, bool center);
 
 /** The k gallery rows with the largest dot product for each query; pass rows through l2_normalize
- * for cosine similarity. queries [n, D], gallery [m, D], fp32 on the CPU. Tiled fp32 products rule
- * out what cannot be among the k; the others are ordered by float64 dot products and, where these
- * are equal, by index. So the answer does not depend on tile sizes, whatever number of rows are
- * alike. Throws Error{Usage} on shapes that do not fit and on rows that are not finite.
- * Thread-safe. */
+ * for cosine similarity. queries [n, D], gallery [m, D], fp32 on the CPU. Tiled fp32 products
+ * exclude rows that cannot be among the k; the others are ordered by float64 dot products, ties by
+ * index. So the result does not depend on tile sizes, even if many rows are equal. Throws
+ * Error{Usage} on mismatched shapes and on rows that are not finite. Thread-safe. */
 Neighbors nearest_neighbors(const torch::Tensor& queries, const torch::Tensor& gallery,
                             const SearchOptions& options);
 

@@ -1,4 +1,4 @@
-// Feature stores in one file, for programs that want that.
+// Exports a feature store to a single file.
 #pragma once
 #include <filesystem>
 #include <vector>
@@ -9,15 +9,14 @@ namespace dino::embed {
 
 enum class ExportFormat {
   Npy,    ///< one array, in the store's dtype: [n, D] of all named features side by side
-  Csv,    ///< path, label, class, one column per number; with a heading
+  Csv,    ///< path, label, class, one column per number, with column titles
   Jsonl,  ///< an object per image: path, label, class, and each feature as an array
 };
 
-/** Writes the named features of all rows to `file`, atomically. Numbers in text read back to the
- * same float. CLS and mean can be joined; registers and patches stand alone in NPY, as [n, R, D]
- * and [n, P, D] (patches of different grids: [all patches, D]), and do not go into CSV. Throws
- * Error{Usage} on combinations that have no such file, or features that the store has not;
- * Error{Io}. */
+/** Writes the named features of all rows to `file`, atomically. Numbers in text parse to the same
+ * float. NPY can have CLS and mean joined, or registers alone as [n, R, D], or patches alone as
+ * [n, P, D] ([all patches, D] if grids differ); CSV has no registers or patches. Throws
+ * Error{Usage} on other combinations or features that the store does not have; Error{Io}. */
 void export_store(const FeatureStore& store, ExportFormat format,
                   const std::vector<Feature>& features, const std::filesystem::path& file);
 

@@ -1,4 +1,5 @@
-// The files of a feature store: names, what store.json and the index say, shards that grow.
+// The files of a feature store: their names, the contents of store.json and the index, and growing
+// shards. Private to dino/embed.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -12,7 +13,7 @@
 
 namespace dino::embed {
 
-/** Where things lie in a store. */
+/** The paths of a store's files. */
 struct StoreLayout {
   std::filesystem::path root;
   std::filesystem::path description() const { return root / "store.json"; }
@@ -20,13 +21,13 @@ struct StoreLayout {
   std::filesystem::path bad() const { return root / "bad.jsonl"; }
   std::filesystem::path lock() const { return root / ".lock"; }
   std::filesystem::path shard(Feature feature, std::int64_t number) const;
-  /** The number, if `path` is named like a shard of that feature. */
+  /** The number of the shard if `path` is named like one of that feature. */
   static std::optional<std::int64_t> shard_number(Feature feature,
                                                   const std::filesystem::path& path);
 };
 
-/** store.json. The counts are the commit point: what lies in other files beyond them is not there
- * yet. */
+/** The contents of store.json. Its counts define what is committed; data beyond them in other files
+ * are ignored. */
 struct StoreDescription {
   StoreHeader header;
   std::vector<std::string> sources, class_names, kernels;
@@ -36,13 +37,13 @@ struct StoreDescription {
 nlohmann::json to_json(const StoreDescription& description);
 /** Throws Error{Io|Format} naming the file. */
 StoreDescription read_description(const StoreLayout& layout);
-/** "key: value there, value here" for each thing in which rows of the two would differ. */
+/** The differences of two headers, each as "key: value there, value here". */
 std::vector<std::string> differences(const StoreHeader& there, const StoreHeader& here);
 
 std::string index_line(const StoreRow& row, std::int64_t number, const StoreDescription& store);
 std::string bad_line(std::string_view path, std::string_view reason);
-/** The first `count` lines and how many bytes they take; what follows is not committed. Throws
- * Error{Io|Format} naming file and line. */
+/** The committed part of index.jsonl: its rows and its size. read_index() throws Error{Io|Format}
+ * naming file and line. */
 struct IndexPart {
   std::vector<StoreRow> rows;
   std::int64_t bytes = 0;
@@ -54,24 +55,24 @@ struct BadPart {
 };
 BadPart read_bad(const StoreLayout& layout, std::int64_t count);
 
-/** Rows that a shard of `images` images (those from `first` on) holds of a feature. */
+/** The number of array rows in a shard of a feature with `images` images from `first` on. */
 std::int64_t shard_array_rows(Feature feature, const std::vector<StoreRow>& rows,
                               std::int64_t first, std::int64_t images);
-/** Shape of such an array of n rows: [n, D], or [n, R, D] for registers. */
+/** The shape of such an array with n rows: [n, D], or [n, R, D] for registers. */
 std::vector<std::int64_t> shard_shape(const StoreHeader& header, Feature feature, std::int64_t n);
 
-/** A file that only grows, from a known length on. Throws Error{Io} naming the path. */
+/** A file that is appended to from a known length on. Throws Error{Io} naming the path. */
 class GrowingFile {
  public:
-  /** Makes it if it is missing; cuts off what lies beyond `bytes`. */
+  /** Creates the file if it is missing, and truncates it to `bytes`. */
   GrowingFile(std::filesystem::path path, std::int64_t bytes);
-  void append(std::string_view bytes);  ///< into memory, to disk when there is a megabyte
+  void append(std::string_view bytes);  ///< buffered; written once there is a megabyte
   void append(std::span<const std::byte> bytes) {
     append({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
-  /** Replaces what stands at the file's start. */
+  /** Overwrites the bytes at the file's start. */
   void overwrite_start(std::string_view bytes);
-  /** Returns when everything is on the disk. */
+  /** Writes the buffer and returns when everything is on disk. */
   void sync();
 
  private:
@@ -84,12 +85,12 @@ class GrowingFile {
   std::string buffer_;
 };
 
-/** An NPY file whose number of rows is not known yet. */
+/** An NPY file that is appended to; sync() updates the number of rows in its header. */
 class GrowingNpy {
  public:
   GrowingNpy(const StoreLayout& layout, const StoreHeader& header, Feature feature,
              std::int64_t number, std::int64_t rows);
-  /** Whole rows. Throws Error{Data} if a value does not fit F16. */
+  /** Appends whole rows. Throws Error{Data} if a value exceeds the range of F16. */
   void append(std::span<const float> values);
   void sync();
   std::int64_t rows() const { return rows_; }
@@ -105,7 +106,7 @@ class GrowingNpy {
   std::vector<std::uint16_t> halves_;
 };
 
-/** Makes new names in the folder survive a power cut. */
+/** Syncs the folder, so that new file names survive a power failure. */
 void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace dino::embed

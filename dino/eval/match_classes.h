@@ -1,4 +1,4 @@
-// Labels of two data sets that number their classes each in its own way.
+// Matches the classes of two data sets by name, since each numbers them differently.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -8,14 +8,14 @@
 
 namespace dino::eval {
 
-/** The gallery's class of each query class, by name. The gallery may have more classes. Throws
- * Error{Data} naming the classes that it lacks: no neighbor could ever vote for them. `gallery`
- * and `queries` are what messages call the two. */
+/** The gallery's class for each query class, by name. The gallery may have more classes. Throws
+ * Error{Data} naming the classes that it lacks. `gallery` and `queries` name the two in messages.
+ */
 std::vector<std::int64_t> match_classes(const std::vector<std::string>& gallery_names,
                                         const std::vector<std::string>& query_names,
                                         const std::string& gallery, const std::string& queries);
 
-/** Labels of the queries as the gallery numbers them; -1 stays. */
+/** Replaces the labels of the queries by class_of[label]; -1 is kept. */
 void relabel(embed::FeatureMatrix& queries, const std::vector<std::int64_t>& class_of);
 
 }  // namespace dino::eval
