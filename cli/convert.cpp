@@ -30,7 +30,7 @@ struct ConvertFlags {
   bool allow_loss = false, force = false, dry_run = false;
 };
 
-/** What a command says, gathered as it works. */
+/** The output of the command, collected while it runs. */
 struct Report {
   nlohmann::json result;
   std::string text;
@@ -52,7 +52,7 @@ double feature_difference(const weights::Weights& a, const weights::Weights& b) 
   return std::max(distance(one.cls, other.cls), distance(one.patches, other.patches));
 }
 
-/** Every tensor by its name, a head's after the head's. */
+/** All tensors by name; those of heads are prefixed by the head's name. */
 std::map<std::string, const format::TensorRecord*> by_name(const weights::Weights& w) {
   std::map<std::string, const format::TensorRecord*> named;
   for (const auto& tensor : w.tensors) named[tensor.name] = &tensor;
@@ -76,8 +76,8 @@ std::vector<std::string> changed_tensors(const weights::Weights& a, const weight
   return changed;
 }
 
-/** The weights as written, computed with the source's positions: what the form itself stands for is
- * compared by note_positions(). */
+/** Loads the written weights with the source's position mode; note_positions() reports the mode
+ * that the layout implies. */
 weights::ReadOptions read_back_options(const weights::Weights& source, const std::string& network) {
   const arch::Architecture& a = source.network.architecture;
   weights::ReadOptions options;
@@ -92,7 +92,7 @@ void report_losses(const std::vector<std::string>& lost, Report& report) {
   for (const std::string& what : lost) report.add(fmt::format("cannot be held: {}", what));
 }
 
-/** Says what a reader of the file would prepare images with, where that is not the source's. */
+/** Notes the preprocessing that a reader of the file would use, if it differs from the source's. */
 void note_preprocess(const weights::Weights& source, const weights::Weights& back, Report& report) {
   const auto text = [](const data::Preprocess& p) {
     std::string_view fit;
@@ -110,8 +110,8 @@ void note_preprocess(const weights::Weights& source, const weights::Weights& bac
                     ours, theirs));
 }
 
-/** Reads one network back and compares tensors and features. `source` without the heads that the
- * form has no place for. */
+/** Reads one network back and compares tensors and features. `source` lacks the heads that the
+ * layout cannot store. */
 void compare(const ConvertFlags& flags, const weights::Weights& source, const std::string& network,
              bool lossless, Report& report) {
   weights::Weights back = weights::read(flags.out, read_back_options(source, network));
@@ -136,8 +136,8 @@ void compare(const ConvertFlags& flags, const weights::Weights& source, const st
          printable(flags.out), changed.size(), difference);
 }
 
-/** Says so where the form's own library computes positions in another way: resamples the table
- * differently, or makes RoPE's periods itself instead of reading them. */
+/** Notes if the layout's own library computes positions differently: resamples the table in another
+ * way, or computes RoPE's periods instead of reading them. */
 void note_positions(const weights::Weights& source, weights::Layout layout, Report& report) {
   const arch::Architecture& a = source.network.architecture;
   if (a.family != arch::Family::Vit || layout == weights::Layout::Dino) return;
@@ -216,7 +216,7 @@ void convert_classifier(const ConvertFlags& flags, const weights::Weights& sourc
       fmt::format("{}: read back, every tensor equal bit for bit\n", printable(flags.out));
 }
 
-/** A run stands for its newest checkpoint where both networks are wanted. */
+/** The newest checkpoint of a run; other paths are returned unchanged. */
 fs::path checkpoint_file(const fs::path& path) {
   const run::RunLayout layout{path};
   if (!fs::is_directory(path) || !layout.holds_run()) return path;
@@ -226,7 +226,7 @@ fs::path checkpoint_file(const fs::path& path) {
   return newest->path;
 }
 
-/** The network that a summary speaks of. */
+/** The network that the summary describes. */
 weights::Weights& spoken_of(weights::NetworkPair& checkpoint) {
   const auto teacher = checkpoint.networks.find("teacher");
   return teacher != checkpoint.networks.end() ? teacher->second

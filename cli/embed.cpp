@@ -23,7 +23,7 @@ std::vector<std::string> feature_words() {
   return words;
 }
 
-/** In the order of kFeatureWords, each once. */
+/** Sorted in the order of kFeatureWords, without duplicates. */
 std::vector<embed::Feature> features_named(const std::vector<std::string>& words) {
   std::vector<embed::Feature> features;
   for (const auto& [feature, word] : embed::kFeatureWords)
@@ -45,7 +45,7 @@ struct EmbedFlags {
 };
 
 embed::StoreHeader header_of(const EmbedFlags& flags, const LoadedNetwork& network) {
-  // Patches take hundreds of times the space: their shards hold fewer images.
+  // Patch features take hundreds of times the space, so their shards have fewer images.
   constexpr std::int64_t kShardRows = 65536, kShardRowsWithPatches = 1024;
   embed::StoreHeader header{
       .network = arch::to_json({network.architecture, network.preprocess}),
@@ -63,7 +63,7 @@ embed::StoreHeader header_of(const EmbedFlags& flags, const LoadedNetwork& netwo
   return header;
 }
 
-/** A bar on a terminal, else a line now and then. */
+/** Shows a progress bar on a terminal, else prints a line now and then. */
 std::function<void(std::int64_t, std::int64_t)> show_progress(Context& context) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();

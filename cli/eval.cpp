@@ -25,7 +25,7 @@ struct KnnFlags {
   std::uint64_t seed = 0;
 };
 
-/** Turns a data set into rows, whatever --features says. */
+/** Computes feature rows of a data set as --features says. */
 class FeatureSource {
  public:
   FeatureSource(const KnnFlags& flags, Context& context) : flags_(flags), context_(context) {

@@ -52,7 +52,7 @@ void add_tensors(Finding& finding, const std::vector<format::TensorRecord>& tens
   }
 }
 
-/** Of the teacher, where there are two networks. */
+/** The weights of the teacher if there are two networks. */
 void add_heads(Finding& finding, const fs::path& path) {
   const nlohmann::json heads = heads_summary(weights::read_heads(path));
   finding.document["heads"] = heads;
@@ -82,7 +82,7 @@ Finding inspect_checkpoint(const fs::path& path) {
   return finding;
 }
 
-/** Files and folders that weights come in; told by the name, as anything else may be a data set. */
+/** Whether the path is named like weights; anything else may be a data set. */
 bool may_hold_weights(const fs::path& path) {
   const std::string name = path.filename().string();
   if (fs::is_directory(path))

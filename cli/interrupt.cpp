@@ -16,7 +16,7 @@ constexpr std::array kSignals = {
     SIGUSR1,  // SLURM's warning that time is nearly up, with SIGTERM to follow
 };
 
-// A signal handler can reach nothing but globals, and of those only what is async-signal-safe.
+// A signal handler can only use globals, and only async-signal-safe functions.
 sem_t signaled;
 volatile std::sig_atomic_t has_stopped = 0, has_insisted = 0;
 
@@ -34,8 +34,8 @@ extern "C" void handle_signal(int signal) {
   sem_post(&signaled);
 }
 
-/** Whoever read our output may be gone before us. Caught, not ignored: a program that we start must
- * not inherit that. */
+/** The reader of our output may exit before us (SIGPIPE). The signal is caught, not ignored, since
+ * child processes would inherit the latter. */
 extern "C" void handle_broken_pipe(int) {}
 
 }  // namespace
@@ -55,8 +55,8 @@ InterruptGuard::InterruptGuard(std::function<void()> on_signal) {
     }
   });
   for (const int signal : kSignals) {
-    // What nohup has us ignore stays ignored; a shell ignores SIGINT for what runs in its
-    // background, but whoever sends that by hand means it.
+    // Signals that nohup ignores stay ignored. Shells ignore SIGINT for background jobs, but one
+    // sent explicitly is meant.
     if (std::signal(signal, handle_signal) == SIG_IGN && signal == SIGHUP)
       std::signal(signal, SIG_IGN);
   }

@@ -30,7 +30,8 @@ int report_error(const dino::cli::Context& context, std::string_view message, Ex
   return code;
 }
 
-/** What the tensor library says when an allocation fails; it has no type of its own on the CPU. */
+/** Recognizes Torch's error for a failed allocation by its text; on the CPU it has no type of its
+ * own. */
 bool is_out_of_memory(std::string_view text) {
   return text.find("allocate memory") != std::string_view::npos ||
          text.find("out of memory") != std::string_view::npos;
@@ -70,9 +71,9 @@ int run(CLI::App& app, dino::cli::Context& context, int argc, char** argv) {
 
 }  // namespace
 
-/** Memory that a training step gives back is asked for again by the next one. Left to itself, glibc
- * returns large blocks to the system each time, and the page faults of getting them back cost a
- * tenth of a step. A choice for the whole process, so the program's, not the library's. */
+/** Keeps freed memory in the process, since each training step allocates the same again: by default
+ * glibc returns large blocks to the system, and the page faults cost a tenth of a step. This is a
+ * choice for the whole process, so the program makes it, not the library. */
 static void keep_memory() {
 #if defined(__GLIBC__)
   constexpr int kGiB = 1 << 30;

@@ -21,7 +21,7 @@ std::vector<std::string> known_words(const Words& words) {
   return known;
 }
 
-/** Leaves `value` alone if no word is given. */
+/** Sets `value` to the entry named `given`; does nothing if that is empty. */
 template <typename Words, typename Value>
 void set_by_word(const Words& words, const std::string& given, Value& value) {
   for (const auto& [candidate, word] : words)

@@ -46,7 +46,7 @@ std::unique_ptr<data::Dataset> open_images(const std::string& source,
   return data::open_dataset(source, options);
 }
 
-/** Attention and PCA: network and images in, maps out. */
+/** Flags of attention and PCA, which need a network and images. */
 template <typename F>
 image::Sheet map_sheet(const ShowFlags& flags, Context& context, F make) {
   const LoadedNetwork network = load_network(flags.network, context);
@@ -98,7 +98,7 @@ image::Sheet neighbors(const ShowFlags& flags, Context& context) {
                                {.k = flags.k, .center = flags.center});
 }
 
-/** Crops and masks: a recipe and images in, no network. */
+/** Flags of crops and masks, which need a recipe and images. */
 template <typename F>
 image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
   if (flags.recipe.path.empty())

@@ -36,7 +36,7 @@ int status_of(dino::ErrorKind kind) {
   return DINO_INTERNAL;
 }
 
-/** No exception leaves the library. */
+/** Runs `body` and converts exceptions to a dino_status. */
 template <typename Body>
 int guarded(const Body& body) {
   last_error.clear();
@@ -68,7 +68,7 @@ std::unique_ptr<float[]> copy_of(const torch::Tensor& tensor) {
   return values;
 }
 
-/** All or nothing: `to` changes once every copy is made. */
+/** Copies the features to `to`, which is unchanged if a copy fails. */
 void export_features(const dino::Features& from, dino_features& to) {
   auto cls = copy_of(from.cls), registers = copy_of(from.registers),
        patches = copy_of(from.patches);

@@ -11,7 +11,7 @@ namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-/** Collects specs under a growing prefix. */
+/** Collects specs under a nested name prefix. */
 class SpecList {
  public:
   void add(const std::string& name, Shape shape) { specs_.push_back({name, std::move(shape)}); }
@@ -119,7 +119,8 @@ void add_resnet50(SpecList& list, const Architecture& architecture) {
   }
 }
 
-/** Of the patch embedding: convolutions of stride 2, each with a batch norm, GELU between. */
+/** The patch embedding: convolutions of stride 2, each with a batch norm, with GELU between them.
+ */
 void add_xcit_stem(SpecList& list, const Architecture& architecture) {
   const Xcit& x = architecture.xcit;
   std::vector<std::int64_t> widths = {architecture.channels};

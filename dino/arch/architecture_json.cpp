@@ -1,5 +1,5 @@
-// Architectures as JSON: what our weight files carry. One visit_fields() a struct; reading,
-// writing and range checks walk it.
+// Architectures as JSON, as stored in our weight files. One visit_fields() per struct serves
+// reading, writing and range checks.
 #include <array>
 #include <optional>
 #include <utility>
@@ -159,7 +159,7 @@ nlohmann::json fields_to_json(const Options& options) {
   return json;
 }
 
-/** Every key must be there, and no other (but those named in `also`). */
+/** Checks that exactly the expected keys are present; those in `also` are allowed too. */
 template <typename Options>
 void fields_from_json(const nlohmann::json& json, Options& options,
                       std::initializer_list<std::string_view> also = {}) {

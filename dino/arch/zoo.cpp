@@ -34,7 +34,8 @@ ZooEntry dino_vit(const char* name, const Size& size, int patch, double paramete
   return {name, network, parameters, file};
 }
 
-/** `table` px: released weights keep the position table of their last, 518 px phase. */
+/** `table` is the image size of the position table, px; released weights have that of their last
+ * phase, 518 px. */
 ZooEntry dinov2(std::string name, const Size& size, bool registers, double parameters) {
   constexpr int kTable = 518;
   Vit v = vit(size, 14);
@@ -63,7 +64,7 @@ data::Preprocess dinov3_preprocess(bool satellite) {
   return p;
 }
 
-/** `hidden` 0: four times the width, GELU; else the width of SwiGLU. */
+/** `hidden` is the width of SwiGLU; 0 means an MLP of four times the width. */
 ZooEntry dinov3_vit(const char* name, const Size& size, std::int64_t hidden, double parameters,
                     const char* file, bool satellite = false, bool local_cls_norm = false) {
   Vit v = vit(size, 16);

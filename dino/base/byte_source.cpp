@@ -41,7 +41,7 @@ std::uint64_t SpanSource::skip(std::uint64_t count) {
 }
 
 RandomAccessFile::RandomAccessFile(std::filesystem::path path) : path_(std::move(path)) {
-  // O_NONBLOCK: opening a pipe that nobody writes to must not wait for ever.
+  // O_NONBLOCK, since opening a pipe without a writer would block forever.
   file_ = UniqueFd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   if (!file_ || ::fstat(file_.get(), &info) != 0) {

@@ -46,14 +46,15 @@ Buffer read_all(const fs::path& path) {
   return buffer;
 }
 
-/** A new file beside `target` that takes its place on commit() and vanishes without it. */
+/** A temporary file beside `target` that commit() renames to it; the destructor removes it
+ * otherwise. */
 class TemporaryFile {
  public:
   explicit TemporaryFile(const fs::path& target) : target_(target) {
     static std::atomic<unsigned> counter{0};  // only makes names differ, within this process
     do {
       path_ = target.parent_path() / fmt::format(".{}-{}.tmp", ::getpid(), counter++);
-      // Not mkstemp: its mode 0600 would survive the rename and shut other users out.
+      // Not mkstemp, whose mode 0600 would remain after the rename and exclude other users.
       file_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     } while (!file_ && errno == EEXIST);
     if (!file_) fail_io("write file", target_, errno);
@@ -90,7 +91,7 @@ class TemporaryFile {
   bool committed_ = false;
 };
 
-/** Where the bytes go: behind links, so that a link stays one; never a device or pipe, which a
+/** Resolves links, so that the rename replaces their target; refuses devices and pipes, which a
  * rename would destroy. */
 fs::path resolve_target(const fs::path& path) {
   std::error_code error;

@@ -18,7 +18,7 @@ MappedFile map_file(const std::filesystem::path& path) {
     fail(ErrorKind::Io, "[open file] {}: {}", printable(path),
          std::generic_category().message(errno));
   };
-  // O_NONBLOCK: opening a pipe that nobody writes to must not wait for ever.
+  // O_NONBLOCK, since opening a pipe without a writer would block forever.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0) fail_errno();

@@ -35,8 +35,8 @@ std::optional<std::string> nearest_name(std::string_view name,
     }
   }
   if (best == nullptr) return std::nullopt;
-  // Two edits are always allowed to names of three letters and more, so that "lr" and "wd" are not
-  // matched by everything.
+  // Names of three letters and more may always have two edits; shorter ones ("lr", "wd") would
+  // match anything.
   const std::size_t longer = std::max(name.size(), best->size());
   const std::size_t allowed = std::max<std::size_t>(longer / 3, longer >= 4 ? 2 : 1);
   if (best_distance > allowed || best_distance >= longer) return std::nullopt;

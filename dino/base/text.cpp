@@ -29,8 +29,7 @@ std::size_t sequence_length(std::string_view bytes) {
   return length;
 }
 
-/** C0 and C1 controls and DEL: a file name must not move the cursor of the terminal that shows it.
- */
+/** Whether this is a C0 or C1 control or DEL, which could move a terminal's cursor. */
 bool is_control(std::string_view sequence) {
   const unsigned char lead = byte_at(sequence, 0);
   if (sequence.size() == 1) return lead < 0x20 || lead == 0x7F;

@@ -31,7 +31,7 @@ std::filesystem::path shard_path(const std::filesystem::path& out, std::int64_t 
   return out / fmt::format("shard-{:06d}.tar", shard);
 }
 
-/** What a pack is made of: two runs with the same document make the same shards. */
+/** The document that determines a pack: equal documents give equal shards. */
 nlohmann::json settings_of(const Dataset& dataset, const std::string& source,
                            const PackOptions& options) {
   std::string names;
@@ -60,7 +60,7 @@ void check(const PackOptions& options) {
     fail(ErrorKind::Usage, "[pack] a shard holds at least one image, not {}", options.shard_images);
 }
 
-/** Makes `out` the folder of this pack, new or interrupted. */
+/** Prepares `out` as the folder of this pack, new or resumed. */
 void claim(const std::filesystem::path& out, const nlohmann::json& settings) {
   const std::filesystem::path file = out / "pack.json";
   std::error_code ignored;
@@ -181,7 +181,7 @@ class Packer {
   std::mutex mutex_;  // guards the report while threads encode
 };
 
-/** Images in a complete shard: its members that are no labels. */
+/** The number of images in a complete shard: its members except labels. */
 std::int64_t images_in(const std::filesystem::path& shard) {
   const Bytes bytes = read_file(shard);
   SpanSource source(bytes);

@@ -39,7 +39,7 @@ struct Moments {
   }
 };
 
-/** What one image gives. */
+/** The findings of one image. */
 struct Finding {
   image::ImageInfo info;
   std::string reason;  ///< why it cannot be read; empty for good ones

@@ -31,7 +31,7 @@ double levels_of(const image::SampleReport& samples) {
   return level(samples.high) - level(samples.low) + 1;
 }
 
-/** Numbers that a person would write for a range that holds [low, high]. */
+/** A range of round numbers that contains [low, high]. */
 image::ValueRange plain_range(double low, double high, std::string_view type) {
   if (low >= 0 && low < 0.75 * high) {
     constexpr double kMost = 4294967296.0;

@@ -10,7 +10,7 @@
 namespace dino::embed {
 namespace {
 
-/** The content moved `down` and `right` px (negative: up, left), border pixels repeated. */
+/** Shifts the content by `down` and `right` px (negative: up, left), repeating border pixels. */
 torch::Tensor moved(const torch::Tensor& images, std::int64_t down, std::int64_t right) {
   if (down == 0 && right == 0) return images;
   const auto rows = (torch::arange(images.size(2)) - down).clamp(0, images.size(2) - 1);
@@ -27,8 +27,8 @@ torch::Tensor dense_map(const torch::Tensor& images, int patch, int stride,
     fail(ErrorKind::Usage, "[dense_map] stride must divide the patch size {}: {}", patch, stride);
   if (stride == patch) return map(images);
   const std::int64_t phases = patch / stride;
-  // Cell a of a patch should show what surrounds its own center, so that center moves to the middle
-  // of the patch.
+  // Move the center of cell a to the middle of the patch, so that the cell's value is about its
+  // surroundings.
   const auto shift = [&](std::int64_t phase) {
     return static_cast<std::int64_t>(
         std::floor(0.5 * patch - (static_cast<double>(phase) + 0.5) * stride));

@@ -24,7 +24,7 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/** A batch's features on the CPU; what the store does not keep is undefined. */
+/** A batch's features on the CPU; those that the store does not keep are undefined tensors. */
 struct BatchFeatures {
   torch::Tensor cls, mean, registers, patches;  // [B, D], [B, D], [B, R, D], [B, P, D]
   int grid_height = 0, grid_width = 0;
@@ -75,8 +75,8 @@ class Embedder {
   const StoreHeader& header_;
 };
 
-/** Places of the images that the store does not hold. One that is listed several times has as many
- * rows, in the order of the list. */
+/** Indices of the images that are not in the store. An image that is listed several times gets as
+ * many rows, in the order of the list. */
 std::vector<std::int64_t> missing(const data::Dataset& dataset, const FeatureStoreWriter& store) {
   std::vector<std::int64_t> order;
   std::unordered_map<std::string, std::int64_t> seen;
@@ -95,7 +95,7 @@ std::set<std::int64_t> rows_not_finite(const BatchFeatures& features) {
   return rows;
 }
 
-/** What one run does with the stretches it is given. */
+/** Adds the stretches of one run to the store. */
 class Run {
  public:
   Run(const data::Dataset& dataset, FeatureStoreWriter& store, EmbedResult& result)

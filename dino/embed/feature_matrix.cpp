@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kBadNamesKept = 100;
 
-/** Collects the rows of stretch after stretch. */
+/** Collects the rows of all stretches. */
 class MatrixBuilder {
  public:
   explicit MatrixBuilder(const data::Dataset& dataset) : dataset_(dataset) {}
@@ -116,7 +116,7 @@ FeatureMatrix extract(const data::Dataset& dataset, const data::Preprocess& prep
   return matrix.finish(options.stop.stop_requested());
 }
 
-/** The module, then all in it. */
+/** The module and its submodules, parents first. */
 void collect(torch::nn::Module& module, std::vector<std::pair<torch::nn::Module*, bool>>& all) {
   all.emplace_back(&module, module.is_training());
   for (const auto& child : module.children()) collect(*child, all);

@@ -24,7 +24,7 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
   return paths;
 }
 
-/** store.json goes first: without it what is left is no store. */
+/** Removes store.json first, without which the folder is not a store. */
 void remove_store(const StoreLayout& layout) {
   fs::remove(layout.description());
   sync_folder(layout.root);
@@ -117,7 +117,7 @@ void FeatureStoreWriter::open_existing() {
   note_kernel();
   merge_classes();
   write_json_file(layout_.description(), to_json(store_));
-  // From here on nothing is lost by cutting off what was never counted.
+  // The store is valid, so uncommitted data may be truncated now.
   index_ = std::make_unique<GrowingFile>(layout_.index(), index.bytes);
   bad_ = std::make_unique<GrowingFile>(layout_.bad(), bad.bytes);
   const std::int64_t shard_rows = store_.header.shard_rows, full = size() / shard_rows;

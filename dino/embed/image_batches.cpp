@@ -20,7 +20,7 @@ constexpr std::int64_t kBatchTokens = std::int64_t{1} << 17;  // 512 images of 2
 // Prepared pixels after which a stretch ends early, so that large images do not fill the memory.
 constexpr std::size_t kStretchBytes = std::size_t{1} << 30;
 
-/** Images of that size which go through the network at once. */
+/** Images of that size per batch. */
 std::int64_t images_per_batch(int height, int width, const BatchOptions& options) {
   if (options.patch_size == 1) return options.batch_size;  // pixels are wanted, no network
   const std::int64_t tokens = data::token_count(height, width, options.patch_size);
@@ -82,8 +82,8 @@ class StretchReader {
     return stretch;
   }
 
-  /** Prepares a batch's worth at a time, until all are there or they take too much memory; how
-   * many that were. */
+  /** Prepares images, a batch at a time, until the stretch is complete or takes too much memory;
+   * returns how many. */
   std::int64_t load(std::span<const std::int64_t> order, std::vector<data::Prepared>& prepared,
                     std::vector<std::string>& reasons) {
     std::int64_t count = 0;

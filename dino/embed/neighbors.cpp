@@ -93,8 +93,8 @@ class BestList {
   std::vector<Candidate> items_;
 };
 
-/** By how much an fp32 product of rows of these lengths may be wrong. Rounding errors of its terms
- * add up like steps of a random walk; eight times its width leaves nothing to luck. */
+/** By how much an fp32 product of rows of these lengths may be wrong. The rounding errors of its
+ * terms add up like a random walk; eight times its standard deviation is a safe bound. */
 double product_error(std::int64_t dim, double query_length, double gallery_length) {
   return std::ldexp(8 * std::sqrt(static_cast<double>(dim)), -24) * query_length * gallery_length;
 }

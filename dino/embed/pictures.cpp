@@ -56,7 +56,7 @@ image::Image heat(const torch::Tensor& map) {
                          static_cast<int>(values.size(1)), static_cast<int>(values.size(0)));
 }
 
-/** A picture of NaN would show something that is not there. */
+/** Throws if the values are not finite, since an image of NaN would be misleading. */
 void require_finite(const torch::Tensor& maps) {
   if (const auto rows = rows_not_finite(maps); !rows.empty())
     fail(ErrorKind::Data, "[show] image {} of {}: {}", rows.front() + 1, maps.size(0), kNotFinite);

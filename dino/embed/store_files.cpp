@@ -1,4 +1,4 @@
-// Shards that grow. Data reach the disk before anything speaks of them.
+// Growing shards. Data are synced before anything that refers to them.
 #include "dino/embed/store_files.h"
 
 #include <fcntl.h>

@@ -43,13 +43,12 @@ Json header_json(const StoreHeader& header) {
           {"shard_rows", header.shard_rows}};
 }
 
-/** Stores of earlier versions say nothing of keys that came later, which then have their defaults.
- */
+/** Keys that stores of earlier versions lack get their defaults. */
 StoreHeader as_written_now(StoreHeader header) {
   try {
     header.network = arch::to_json(arch::network_from_json(header.network, "the store"));
   } catch (const Error&) {
-    // A description that this version does not know is compared as it stands.
+    // Unknown descriptions are compared as text.
   }
   return header;
 }
@@ -84,13 +83,14 @@ StoreHeader header_from(const Json& json) {
   return header;
 }
 
-/** "pointer/to/key" for people: "pointer.to.key". */
+/** Formats a JSON pointer for messages: "pointer.to.key". */
 std::string key_of(std::string pointer) {
   std::replace(pointer.begin(), pointer.end(), '/', '.');
   return pointer.substr(1);
 }
 
-// Bytes that are not UTF-8 cannot stand in JSON: then `path` is for people and `path_hex` counts.
+// JSON cannot have bytes that are not UTF-8: `path` is then for display and `path_hex` has the
+// bytes.
 void put_path(Json& line, std::string_view path) {
   line["path"] = printable(path);
   if (is_utf8(path) && printable(path) == path) return;

@@ -111,7 +111,7 @@ KnnResult knn_classify(const LabeledFeatures& gallery, const LabeledFeatures& qu
     predictions.reserve(static_cast<std::size_t>(n));
     for (std::int64_t q = 0; q < n; ++q) {
       const double* s = similarity + q * found;
-      // Relative to the nearest one: the same ranking, and no temperature makes it overflow.
+      // Relative to the nearest neighbor, which keeps the ranking and prevents overflow.
       for (std::int64_t j = 0; j < std::min<std::int64_t>(k, found); ++j)
         ballot.vote(gallery.labels[static_cast<std::size_t>(index[q * found + j])],
                     std::exp((s[j] - s[0]) / options.temperature));

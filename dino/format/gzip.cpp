@@ -1,4 +1,4 @@
-// The only file that sees zlib's streams. Its counters are 32 bits wide, so it gets and fills
+// The only file that uses zlib's streams. Their counters have 32 bits, so buffers are passed in
 // pieces of at most 1 GiB.
 #include "dino/format/gzip.h"
 

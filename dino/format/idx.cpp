@@ -35,7 +35,7 @@ class Input {
     }
   }
 
-  /** No more bytes than this can come. */
+  /** An upper bound of the bytes that can follow. */
   std::size_t limit() const { return limit_; }
 
   std::size_t read(std::span<std::byte> out) {
@@ -92,8 +92,8 @@ std::size_t data_bytes(const Input& input, const Array& array) {
   return static_cast<std::size_t>(count);
 }
 
-/** Exactly `count` bytes and then the end. Memory grows with what has come, not with what was
- * claimed. */
+/** Reads exactly `count` bytes, then expects the end. Memory grows with the bytes read, not with
+ * the declared size. */
 std::vector<std::byte> read_data(Input& input, std::size_t count) {
   std::vector<std::byte> data;
   while (data.size() < count) {

@@ -36,7 +36,7 @@ constexpr std::array<std::pair<std::string_view, DType>, 12> kTypeCodes = {{{"f8
                                                                             {"u1", DType::U8},
                                                                             {"b1", DType::Bool}}};
 
-/** A character; those that are none become U+FFFD. A byte stays a byte. */
+/** Appends a code point as UTF-8, or U+FFFD if it is invalid; if not `wide`, appends a byte. */
 void append_utf8(std::string& text, std::uint64_t code, bool wide) {
   if (!wide || code < 0x80) {
     text += static_cast<char>(code);
@@ -177,7 +177,7 @@ Array parse_npy(std::span<const std::byte> bytes, std::string_view name) {
   try {
     expected = byte_count(header.dtype, header.shape);
   } catch (const Error&) {
-    // Reported below like any other shape that does not fit.
+    // Reported below like any other mismatched shape.
   }
   if (!expected || static_cast<std::size_t>(*expected) != data.size()) {
     const bool too_long = expected && static_cast<std::size_t>(*expected) < data.size();

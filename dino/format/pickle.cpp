@@ -267,7 +267,7 @@ class PickleMachine {
     tensor->items.assign(arguments.begin(), arguments.begin() + 4);
   }
 
-  /** Empty, or from a list of pairs, as Python 2 wrote it. */
+  /** An OrderedDict: empty, or made of a list of pairs, as Python 2 wrote it. */
   void push_ordered_dict(const std::vector<const Value*>& arguments) {
     std::vector<const Value*> items;
     if (!arguments.empty()) {
@@ -283,7 +283,7 @@ class PickleMachine {
     push_items(Kind::Dict, std::move(items));
   }
 
-  /** A parameter with attributes of its own is the tensor it wraps. */
+  /** A parameter with attributes is read as the tensor that it wraps. */
   void push_typed(const std::vector<const Value*>& arguments) {
     const bool good = arguments.size() >= 3 && arguments[0]->kind == Kind::Global &&
                       arguments[0]->global->role != GlobalRole::Typed &&

@@ -1,4 +1,4 @@
-// The names of state dicts and of full training checkpoints. A new entry must stay meaningless
+// The names of state dicts and of full training checkpoints. A new entry must be interpretable
 // without running Python.
 #include "dino/format/pickle_globals.h"
 
@@ -51,7 +51,7 @@ constexpr std::array<std::string_view, 17> kRunning = {
 constexpr std::array<std::string_view, 2> kBuiltins = {"builtins", "__builtin__"};
 constexpr std::array<std::string_view, 7> kRunningBuiltins = {
     "eval", "exec", "execfile", "compile", "open", "__import__", "input"};
-/** Functions elsewhere that run what they are given. */
+/** Functions in other modules that execute their arguments. */
 constexpr std::array<std::string_view, 6> kRunningFunctions = {
     "torch.load",     "torch.serialization.load",
     "torch.hub.load", "torch.jit.load",

@@ -21,7 +21,7 @@ constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the authors' own limi
 constexpr std::size_t kAlignment = 64;  // of the data: a cache line, the widest vector
 constexpr std::string_view kMetadataKey = "__metadata__";
 
-/** Reads one file's header; `name_` only serves the messages. */
+/** Parses one file's header; `name_` appears in messages. */
 class HeaderReader {
  public:
   HeaderReader(std::span<const std::byte> file, std::string_view name)
@@ -126,8 +126,7 @@ class HeaderReader {
     }
   }
 
-  /** Every byte of the buffer must belong to one tensor: nothing hides in holes, nothing is shared.
-   */
+  /** Every byte of the buffer must belong to exactly one tensor. */
   void check_cover(std::span<const TensorRecord> in_order) const {
     const std::byte* position = buffer_.data();
     for (const TensorRecord& record : in_order) {

@@ -29,13 +29,13 @@ std::string shown(std::string_view text) {
   return printable(text.substr(0, 100));
 }
 
-/** Neither a path nor one of the names that mean another folder. */
+/** Whether this is a file name without folders, and not "." or "..". */
 bool is_plain_file_name(std::string_view file) {
   return !file.empty() && file != "." && file != ".." && file.size() <= 255 &&
          file.find_first_of(std::string_view("/\\\0", 3)) == file.npos;
 }
 
-/** That the file holds what the index says, no less and no more. */
+/** Throws unless the file has exactly the tensors that the index lists. */
 void check_shard(std::string_view name, const std::string& file, const SafetensorsFile& shard,
                  const SafetensorsIndex& index) {
   std::set<std::string_view> held;

@@ -27,7 +27,7 @@ std::string_view until_nul(std::string_view text) {
   return text.substr(0, text.find('\0'));
 }
 
-/** What pax records say that matters here. */
+/** The pax records that are used here. */
 struct Pax {
   std::optional<std::string> path, link;
   std::optional<std::uint64_t> size;
@@ -86,7 +86,7 @@ std::optional<std::uint64_t> tar_number(std::string_view field) {
 
 namespace {
 
-/** Whether the sum that a header states is its own. */
+/** Whether the header's checksum is correct. */
 bool has_checksum(std::string_view block) {
   std::uint64_t sum = 8 * ' ';
   std::int64_t signed_sum = 8 * ' ';  // what writers with signed characters made
@@ -124,7 +124,7 @@ struct TarReader::Header {
   std::string link = {};
 };
 
-/** What headers in front of a member's own say of it. */
+/** What the extended headers before a member's own say of it. */
 struct TarReader::Described {
   Pax pax;
   std::optional<std::string> long_name, long_link;
@@ -233,7 +233,7 @@ TarReader::Header TarReader::parse_header(std::string_view block, std::uint64_t 
   return header;
 }
 
-/** Whether the header only describes the one that follows. */
+/** Whether this is an extended header, which describes the next one. */
 bool TarReader::describes(const Header& header, std::uint64_t at, Described& described) {
   switch (header.type) {
     case 'L':

@@ -21,7 +21,7 @@ constexpr std::string_view kSupported =
 constexpr std::array<std::string_view, 3> kFolderFiles = {
     "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"};
 
-/** What else people have at hand, by its first bytes. */
+/** A name for other file formats, by their first bytes. */
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kKnownOthers = {{
     {"version https://git-lfs", "a Git LFS pointer; fetch the file itself with git lfs pull"},
     {"<", "a web page or XML; was the download answered with an error?"},
@@ -65,7 +65,7 @@ TensorContainer sniff(const fs::path& path) {
   refuse_unknown(path, text);
 }
 
-/** Where the answer cannot be had, opening the file says why. */
+/** Errors are reported when the file is opened. */
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);

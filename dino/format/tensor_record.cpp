@@ -63,8 +63,8 @@ std::int64_t element_count(std::span<const std::int64_t> shape) {
   bool empty = false;
   for (const std::int64_t size : shape) {
     if (size < 0) fail(ErrorKind::Format, "[tensor record] negative size in shape: {}", size);
-    // A zero does not excuse an overflow elsewhere: the verdict must not depend on the order of the
-    // sizes.
+    // Overflow is an error even if another size is zero, so that the result does not depend on the
+    // order of the sizes.
     if (size == 0) {
       empty = true;
     } else {

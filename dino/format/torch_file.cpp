@@ -111,7 +111,7 @@ class Reader {
     }
   }
 
-  /** Behind the pickles, for each key: the number of elements, the elements. */
+  /** After the pickles, for each key: the number of elements, then the elements. */
   void read_legacy_storages(const Pickle& object, const PickleValue& keys, std::size_t position) {
     std::map<std::string_view, const PickleValue*> known;
     for (const PickleValue* storage : object.storages()) {
@@ -155,7 +155,7 @@ class Reader {
     }
   }
 
-  /** The elements a tensor's shape names, 0 if any size is; and that they lie in the storage. */
+  /** The number of elements of a tensor's shape; throws if they exceed the storage. */
   std::int64_t checked_count(const std::string& name, const PickleTensor& tensor) const {
     const std::int64_t held = tensor.storage->integer;
     std::int64_t count = 0, last = tensor.offset;
@@ -179,7 +179,7 @@ class Reader {
     return count;
   }
 
-  /** As many sizes as fit in a message. */
+  /** The first sizes, at most five, for messages. */
   static std::span<const std::int64_t> first(const std::vector<std::int64_t>& sizes) {
     return std::span(sizes).first(std::min<std::size_t>(sizes.size(), 5));
   }

@@ -108,7 +108,7 @@ class Walker {
     if ((text_bytes_ += bytes) > kMaxTextBytes) refuse("the file repeats its texts too often");
   }
 
-  /** What is not a tensor; nothing where there are only tensors. */
+  /** The values that are not tensors; nothing if there are only tensors. */
   std::optional<Json> visit(const PickleValue& value, int depth) {
     if (depth > kMaxDepth) refuse("nested deeper than {} levels", kMaxDepth);
     if (++nodes_ > kMaxNodes) refuse("the file repeats its values too often");
@@ -153,7 +153,7 @@ class Walker {
     tensors_.push_back({path_, &value});
   }
 
-  /** `index`: the key's place among its neighbors, for keys that have no words. */
+  /** `index` is the position of the key, used for keys that are not text. */
   std::string key_text(const PickleValue& key, std::size_t index) const {
     switch (key.kind) {
       case Kind::Text:

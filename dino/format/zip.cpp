@@ -175,7 +175,8 @@ class ZipReader {
     }
   }
 
-  /** Where the locator says or, behind bytes that were put in front, right before it. */
+  /** The ZIP64 end record: where the locator says or, if bytes were prepended to the archive, right
+   * before the locator. */
   std::uint64_t find_end64(std::uint64_t locator) const {
     const std::uint64_t stated = number(part(locator, kLocator64Bytes), 8, 8);
     const bool there = stated < locator && number(part(stated, 4), 0, 4) == kEnd64Signature;
@@ -228,7 +229,7 @@ class ZipReader {
     if (wanted) refuse("member '{}' lacks its ZIP64 size", shown(member));
   }
 
-  /** Relative, and within the folder it is unpacked to. */
+  /** Whether the name is a relative path that does not leave its folder. */
   void check_name(std::string_view member) const {
     if (lenient_) {  // a name to show, not a path to write to
       if (member.empty() || member.find('\0') != member.npos)
@@ -248,7 +249,7 @@ class ZipReader {
     }
   }
 
-  /** Through the local header, which must say the same as the directory. */
+  /** Reads the local header, which must match the directory. */
   std::span<const std::byte> data_of(Entry& entry) const {
     const auto fixed = record(entry.begin, kLocalBytes, kLocalSignature, "member");
     const std::uint64_t name_bytes = number(fixed, 26, 2), extra_bytes = number(fixed, 28, 2);

@@ -40,12 +40,12 @@ class MemberReader : public ByteSource {
     return got;
   }
 
-  /** After the last byte. */
+  /** Verifies size and CRC after the last byte. */
   void check() const {
     if (data_.left() > 0) refuse("is cut short");
     if (crc_ != stated_crc_ && !follows_) refuse("is damaged: its checksum is wrong");
     if (!follows_ || crc_ == stated_crc_) return;
-    // Writers that learn the sum last leave it behind the data, most of them behind a signature.
+    // Streaming writers put the CRC after the data, usually with a signature.
     std::array<std::byte, 8> behind{};
     file_.read_at(data_end_, behind);
     const auto first = std::span<const std::byte>(behind).first(4),

@@ -77,7 +77,8 @@ Value antialiased_weights(GraphBuilder& g, const Value& cells, const Value& step
   return g.node("Div", {weights, g.node("ReduceSum", {weights, g.integers({1})})});
 }
 
-/** What DINO and DINOv2 add to the number of cells; 0 where they use the table as it is. */
+/** The offset that DINO and DINOv2 add to the number of cells; 0 if they use the table unchanged.
+ */
 Value offset_of(GraphBuilder& g, const Grid& grid, std::int64_t side) {
   const Value same = g.node("And", {g.node("And", {g.node("Equal", {grid.height, g.integer(side)}),
                                                    g.node("Equal", {grid.width, g.integer(side)})}),

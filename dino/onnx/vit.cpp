@@ -38,7 +38,8 @@ Value embed(GraphBuilder& g, const Value& images, Grid& grid) {
 Value attention(GraphBuilder& g, const Value& x, const std::string& name,
                 const std::optional<RopeTable>& rope) {
   const arch::Vit& v = g.architecture().vit;
-  // Three products: no engine has to copy the thirds of one apart. The scale goes into the queries.
+  // Three products instead of one, so that engines need not split the result. The scale is applied
+  // to the queries.
   const auto third = [&](std::int64_t index, const char* letter, bool bias, double scale) {
     return linear(
         g, x, name + "attn.qkv",

@@ -82,7 +82,7 @@ std::size_t bytes_of(const Constant& constant) {
   return static_cast<std::size_t>(format::byte_count(constant.dtype, constant.shape));
 }
 
-/** Everything but the constants. */
+/** The model without its constants. */
 ::onnx::ModelProto frame_of(const Graph& graph) {
   ::onnx::ModelProto model;
   model.set_ir_version(kIrVersion);
@@ -167,7 +167,7 @@ void write_model_file(const fs::path& path, const ::onnx::ModelProto& model) {
   });
 }
 
-/** libonnx's verdict on the file. */
+/** Validates the file with libonnx. */
 void check_file(const fs::path& path) {
   try {
     ::onnx::checker::check_model(path.string());
@@ -183,7 +183,7 @@ void check_file(const fs::path& path) {
   }
 }
 
-/** A folder beside the target that goes with this object. */
+/** A temporary folder beside the target; the destructor removes it. */
 class Staging {
  public:
   explicit Staging(const fs::path& target)

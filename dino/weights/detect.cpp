@@ -64,7 +64,7 @@ constexpr VitNames kHf = {
     "embeddings.position_embeddings", "embeddings.register_tokens",
     "embeddings.mask_token",          "encoder.layer."};
 
-/** Feed-forward width from the first of these that is there. */
+/** The feed-forward width, from the first of these tensors that exists. */
 std::optional<std::pair<std::string, std::int64_t>> first_matrix(
     const Probe& probe, const std::string& block, std::initializer_list<const char*> names) {
   for (const char* name : names)
@@ -101,7 +101,7 @@ std::int64_t square_side(const Probe& probe, std::int64_t cells) {
   return side;
 }
 
-/** Whether what else there is says that this generation, DINOv3, has no table of positions. */
+/** Whether other tensors show that this is DINOv3, which has no position table. */
 bool has_no_table(const Probe& probe, Layout layout) {
   switch (layout) {
     case Layout::HuggingFace:
@@ -223,7 +223,8 @@ std::vector<const arch::ZooEntry*> published(const arch::Architecture& a, Layout
   return found;
 }
 
-/** What the releases' file names say of the images: satellite's, the web's, or nothing. */
+/** Whether the released file's name tells that training used satellite images, or web images;
+ * nothing if it does not tell. */
 std::optional<bool> named_satellite(std::string_view file_name) {
   const std::string_view stem = file_name.substr(0, file_name.rfind('.'));
   if (file_name.find("sat493m") != std::string_view::npos || stem.ends_with("_sat")) return true;

@@ -74,7 +74,7 @@ std::optional<std::vector<float>> folded_cls(const Weights& weights) {
   return sum;
 }
 
-/** The number that its tensors suggest for every number of a network of these names. */
+/** The architecture that a reader would infer from the tensors' names and shapes. */
 arch::Architecture assumed(const arch::Architecture& a, Layout layout) {
   std::vector<format::TensorRecord> records;
   for (const Rule& rule : rules(layout, a))
@@ -86,8 +86,8 @@ arch::Architecture assumed(const arch::Architecture& a, Layout layout) {
   return detect(named, "the weights", "").network.architecture;
 }
 
-/** Numbers of a ViT that neither tensors nor anything beside them tell: whoever reads the file must
- * know them. */
+/** Constants of a ViT that can be inferred neither from tensors nor from a description in the file.
+ */
 std::vector<std::string> untold(const arch::Architecture& a, Layout layout) {
   std::vector<std::string> items;
   if (a.family != arch::Family::Vit || layout == Layout::Dino || layout == Layout::HuggingFace)

@@ -6,7 +6,7 @@
 namespace dino::weights {
 namespace {
 
-/** What a config says of a number that the tensors tell too. */
+/** A constant in the config that the tensors determine as well. */
 void agree(ConfigKeys& keys, const char* key, std::int64_t of_tensors) {
   std::int64_t said = of_tensors;
   if (keys.take(key, said) && said != of_tensors)
@@ -63,7 +63,7 @@ void take_vit(ConfigKeys& keys, const arch::Architecture& a, arch::Vit& v) {
                 "use_mask_token", "image_size"});  // told by the tensors
 }
 
-/** Of training, of outputs that are not ours, and of the library's own bookkeeping. */
+/** Keys about training, unsupported outputs and the library's bookkeeping. */
 void know_neutral(ConfigKeys& keys) {
   keys.neutral({"attention_probs_dropout_prob",
                 "hidden_dropout_prob",

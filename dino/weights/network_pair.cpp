@@ -20,7 +20,7 @@ Generation generation_in(const NetworkPair& checkpoint) {
   return generation_of(checkpoint.networks.begin()->second.network.architecture);
 }
 
-/** Why this generation's checkpoints have no place for the head; empty if they do. */
+/** Why this generation's checkpoints cannot store the head; empty if they can. */
 std::string unfit(Generation generation, const Head& head) {
   if (head.shape.kind == HeadKind::Classifier) return "a checkpoint has no classifier";
   if (generation == Generation::Dino && head.name != kDinoHead) return "DINO has one head";
@@ -30,7 +30,7 @@ std::string unfit(Generation generation, const Head& head) {
                      : "DINOv3's last_layer has no weight norm";
 }
 
-/** Where the code keeps a head of that name. */
+/** The prefix of that head's tensors in the checkpoints of this generation's code. */
 std::string head_prefix(Generation generation, const std::string& name) {
   return generation == Generation::Dino ? "head." : name + ".";
 }

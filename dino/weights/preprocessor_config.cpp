@@ -10,7 +10,8 @@ namespace {
 
 using image::Filter;
 
-/** Pillow's numbers and transformers' names of resampling filters; those without are not done. */
+/** Pillow's numbers and transformers' names of resampling filters; those without a Filter are
+ * unsupported. */
 struct NamedFilter {
   int number;
   std::string_view name;
@@ -30,7 +31,7 @@ const std::vector<double> kImageNetStd = {0.229, 0.224, 0.225};
 const std::vector<double> kClipMean = {0.48145466, 0.4578275, 0.40821073};
 const std::vector<double> kClipStd = {0.26862954, 0.26130258, 0.27577711};
 
-/** What an image becomes, in the words of transformers. */
+/** The processing steps of an image, in transformers' terms. */
 struct Steps {
   bool do_resize = true;
   bool short_side = false;  ///< `size` is of the short side; else of a square
@@ -55,7 +56,7 @@ Processor processor_of(ConfigKeys& keys) {
   return name == "DINOv3ViTImageProcessor" ? Processor::DinoV3 : Processor::Other;
 }
 
-/** What the processor does where the file is silent. */
+/** The processor's defaults for missing settings. */
 void take_defaults(Processor processor, Steps& steps, data::Preprocess& p) {
   const bool gray_or_rgb = p.channels == 3;
   const auto statistics = [&](const std::vector<double>& mean, const std::vector<double>& std) {
@@ -197,7 +198,7 @@ void take_scale(const ConfigKeys& keys, const Steps& s, data::Preprocess& p) {
   for (double& std : p.std) std /= scale;
 }
 
-/** Steps that no DINO network was trained with, and that are not done here. */
+/** Steps that are not supported; no DINO network was trained with them. */
 void refuse_other_steps(ConfigKeys& keys) {
   for (const char* key : {"do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis",
                           "do_convert_grayscale", "do_color_quantize", "do_crop_margin"}) {

@@ -61,7 +61,7 @@ void take_rope_periods(const NamedTensors& tensors, arch::Vit& v, std::string_vi
   if (!same) v.rope_periods = periods;
 }
 
-/** A head that is not what it should be does not keep anyone from using the backbone. */
+/** Reads heads; an invalid one is noted, and the backbone stays usable. */
 void take_heads(const Selection& selected, const std::string& origin, Weights& out) {
   for (const auto& [name, tensors] : selected.heads) {
     try {
@@ -101,7 +101,7 @@ std::optional<arch::Network> described_network(const format::TensorFile& file,
   return arch::network_from_json(network->get<std::string>(), origin);
 }
 
-/** --arch: what the published backbone is, but for tensors that ports leave out. */
+/** For --arch: the published backbone, without the tensors that ports omit. */
 arch::Network published_network(const std::string& name, const arch::Vit& found) {
   arch::Network network = arch::zoo_entry(name).network;
   arch::Vit& v = network.architecture.vit;
@@ -116,7 +116,7 @@ std::string told_by(const fs::path& path) {
   return path.parent_path().filename().string() + "/" + path.filename().string();
 }
 
-/** Names the file where a description beside or within it cannot be computed. */
+/** Adds the file's name to the error if its description is not supported. */
 void check_network(const arch::Network& network, const std::string& origin) {
   try {
     arch::validate(network.architecture);
@@ -126,7 +126,7 @@ void check_network(const arch::Network& network, const std::string& origin) {
   }
 }
 
-/** Obeys the settings beside the weights. True if they say how images are prepared. */
+/** Applies the settings beside the weights. Returns whether they define the preprocessing. */
 bool take_configs(const fs::path& folder, Detected& detected) {
   arch::Network& network = detected.network;
   const fs::path config = folder / "config.json";

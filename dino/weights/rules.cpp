@@ -49,7 +49,7 @@ bool rope(const arch::Architecture& a) {
   return a.vit.positions == arch::Positions::Rope;
 }
 
-/** DINOv3's norm of local crops, which no port for use keeps. */
+/** DINOv3's norm of local crops, which inference ports omit. */
 bool is_training_norm(const std::string& name) {
   return name.starts_with("local_cls_norm.");
 }

@@ -12,7 +12,7 @@
 namespace dino::weights {
 namespace {
 
-/** What usually stands in front of a network's names. */
+/** Usual prefixes of a network's tensor names. */
 constexpr std::array<std::string_view, 11> kWrappers = {"module.",
                                                         "backbone.",
                                                         "dinov2_with_registers.",
@@ -24,25 +24,26 @@ constexpr std::array<std::string_view, 11> kWrappers = {"module.",
                                                         "dinov3_vit.",
                                                         "encoder.model.",
                                                         "model_state_dict."};
-/** The same, with a word on which network it is. */
+/** Prefixes that also tell which network it is. */
 constexpr std::array<std::string_view, 4> kNetworkWrappers = {"teacher.", "student.", "model_ema.",
                                                               "state_dict_ema."};
 
-/** What sharding, checkpointing and compiling put anywhere in a name. */
+/** Name parts that sharding, checkpointing and compiling insert. */
 constexpr std::array<std::string_view, 3> kInnerWrappers = {
     "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod."};
 
-/** Tensors that one backbone has once: what stands before them stands before all its names. */
+/** Anchors: tensors that a backbone has exactly once, so that their prefix is that of all its
+ * names. */
 constexpr std::array<std::string_view, 6> kAnchors = {
     "embeddings.cls_token",         "cls_token",     "stages.0.downsample_layers.0.weight",
     "downsample_layers.0.0.weight", "stem.0.weight", "layer1.0.conv1.weight"};
 
-/** What training keeps beside networks, at the root of a file. */
+/** Other entries of training checkpoints, at the root of a file. */
 constexpr std::array<std::string_view, 10> kTrainingState = {
     "optimizer", "optim",     "lr_schedulers", "scheduler", "lr_scheduler",
     "scaler",    "rng_state", "cuda_rng",      "loops",     "callbacks"};
 
-/** Words in a prefix that say what a network is: those that follow another are teachers. */
+/** Words in a prefix that identify a network: averages of another network are teachers. */
 constexpr std::array<std::string_view, 8> kTeacherWords = {
     "teacher", "ema", "momentum", "target", "averaged", "avg", "swa", "k"};  // k: MoCo's encoder_k
 constexpr std::array<std::string_view, 3> kStudentWords = {"student", "online", "q"};
@@ -54,7 +55,7 @@ bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/** DINOv2 cuts its blocks into chunks: "blocks.2.13.norm1.weight" is block 13. */
+/** Flattens DINOv2's chunks of blocks: "blocks.2.13.norm1.weight" is block 13. */
 std::string without_chunk(const std::string& name) {
   if (!name.starts_with("blocks.")) return name;
   const std::size_t first = name.find('.', 7);
@@ -72,7 +73,7 @@ std::string without_inner_wrappers(std::string name) {
   return name;
 }
 
-/** Without these in front, however many. */
+/** Removes these prefixes repeatedly. */
 std::string_view without(std::span<const std::string_view> wrappers, std::string_view name) {
   for (bool again = true; again;) {
     again = false;
@@ -85,12 +86,12 @@ std::string_view without(std::span<const std::string_view> wrappers, std::string
   return name;
 }
 
-/** Whether a reader would be surprised to hear that names begin so. */
+/** Whether the prefix is unusual, so that it should be mentioned. */
 bool is_unusual(std::string_view prefix) {
   return !without(kWrappers, without(kNetworkWrappers, without(kWrappers, prefix))).empty();
 }
 
-/** What stands before an anchor in this name, with its dot; nothing if it is none. */
+/** The prefix of an anchor, including its dot; nothing if the name is not an anchor. */
 std::optional<std::string_view> prefix_before_anchor(std::string_view name) {
   for (const std::string_view anchor : kAnchors) {
     if (!name.ends_with(anchor)) continue;
@@ -161,7 +162,7 @@ std::string given_prefix(const std::vector<format::TensorRecord>& tensors,
   return prefix;
 }
 
-/** The prefix of the network that was asked for, of several. */
+/** The prefix of the requested network if there are several. */
 std::string chosen_prefix(const std::vector<std::string>& prefixes, const std::string& network,
                           std::string_view origin, std::vector<std::string>& notes) {
   const auto teachers = with_role(prefixes, Role::Teacher),
@@ -173,7 +174,7 @@ std::string chosen_prefix(const std::vector<std::string>& prefixes, const std::s
   };
   const std::vector<std::string>* choice = &unsaid;
   if (network == "student") {
-    // Beside a moving average, what nothing is said of is what it follows.
+    // Beside a moving average, an unnamed network is the student.
     if (!students.empty()) choice = &students;
     if (choice->empty()) refuse("teacher");
   } else {
@@ -192,7 +193,7 @@ std::string chosen_prefix(const std::vector<std::string>& prefixes, const std::s
   return choice->front();
 }
 
-/** Of a file without a backbone: what stands before the heads of the network asked for. */
+/** For a file without a backbone: the prefix of the requested network's heads. */
 std::string heads_prefix(const std::vector<format::TensorRecord>& tensors,
                          const std::string& network, std::string_view origin) {
   constexpr std::array<std::string_view, 3> kRoots = {"", "model.", "state_dict."};
@@ -214,8 +215,7 @@ std::string heads_prefix(const std::vector<format::TensorRecord>& tensors,
        network, want_student ? "teacher" : "student");
 }
 
-/** How much of a network's prefix this name shares, up to a dot: what is left of the name belongs
- * to the network or stands beside it. */
+/** The length of the part of the network's prefix that this name shares, up to a dot. */
 std::size_t shared_with(std::string_view prefix, std::string_view name) {
   std::size_t shared = 0;
   for (std::size_t i = 0; i < prefix.size() && i < name.size() && prefix[i] == name[i]; ++i)
@@ -223,8 +223,8 @@ std::size_t shared_with(std::string_view prefix, std::string_view name) {
   return shared;
 }
 
-/** Heads may stand beside their backbone: "teacher.head." beside "teacher.backbone.". What else is
- * there is another network's, or training's. */
+/** Adds the heads that are stored beside the backbone: "teacher.head." beside "teacher.backbone.".
+ * Other tensors there belong to another network or to training, and are ignored. */
 void add_heads_beside(
     const std::vector<std::pair<std::string, const format::TensorRecord*>>& beside,
     Selection& selected) {

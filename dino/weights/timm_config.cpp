@@ -127,7 +127,7 @@ void take_arguments(const nlohmann::json& json, const std::string& origin, Detec
 
 bool apply_timm_config(const nlohmann::json& json, const std::string& origin, Detected& detected) {
   arch::Network& network = detected.network;
-  // Others' config.json may lie beside weights in the papers' names, which are timm's too.
+  // Weights with the papers' names, which timm uses too, may have another program's config.json.
   if (!json.is_object() || !json.contains("architecture")) return false;
   if (const auto arguments = json.find("model_args");
       arguments != json.end() && network.architecture.family == arch::Family::Vit)

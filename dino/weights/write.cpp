@@ -21,7 +21,7 @@ const Head* find_classifier(const Weights& weights) {
   return found == weights.heads.end() ? nullptr : &*found;
 }
 
-/** The head that transformers' Dinov2ForImageClassification has, if it is one. */
+/** The head if transformers' Dinov2ForImageClassification can store it, else null. */
 const Head* hf_classifier(const Weights& weights) {
   const arch::Architecture& a = weights.network.architecture;
   const Head* head = find_classifier(weights);

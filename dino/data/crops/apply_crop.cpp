@@ -1,4 +1,4 @@
-// A drawn view made of pixels, in the reference's order: crop and resize, flip, color jitter,
+// Makes a drawn view from pixels, in the reference's order: crop and resize, flip, color jitter,
 // gray, blur, solarize; then normalized to floats. DINOv3's Gram crops add a second resize, before
 // the colors or after them.
 #include <algorithm>

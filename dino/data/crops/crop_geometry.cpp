@@ -7,7 +7,7 @@ namespace {
 
 constexpr double kNarrowest = 3.0 / 4.0, kWidest = 4.0 / 3.0;  // width / height
 
-/** Halves go to the even neighbor, as Python's round() does. */
+/** Rounds half to even, as Python's round() does. */
 int round_to_even(double value) {
   return static_cast<int>(std::nearbyint(value));
 }

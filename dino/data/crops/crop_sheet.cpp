@@ -27,7 +27,7 @@ constexpr int kLargestTile = 256;  // px; larger views are shown reduced
 constexpr Color kFirst = {214, 39, 40}, kSecond = {31, 119, 240}, kLocal = {255, 200, 0};
 constexpr Color kCover = {96, 96, 104}, kGridLine = {150, 150, 160};
 
-/** What was done to the pixels of a view, in the order it was done. */
+/** Describes the color changes of a view in the order in which they were applied. */
 std::string describe(const CropRecord& record, int channels) {
   std::vector<std::string> done;
   if (record.flipped) done.emplace_back("mirrored");
@@ -38,7 +38,7 @@ std::string describe(const CropRecord& record, int channels) {
   return done.empty() ? "unchanged" : fmt::format("{}", fmt::join(done, ", "));
 }
 
-/** An image as people see it and, with full_range, as crops are made of it. */
+/** An image for display and, with full_range, as the source of crops. */
 struct Source {
   image::Image picture;
   image::Planes planes;  ///< empty without full_range
@@ -57,7 +57,7 @@ std::optional<Source> load(const Dataset& dataset, std::int64_t index, bool full
   }
 }
 
-/** for_each_view() of it, as pictures. */
+/** Calls for_each_view() with the views converted for display. */
 void for_each_picture(const Source& source, const MultiCropOptions& crops, const SampleKey& key,
                       const std::function<void(const View&)>& visit) {
   if (source.planes.empty()) return for_each_view(source.picture, crops, key, visit);
@@ -67,7 +67,7 @@ void for_each_picture(const Source& source, const MultiCropOptions& crops, const
   });
 }
 
-/** At most kLargestTile px on its longer side. */
+/** Shrinks an image to at most kLargestTile px on its longer side. */
 image::Image reduced(const image::Image& picture) {
   const int longest = std::max(picture.width, picture.height);
   if (longest <= kLargestTile) return picture;
@@ -86,7 +86,7 @@ void outline(image::Image& picture, const CropBox& box, Color color, int thickne
   bar(box.left + box.width - thickness, box.top, thickness, box.height);
 }
 
-/** Where the view lies in the source image, px; a window is mirrored back. */
+/** The region of the view in the source image, px, with the mirroring of windows undone. */
 CropBox region(const CropRecord& r) {
   CropBox box{.left = r.left, .top = r.top, .width = r.width, .height = r.height};
   if (!r.window) return box;
@@ -143,8 +143,7 @@ std::string sizes_text(const std::vector<int>& sizes, int one) {
   return sizes.empty() ? fmt::format("{}", one) : fmt::format("{}", fmt::join(sizes, ", "));
 }
 
-/** A masked crop as a person can judge it: masked patches covered, so that what is left is what the
- * student sees; the grid drawn over them. */
+/** A masked crop for display: masked patches are covered and the grid is drawn over them. */
 image::Image covered(const image::Image& crop, std::span<const std::uint8_t> mask, int grid,
                      int patch_size) {
   image::Image picture = image::rgb_copy(crop);

@@ -14,12 +14,12 @@ constexpr int kTries = 10;
 constexpr double kSmallestBlock = 4;                                    // patches
 constexpr double kLowestBlock = 0.3, kTallestBlock = 1 / kLowestBlock;  // height / width
 
-/** Halves go to the even neighbor, as Python's round() does. */
+/** Rounds half to even, as Python's round() does. */
 int round_to_even(double value) {
   return static_cast<int>(std::nearbyint(value));
 }
 
-/** A mask in the making. */
+/** A mask that is being drawn. */
 struct Grid {
   int height, width;
   std::vector<std::uint8_t> cells;  // [height, width]
@@ -30,7 +30,7 @@ struct Grid {
   }
 };
 
-/** Masks one rectangle that adds 1 ... `most` patches; returns how many, 0 if no try did. */
+/** Masks one rectangle that adds 1 to `most` patches; returns how many, or 0 if no attempt fits. */
 int add_block(Grid& grid, int most, Rng& rng) {
   for (int i = 0; i < kTries; ++i) {
     // Where fewer than 4 patches are missing the range is reversed, as in the reference.

@@ -1,4 +1,5 @@
-// What is drawn for one view, in the reference's order; apply_crop.cpp does it to pixels.
+// Draws the random parameters of a view, in the reference's order; apply_crop.cpp applies them to
+// pixels.
 #include "dino/data/crops/multi_crop.h"
 
 #include <algorithm>

@@ -51,8 +51,8 @@ void make_views(const Pixels& source, const MultiCropOptions& options, const Sam
   CropRecord globals[2];
   const bool windows = options.local_window_step > 0;
   const bool grams = options.gram_size > 0;
-  // Whoever reads a view can mirror it in passing, but a base that several views start from is
-  // mirrored once, as is what windows are cut from.
+  // A view can be mirrored while it is copied, but a base that several views share, or that windows
+  // are cut from, is mirrored here once.
   const bool mirror_first = windows || grams || options.clean_teacher;
   for (int i = 0; i < 2; ++i) {
     CropRecord& record = globals[i];

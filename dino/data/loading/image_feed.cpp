@@ -36,7 +36,7 @@ class DatasetFeed : public ImageFeed {
   }
   std::int64_t size() const override { return dataset_.size(); }
   std::int64_t choices(const FeedBatch&) const override { return dataset_.size(); }
-  /** The images that follow, going round at the end. */
+  /** The images after it in the data set, cyclically. */
   std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const override {
     return (batch.draws[static_cast<std::size_t>(position)].index + step) % dataset_.size();
   }
@@ -109,8 +109,7 @@ class StreamFeed : public ImageFeed {
   std::int64_t choices(const FeedBatch& batch) const override {
     return static_cast<std::int64_t>(batch.images.size());
   }
-  /** The images that follow in the batch: whichever worker meets a bad one, the same takes its
-   * place. */
+  /** The images after it in the batch, so that the replacement does not depend on the worker. */
   std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const override {
     return (position + step) % choices(batch);
   }

@@ -42,8 +42,7 @@ EpochSampler::EpochSampler(std::int64_t dataset_size, const SamplerOptions& opti
   if (!parts.empty() || options.epoch_images > 0) set_quotas(std::move(parts));
 }
 
-/** Shares the places of an epoch out by weight; what rounding leaves goes to the parts that lost
- * most by it. */
+/** Divides the places of an epoch by weight, with largest-remainder rounding. */
 void EpochSampler::set_quotas(std::vector<DatasetPart> parts) {
   if (parts.empty()) parts = {{dataset_size_, 1}};
   const std::int64_t places = iterations_per_epoch_ * options_.batch_size * options_.world_size;
@@ -75,7 +74,7 @@ void EpochSampler::set_quotas(std::vector<DatasetPart> parts) {
 }
 
 void EpochSampler::shuffle(std::int64_t epoch) {
-  // No image has this number, so the shuffle shares its random stream with no crop.
+  // No image has this index, so the shuffle's random stream differs from those of all crops.
   constexpr auto kShuffle = std::numeric_limits<std::uint64_t>::max();
   Rng rng(options_.seed, static_cast<std::uint64_t>(epoch), kShuffle);
   const auto fill = [&](auto& permutation) {

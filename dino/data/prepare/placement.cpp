@@ -13,7 +13,7 @@
 namespace dino::data {
 namespace {
 
-// A 1 x 60,000 px strip would become 256 x 15,360,000: refuse before allocating.
+// A strip of 1 x 60,000 px would become 256 x 15,360,000, so it is refused before allocation.
 constexpr std::int64_t kMaxResizedPixels = 100'000'000;
 
 struct Size {
@@ -39,7 +39,7 @@ Size long_side_to(Size source, std::int64_t target) {
   return {target, std::max<std::int64_t>(1, target * source.height / source.width)};
 }
 
-/** Of a number's two neighbors the one with the smaller error, at least 1. */
+/** The integer next to `number` (below or above) with the smaller error, at least 1. */
 template <typename Error>
 std::int64_t better_neighbor(double number, Error error) {
   const double below = std::floor(number), above = std::ceil(number);

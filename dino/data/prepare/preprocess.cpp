@@ -78,7 +78,8 @@ Move draw_move(const Augment& augment, std::int64_t index) {
   return {right, down, augment.mirror && mirrored};
 }
 
-/** Copies the pixels that stay in sight, `items` values each; what `to` holds elsewhere is left. */
+/** Copies the pixels that remain visible, `items` values each; other pixels of `to` are unchanged.
+ */
 template <typename Value>
 void move_pixels(const Value* from, Value* to, int width, int height, int items, const Move& move) {
   const auto at = [&](int x, int y) {

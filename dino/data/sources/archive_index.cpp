@@ -34,7 +34,7 @@ class LabelFiles {
       if (const auto stem = labeled_by(member.name)) files_[*stem].push_back(&member);
   }
 
-  /** Of the nearest file that holds one; empty without. */
+  /** The label of the nearest file that has one; empty if there is none. */
   std::string of(std::string_view image) {
     if (files_.empty()) return "";
     for (const std::string_view stem : label_stems(image))
@@ -47,7 +47,7 @@ class LabelFiles {
   }
 
  private:
-  /** A .cls file counts before a .json file: it holds nothing else. */
+  /** A .cls file takes precedence over a .json file, since it only has a label. */
   std::string read(std::vector<const ArchiveMember*>& files) {
     std::ranges::stable_sort(files, {}, &LabelFiles::is_json);
     for (const ArchiveMember* const file : files) try {
@@ -132,7 +132,7 @@ void ArchiveIndex::push(std::string_view name, Place place, const std::string& l
   names_ += name;
 }
 
-/** Whether to list a member; what is a picture but none that is read is noted. */
+/** Whether to list a member; notes images of unsupported formats. */
 bool ArchiveIndex::is_image(const ArchiveMember& member, const Look& look) {
   const MemberUse use = use_of(member.name, inputs_);
   if (use == MemberUse::Image) return true;
@@ -159,8 +159,7 @@ std::string_view ArchiveIndex::folder_class(std::size_t i, std::size_t shared) c
   return first_level(name(i).substr(std::min(shared, name(i).size())));
 }
 
-/** Whether each image lies in a folder below those that all share; what cannot be read may lie
- * anywhere. */
+/** Whether each readable image is in a folder below the shared ones. */
 bool ArchiveIndex::folders_name_classes(std::size_t shared) {
   std::size_t within = 0;
   std::string_view outside;
@@ -175,7 +174,7 @@ bool ArchiveIndex::folders_name_classes(std::size_t shared) {
   return outside.empty();
 }
 
-/** Length of the folders in front that all names have in common. */
+/** The length of the leading folders shared by all names. */
 std::size_t ArchiveIndex::shared_folders() const {
   std::optional<std::string_view> shared;
   for (std::size_t i = 0; i < found_.size(); ++i) {

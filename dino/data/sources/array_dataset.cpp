@@ -41,14 +41,14 @@ std::vector<Sample> interleaved(const ArrayLayout& layout, std::span<const std::
   return samples;
 }
 
-/** Items that a raster holds as they are. */
+/** Items of a type that a raster stores unchanged. */
 template <typename Item>
 void put_as_stored(const ArrayLayout& layout, std::span<const std::byte> bytes,
                    image::Raster& raster) {
   raster.values = interleaved<Item, Item>(layout, bytes, [](Item item) { return item; });
 }
 
-/** Items that it holds as floats; integers span their type. */
+/** Items that a raster stores as floats; the range of integers is that of their type. */
 template <typename Item>
 void put_as_floats(const ArrayLayout& layout, std::span<const std::byte> bytes,
                    std::string_view type, image::Raster& raster) {

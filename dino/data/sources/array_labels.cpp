@@ -27,7 +27,7 @@ double value_at(const std::byte* bytes) {
   return static_cast<double>(value);
 }
 
-/** As a double: labels beyond 2^53 are none. */
+/** A number as a double; numbers beyond 2^53 are not labels. */
 double value_of(DType dtype, const std::byte* bytes) {
   switch (dtype) {
     case DType::Bool:
@@ -84,8 +84,8 @@ std::int64_t label_of_row(const std::vector<double>& row, std::string& why) {
   return place;
 }
 
-/** Names the classes: by number up to the largest or, if that is absurd, by the numbers there are.
- */
+/** Names the classes by number up to the largest or, if that is too large, by the numbers that
+ * occur. */
 void name_classes(ArrayLabels& found, std::int64_t classes) {
   for (const std::int64_t label : found.labels) classes = std::max(classes, label + 1);
   if (classes <= kMostNumbered) {

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kReasonNames[] = {"missing",   "unreadable", "empty",    "not_an_image",
                                              "truncated", "corrupt",    "too_large"};
 
-/** Whether the mark that ends the format is missing near the end; programs append bytes behind it.
+/** Whether the format's end marker is missing near the end, after which programs may append bytes.
  */
 bool ends_early(std::span<const std::byte> bytes) {
   constexpr std::size_t kTail = 4096;
@@ -105,7 +105,7 @@ image::Planes decode_image_wide(std::span<const std::byte> bytes, const FileDeco
 
 namespace {
 
-/** What `read` gives; BadImage where the file cannot be read. */
+/** Returns read(); throws BadImage if the file cannot be read. */
 template <typename Read>
 std::vector<std::byte> read_or_refuse(const std::filesystem::path& path, const Read& read) {
   try {

@@ -54,7 +54,7 @@ std::vector<std::string> expand_braces(const std::string& pattern) {
       fail(ErrorKind::Data, "[open data set] '{}': {} counts down or stands for more than {} names",
            printable(std::string_view(pattern)),
            pattern.substr(range.begin, range.end - range.begin), kMostNames);
-    // The ranges behind this one are expanded already: each name's tail stays.
+    // Ranges after this one are expanded already.
     std::vector<std::string> next;
     for (std::uint64_t number = range.first; number <= range.last; ++number)
       for (const std::string& name : names)

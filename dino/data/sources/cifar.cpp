@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kPixels = 3 * 32 * 32;
 
-/** Label bytes per record, of which the last is the class: 1 of CIFAR-10, 2 of CIFAR-100. */
+/** Label bytes per record, 1 for CIFAR-10 and 2 for CIFAR-100; the last is the class. */
 std::uint64_t label_bytes(const RandomAccessFile& file) {
   const bool ten = file.size() > 0 && file.size() % (kPixels + 1) == 0;
   const bool hundred = file.size() > 0 && file.size() % (kPixels + 2) == 0;

@@ -1,4 +1,4 @@
-// Which kind of source a name is.
+// Recognizes the kind of source by its name.
 #include "dino/data/sources/dataset.h"
 
 #include <span>

@@ -1,4 +1,4 @@
-// Data sets whose images are files of their own; finding them in folders.
+// Data sets of single image files, and the search for them in folders.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -149,7 +149,7 @@ std::map<std::string, std::string, std::less<>> read_class_names(const fs::path&
   return names;
 }
 
-/** Two classes may share a name (ImageNet has two cranes): those keep their folder's name too. */
+/** If classes share a name (ImageNet has two cranes), the folder's name is added. */
 void rename_classes(ItemTable& items, const fs::path& folder) {
   const auto known = read_class_names(folder);
   std::vector<std::string> names = items.class_names();

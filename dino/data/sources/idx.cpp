@@ -1,4 +1,4 @@
-// IDX images (MNIST and its kin), held in memory as they lie in the file.
+// IDX images (MNIST and similar), held in memory.
 #include <algorithm>
 #include <span>
 #include <utility>

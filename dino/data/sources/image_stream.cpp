@@ -27,7 +27,7 @@ constexpr std::string_view kPipe = "pipe:";
 constexpr std::size_t kBufferBytes = 512 << 20;
 constexpr std::uint64_t kLongestTail = 16 << 20;  // bytes behind an archive's end mark
 
-/** A source whose first bytes have been looked at. */
+/** A source whose first bytes can be inspected before they are read. */
 class Rewound : public ByteSource {
  public:
   Rewound(std::span<const std::byte> head, ByteSource& rest)
@@ -47,7 +47,7 @@ class Rewound : public ByteSource {
   ByteSource& rest_;
 };
 
-/** A source through a buffer: commands give their output in small reads. */
+/** A buffered source, since commands write their output in small pieces. */
 class Buffered : public ByteSource {
  public:
   explicit Buffered(ByteSource& source) : source_(source), buffer_(64 << 10) {}
@@ -68,7 +68,7 @@ class Buffered : public ByteSource {
   SpanSource rest_{{}};
 };
 
-/** What is left of the member that an archive stands at. */
+/** The rest of an archive's current member, as a source. */
 class MemberSource : public ByteSource {
  public:
   explicit MemberSource(format::TarReader& reader) : reader_(reader) {}
@@ -153,14 +153,14 @@ class ShardReader::Impl {
   }
 
  private:
-  /** An archive that is being read: the shard itself, or one within the one before. */
+  /** An archive being read: the shard, or one nested in the previous archive. */
   struct Level {
     std::string folder;  // that stands for it; empty, or ending in a slash
     std::unique_ptr<ByteSource> source;
     std::unique_ptr<format::TarReader> reader;
   };
 
-  /** The next member of the innermost archive, by the name that it has from the shard's root. */
+  /** The next member of the innermost archive, named relative to the shard. */
   std::optional<format::TarMember> next_member() {
     for (;;) try {
         auto member = levels_.back().reader->next();
@@ -182,7 +182,8 @@ class ShardReader::Impl {
       }
   }
 
-  /** Nothing if it is none, or cannot be used, which `bad` is told. */
+  /** The member as an image; nothing if it is not one or is unusable, which is reported to `bad`.
+   */
   std::optional<EncodedImage> image_of(const format::TarMember& member) {
     const MemberUse use = use_of(member.path, inputs_);
     if (use == MemberUse::Other) return std::nullopt;
@@ -211,7 +212,7 @@ class ShardReader::Impl {
     return next_page();
   }
 
-  /** Of the file with several pages that was read last; nothing behind its last one. */
+  /** The next page of the last file with several pages; nothing after its last one. */
   std::optional<EncodedImage> next_page() {
     while (page_ < pages_.size() && !paged_.bytes.empty()) {
       const std::uint64_t directory = pages_[page_];
@@ -252,7 +253,7 @@ class ShardReader::Impl {
     levels_.push_back({"", nullptr, std::make_unique<format::TarReader>(*source_, name_)});
   }
 
-  /** What follows the end mark: gzip's checksum, and the exit status of the command. */
+  /** Reads what follows the end mark, to check gzip's checksum and the command's exit status. */
   void read_tail() {
     if (gzip_) gzip_->skip(kLongestTail);
     rewound_->skip(kLongestTail);
@@ -266,7 +267,7 @@ class ShardReader::Impl {
   EncodedImage paged_;                // a file with several pages, and the next of them
   std::vector<std::uint64_t> pages_;  // their directories
   std::size_t page_ = 0;
-  // In the order bytes pass through them.
+  // In the order in which bytes pass through them.
   std::unique_ptr<ChildProcess> command_;
   std::unique_ptr<RandomAccessFile> file_;
   std::unique_ptr<FileSource> file_source_;
@@ -322,7 +323,8 @@ StreamEpoch::StreamEpoch(const ImageStream& stream, const StreamPosition& positi
 StreamEpoch::~StreamEpoch() = default;
 
 void StreamEpoch::begin_round() {
-  // No image has this number: the order of shards shares its random stream with no crop.
+  // No image has this index, so the random stream of the shards' order differs from those of all
+  // crops.
   constexpr auto kShards = std::numeric_limits<std::uint64_t>::max() - 1;
   Rng rng(position_.seed, position_.epoch, kShards, round_++);
   const auto all = random_permutation(static_cast<std::int64_t>(stream_.shards().size()), rng);

@@ -90,7 +90,7 @@ std::optional<Witness> witness(const fs::path& path) {
                  .changed_ns = nanoseconds(info.st_ctim)};
 }
 
-/** Moves a SourceIndex in and out of records; the friend of ItemTable. */
+/** Converts a SourceIndex to records and back; a friend of ItemTable. */
 class IndexFile {
  public:
   static void write(const fs::path& path, std::string_view key, const SourceIndex& index) {
@@ -229,7 +229,7 @@ void IndexCache::save(const SourceIndex& index, std::int64_t scan_start_ns) cons
     fs::create_directories(file_.parent_path(), ignored);
     IndexFile::write(file_, key_, index);
   } catch (const Error&) {
-    // Only time is lost.
+    // Without a cache only time is lost.
   }
 }
 

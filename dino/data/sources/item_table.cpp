@@ -54,7 +54,7 @@ void ItemTable::set_pages(std::uint64_t item, std::uint64_t pages) {
 ItemTable::Sample ItemTable::sample(std::int64_t index) const {
   const auto behind = std::upper_bound(paged_samples_.begin(), paged_samples_.end(), index);
   if (behind == paged_samples_.begin()) return {index};
-  // Of the last item with pages that begins here or before.
+  // The last item with pages that begins at or before this sample.
   const auto next = static_cast<std::size_t>(behind - paged_samples_.begin()), last = next - 1;
   const std::int64_t further =  // pages there are up to its last one, beyond one per item
       next < paged_items_.size() ? std::int64_t{paged_samples_[next]} - paged_items_[next]

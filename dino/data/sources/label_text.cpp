@@ -38,7 +38,7 @@ bool is_whole(double value) {
   return std::abs(value) < kLargestWhole && value == std::floor(value);
 }
 
-/** "3.0", "1.000e+00" -> 3, 1; nothing of what has no point or is no whole number. */
+/** Parses "3.0", "1.000e+00" as 3, 1; nothing if there is no point or it is not whole. */
 std::optional<std::int64_t> whole_float(std::string_view text) {
   if (text.find('.') == text.npos) return std::nullopt;
   double value = 0;
@@ -48,7 +48,7 @@ std::optional<std::int64_t> whole_float(std::string_view text) {
   return static_cast<std::int64_t>(value);
 }
 
-/** How people write that there is no label, in arrays as in text. */
+/** The spellings of "no label". */
 bool is_missing(std::string_view text) {
   return text == "-1" || plain_key(text) == "nan";
 }
@@ -57,7 +57,7 @@ bool is_missing(std::string_view text) {
   fail(ErrorKind::Format, "[read label] {}", why);
 }
 
-/** The place of the only 1 among zeros. */
+/** The index of the only 1 among zeros. */
 std::optional<std::size_t> one_hot(const nlohmann::json& list) {
   std::optional<std::size_t> place;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -105,7 +105,7 @@ std::string label_of_field(std::string_view field) {
   if (text.starts_with('[') && text.ends_with(']')) try {
       return label_of_json(parse_json(text, "read label", "list"));
     } catch (const Error&) {
-      // A name in brackets, as any other.
+      // A class name that happens to be in brackets.
     }
   const auto whole = whole_float(text);
   std::string label = whole ? std::to_string(*whole) : std::string(text);

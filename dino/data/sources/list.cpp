@@ -37,7 +37,7 @@ struct Entry {
   std::string path, label;
 };
 
-/** The columns of a heading. */
+/** The columns of a title line. */
 struct Heading {
   char delimiter = ',';
   std::size_t columns = 0;
@@ -45,7 +45,7 @@ struct Heading {
   std::optional<std::size_t> label;
 };
 
-/** The place of the field with the lowest rank. */
+/** The index of the field with the lowest rank. */
 template <typename Rank>
 std::optional<std::size_t> best_of(const std::vector<std::string>& fields, const Rank& rank) {
   std::optional<std::size_t> best;
@@ -106,8 +106,8 @@ class ListReader {
     return !path.empty() && fs::is_regular_file(folder_ / path, ignored);
   }
 
-  /** By its name or, if that says nothing, its first bytes; other pictures are noted, all else is
-   * refused. */
+  /** Whether a file is an image, by its name or, if that does not tell, its first bytes. Notes
+   * other image formats; refuses everything else. */
   bool is_image(const std::string& path, int line) {
     if (image::has_image_extension(path)) return true;
     if (image::hint_of_name(path).found == image::NameClass::Unreadable) {

@@ -32,7 +32,7 @@ class Subset : public Dataset {
   std::vector<std::int64_t> indices_;
 };
 
-/** A subset that owns what it is of. */
+/** A subset that owns its base. */
 class LabeledImages : public Subset {
  public:
   LabeledImages(std::unique_ptr<Dataset> base, std::vector<std::int64_t> indices)
@@ -42,7 +42,7 @@ class LabeledImages : public Subset {
   std::unique_ptr<Dataset> owned_;
 };
 
-/** The parts end to end. Their classes may mean different things, so there are no labels. */
+/** The concatenated parts, without labels, since their classes may differ. */
 class Mixture : public Dataset {
  public:
   Mixture(std::vector<std::unique_ptr<Dataset>> parts, const std::vector<double>& weights)

@@ -28,16 +28,16 @@ bool is_channels(std::int64_t size) {
   return size == 1 || size == 3 || size == 4;
 }
 
-/** Whether [N, a, b, c] holds planes, [N, C, H, W]: told by the bands that are wanted or, where the
- * last axis may well be colors, by the usual numbers of them. */
+/** Whether [N, a, b, c] is [N, C, H, W], by the number of channels requested or else by the usual
+ * numbers of color channels. */
 bool is_planar(const std::vector<std::int64_t>& shape, int wanted) {
   const bool bands = wanted > 0 && !is_channels(wanted);
   if (bands) return shape[1] == wanted && shape[3] != wanted;
   return !is_channels(shape[3]) && is_channels(shape[1]);
 }
 
-/** Whether [a, b, c] is one picture, [H, W, C], rather than [N, H, W]: nobody keeps gray images
- * that are three or four pixels wide. */
+/** Whether [a, b, c] is one image [H, W, C] rather than [N, H, W]: gray images of three or four
+ * pixels width are not expected. */
 bool is_picture(const std::vector<std::int64_t>& shape, int wanted) {
   if (shape.size() != 3) return false;
   const std::int64_t last = shape[2];

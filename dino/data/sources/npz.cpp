@@ -1,5 +1,5 @@
-// Images and labels together in NumPy's NPZ format. What is used of it is unpacked to a file that
-// has no name any more.
+// Images and labels together in NumPy's NPZ format. The arrays used are decompressed to an unlinked
+// temporary file.
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ void write_all(int file, std::span<const std::byte> bytes, const fs::path& archi
   }
 }
 
-/** As many bytes as the array's header claims, and no more. */
+/** Decompresses exactly as many bytes as the array's header declares. */
 std::unique_ptr<RandomAccessFile> unpack_to_disk(const RandomAccessFile& archive,
                                                  const format::ZipEntry& entry,
                                                  const NpyFile& array) {
@@ -122,7 +122,7 @@ class NpzFile {
     return open_npy_file(unpack_to_disk(archive_, member.entry, member.header), member.header.name);
   }
 
-  /** Those called by one of `names` that hold no labels of so many images. */
+  /** Arrays with one of `names` that do not have labels for this number of images. */
   void note_unfit(std::span<const std::string_view> names, std::int64_t images) {
     for (const std::string_view name : names)
       if (const auto found = arrays_.find(name); found != arrays_.end() && name != "arr_1")
@@ -131,7 +131,7 @@ class NpzFile {
                              fmt::join(found->second.header.header.shape, ", "), images));
   }
 
-  /** Of those that `fits`, all but `used`. */
+  /** All arrays for which `fits` holds, except `used`. */
   template <typename Fits>
   void note_unused(const std::string& used, const Fits& fits) {
     for (const auto& [name, member] : arrays_)

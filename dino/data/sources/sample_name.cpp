@@ -10,7 +10,7 @@
 namespace dino::data {
 namespace {
 
-/** Extensions of what lies beside images and is none: such files are not opened to find out. */
+/** Extensions of files that are not images; they are not opened. */
 constexpr std::string_view kKnownOthers =
     " txt json jsonl ndjson cls csv tsv xml yaml yml toml ini cfg md rst html htm log lst list rec "
     "idx npy npz pt pth ckpt bin dat pkl pickle mat h5 hdf5 parquet arrow feather tfrecord "

@@ -27,12 +27,12 @@ std::uint64_t shard_of(std::uint64_t where) {
   return (where & ~kSparse) >> kBlockBits;
 }
 
-/** Where in its shard it begins. */
+/** The offset of the member in its shard. */
 std::uint64_t offset_in_shard(const Place& place) {
   return (place.where & ((std::uint64_t{1} << kBlockBits) - 1)) * kBlock;
 }
 
-/** Up to `bytes` of a member from its front. */
+/** Reads up to the first `bytes` of a member. */
 std::vector<std::byte> read_member(const RandomAccessFile& file, const Place& place,
                                    std::size_t bytes) {
   std::vector<std::byte> out(bytes);
@@ -106,8 +106,8 @@ class ShardScan {
   }
 
  private:
-  /** Of the archive in [begin, begin + bytes) of the file; what is damaged of it becomes one bad
-   * image. `folder` stands for the archive: empty, or ending in a slash. */
+  /** Lists the archive in [begin, begin + bytes) of the file; a damaged part becomes one bad image.
+   * `folder` stands for the archive: empty, or ending in a slash. */
   void scan(std::uint64_t begin, std::uint64_t bytes, const std::string& folder,
             std::size_t depth) {
     FileSource source(file_, begin, bytes);
@@ -196,7 +196,7 @@ class ShardScan {
   std::vector<std::uint64_t> damaged_;  // places
 };
 
-/** Whether a kept index can be one of so many archives. */
+/** Whether a cached index is consistent with this number of archives. */
 bool fits(const SourceIndex& index, std::size_t archives) {
   return static_cast<std::int64_t>(index.where.size()) == index.items.size() &&
          std::ranges::all_of(index.where,

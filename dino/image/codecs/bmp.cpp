@@ -85,7 +85,7 @@ void read_palette(const ByteReader& reader, Header& header, std::size_t at, std:
   const std::size_t most = std::size_t{1} << header.bits;
   std::size_t count = entry == 3 ? 0 : need(reader.u32(46));
   if (count == 0 || count > most) count = most;
-  // Old files give fewer colors than they say.
+  // Old files have fewer colors than they declare.
   const std::size_t room = header.pixels_at > at ? (header.pixels_at - at) / entry : 0;
   count = std::min(count, room);
   for (std::size_t i = 0; i < count; ++i) {
@@ -147,7 +147,7 @@ class RunReader {
 
  private:
   int next() {
-    // The last line may end with the file instead of a mark.
+    // The last line may end with the file instead of an end mark.
     if (at_ >= bytes_.size()) fail_damaged("BMP", "the runs end early");
     return std::to_integer<int>(bytes_[at_++]);
   }

@@ -1,5 +1,5 @@
-// Chooses the decoder and guards it: nothing is allocated for pixels that the file cannot hold, and
-// where a format has no such bound, not much.
+// Chooses the decoder and limits memory: nothing is allocated for pixels that the file cannot
+// contain or, if the format has no such bound, only a limited amount.
 #include "dino/image/codecs/decode.h"
 
 #include <algorithm>
@@ -120,7 +120,7 @@ void check_options(int channels, const DecodeOptions& options) {
          range->low, range->high);
 }
 
-/** JPEG holds only gray and color: what decode_jpeg() is to make. */
+/** The number of channels for decode_jpeg(), which only has gray and RGB. */
 int jpeg_channels(Bytes bytes, int channels) {
   if (channels == 1 || channels == 3) return channels;
   const int held = peek_jpeg(bytes, {}).channels;
@@ -161,8 +161,8 @@ auto with_path(const std::filesystem::path& path, const Decoder& decoder) {
 
 void check_size(std::int64_t width, std::int64_t height, std::size_t bytes_needed, Bytes bytes,
                 const DecodeOptions& options) {
-  // Runs, canvases and flat blocks can stand for any number of pixels. Pictures of 16 megapixels
-  // are believed in any case; larger ones of fewer bytes than this hold nothing.
+  // Run lengths, canvases and flat blocks can stand for any number of pixels. Images up to 16
+  // megapixels are always accepted; larger ones must have at least this many bytes.
   constexpr std::int64_t kBelievedPixels = std::int64_t{1} << 24, kMostPixelsPerByte = 4096;
   if (width < 1 || height < 1 || height > options.max_pixels / width)
     fail(ErrorKind::Format, "[decode] image of {} x {} px is empty or above the limit of {} px",

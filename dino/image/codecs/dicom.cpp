@@ -32,7 +32,8 @@ void check_colors(const DicomFile& file) {
     fail(ErrorKind::Format, "[decode] DICOM colors of {} bits are not supported", file.bits_stored);
 }
 
-/** What the window makes black and white (PS3.3 C.11.2.1.2); of a SIGMOID its linear part. */
+/** The values that the window maps to black and white (PS3.3 C.11.2.1.2); for SIGMOID the ends of
+ * its linear part. */
 ValueRange range_of(const DicomWindow& window) {
   if (window.function != "LINEAR" && !window.function.empty())
     return {window.center - window.width / 2, window.center + window.width / 2};
@@ -41,7 +42,7 @@ ValueRange range_of(const DicomWindow& window) {
   return {middle - half, middle + half};
 }
 
-/** Values after slope and intercept, and what the file shows of them. */
+/** Values after slope and intercept, with the window's range. */
 Raster gray_raster(const DicomFile& file, const StoredSamples& stored) {
   Raster raster = to_raster(stored);
   const ValueRange bits = range_of(stored);
@@ -114,7 +115,7 @@ Raster read_dicom(Bytes bytes, const DecodeOptions& options) {
   StoredSamples stored = read_dicom_samples(file, options.page, options);
   if (is_gray(file)) return gray_raster(file, stored);
   if (is_palette(file)) return palette_raster(file, stored);
-  // The codecs of YBR_RCT and YBR_ICT turn their colors back themselves.
+  // The codecs of YBR_RCT and YBR_ICT convert to RGB themselves.
   if (file.photometric.starts_with("YBR_FULL") && !is_dicom_jpeg(file)) ycc_to_rgb(stored);
   stored.is_rgb = true;
   return to_raster(stored);

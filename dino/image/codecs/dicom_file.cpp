@@ -57,7 +57,7 @@ std::optional<double> number_of(Bytes value) {
   return number;
 }
 
-/** Walks through the elements of a file. */
+/** Iterates over the elements of a file. */
 class Parser {
  public:
   Parser(Bytes bytes, int page) : reader_(bytes, Endian::Little), page_(page) {}
@@ -125,7 +125,7 @@ class Parser {
     return element;
   }
 
-  /** Those that may hold what is looked for; implicit files do not tell a sequence's kind. */
+  /** The sequences that may contain wanted elements; files with implicit VR do not tell. */
   static bool is_known_sequence(std::uint32_t tag) {
     constexpr std::uint32_t kValues = tag_of(0x0028, 0x9145), kShown = tag_of(0x0028, 0x9132);
     return tag == kSharedGroups || tag == kFrameGroups || tag == kValues || tag == kShown;
@@ -178,7 +178,7 @@ class Parser {
     return open ? at : sequence_end;
   }
 
-  /** Reads an element that is looked for; returns where the next begins. */
+  /** Reads a wanted element; returns where the next begins. */
   std::size_t take(const Element& element, std::size_t end) {
     if (element.at > end || element.length > end - element.at) fail_short();
     if (!quiet_) keep(element.tag, reader_.part(element.at, element.length), element.at);
@@ -233,7 +233,7 @@ class Parser {
     }
   }
 
-  /** What the values mean. */
+  /** Reads what the pixel values mean. */
   void keep_meaning(std::uint32_t tag, Bytes value, std::size_t at) {
     const auto window = [&]() -> DicomWindow& {
       return file_.window ? *file_.window : file_.window.emplace(DicomWindow{.width = -1});

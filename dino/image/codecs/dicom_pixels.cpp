@@ -45,7 +45,7 @@ StoredSamples empty_samples(const DicomFile& file) {
   return stored;
 }
 
-/** The coded bytes of a frame; `joined` keeps them where they lie in several parts. */
+/** The coded bytes of a frame; `joined` holds them if there are several fragments. */
 Bytes frame_bytes(const DicomFile& file, int page, std::vector<std::byte>& joined) {
   const auto frame = static_cast<std::size_t>(page);
   const auto& fragments = file.fragments;
@@ -189,7 +189,7 @@ StoredSamples read_coded(const DicomFile& file, Coding coding, int page,
   }
 }
 
-/** Leaves the bits that are stored, and gives them their sign. */
+/** Masks the stored bits and sign-extends them. */
 void take_stored_bits(const DicomFile& file, bool is_shifted, StoredSamples& stored) {
   const int shift = is_shifted ? file.high_bit + 1 - file.bits_stored : 0;
   const int unused = 32 - file.bits_stored;

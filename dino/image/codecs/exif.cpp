@@ -68,7 +68,7 @@ std::vector<std::byte> from_raw_profile(std::string_view text) {
   return bytes;
 }
 
-/** At most kMaxText bytes of it; what damage leaves. */
+/** Decompresses at most kMaxText bytes; if the data are damaged, what precedes the damage. */
 std::string inflated(std::string_view packed) {
   std::string text(kMaxText, '\0');
   z_stream stream{};
@@ -84,7 +84,7 @@ std::string inflated(std::string_view packed) {
   return text;
 }
 
-/** Cuts the text before the next zero byte, and it, off. */
+/** Removes and returns the text up to the next zero byte, which is removed too. */
 std::string_view take_word(std::string_view& text) {
   const std::size_t end = std::min(text.find('\0'), text.size());
   const std::string_view word = text.substr(0, end);

@@ -11,7 +11,7 @@
 namespace dino::image {
 namespace {
 
-/** giflib reading from memory. */
+/** A GIF opened by giflib in memory. */
 class GifReader {
  public:
   explicit GifReader(Bytes bytes) : rest_(bytes) {
@@ -81,7 +81,7 @@ Canvas canvas_of(const GifFileType& file) {
           std::max<int>(file.SHeight, file.Image.Top + file.Image.Height)};
 }
 
-/** The frame's lines in the order of the file: a quarter of a quarter first where interlaced. */
+/** The frame's lines in the order of the file, which differs if it is interlaced. */
 std::vector<int> line_order(int height, bool interlaced) {
   std::vector<int> order;
   const auto add = [&](int first, int step) {

@@ -9,7 +9,7 @@
 namespace dino::image {
 namespace {
 
-/** Bits from the highest on; past the end they are 0. */
+/** Reads bits from the most significant on; past the end they are 0. */
 class BitReader {
  public:
   explicit BitReader(Bytes bytes) : bytes_(bytes) {}
@@ -187,7 +187,7 @@ class File {
     }
   }
 
-  /** Which items are pictures: metadata is no stream of units. */
+  /** The items that are pictures, since metadata is not a stream of units. */
   void see_kinds(Bytes kinds) {
     const bool wide = ByteReader(kinds, Endian::Big).u8(0).value_or(0) > 0;
     for_each_box(after(kinds, wide ? 8 : 6), [&](std::uint32_t type, Bytes content) {

@@ -125,8 +125,8 @@ class Decoder {
     return true;
   }
 
-  /** Goes to the first line of `box` and leaves out the blocks beside it; returns the first column
-   * that is still decoded. Smooth chroma upsampling looks at neighbors: the margin keeps them. */
+  /** Skips to the first line of `box` and crops the blocks beside it; returns the first decoded
+   * column. The margin keeps the neighbors that smooth chroma upsampling needs. */
   int skip_to(const PixelBox& box) {
     constexpr int kMargin = 2 * 16 * 2;  // px: two of the largest blocks, in both directions
     const int width = static_cast<int>(codec_.output_width);
@@ -144,7 +144,7 @@ class Decoder {
 
   [[noreturn]] void raise() const { fail_damaged("JPEG", trap_.message); }
 
-  /** A member of its own, so that it is freed where the constructor throws, too. */
+  /** A separate member, so that it is freed if the constructor throws. */
   struct Codec : jpeg_decompress_struct {
     Codec() : jpeg_decompress_struct{} {}
     ~Codec() { jpeg_destroy_decompress(this); }

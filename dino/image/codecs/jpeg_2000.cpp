@@ -24,7 +24,7 @@ using Picture =
 
 constexpr unsigned kMostBits = 16;
 
-/** What a .jp2 file says of its channels beside the codestream. */
+/** The description of channels in a .jp2 file, outside the codestream. */
 struct Boxes {
   int palette_columns = 0, palette_bits = 0;  ///< 0: no palette
   int alpha_channel = -1;                     ///< its number
@@ -221,7 +221,7 @@ StoredSamples read_jpeg_2000_samples(Bytes bytes, const DecodeOptions& options) 
   Decoder decoder(bytes);
   refuse_unknown(decoder.picture());
   const Size size = size_of(decoder.picture());
-  // Four bytes a sample are kept: as much as four 8-bit channels, counted so.
+  // OpenJPEG keeps four bytes per sample, so four samples per pixel count as one layer of pixels.
   const std::uint32_t layers = (decoder.picture().numcomps + 3) / 4;
   check_size(size.width, std::int64_t{size.height} * layers, 0, bytes, options);
   decoder.decode();

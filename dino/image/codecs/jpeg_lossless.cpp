@@ -221,7 +221,8 @@ class Decoder {
     return bits.end();
   }
 
-  /** The value that its neighbors to the left and above promise; `first`: no row is above. */
+  /** The value predicted from the neighbors to the left and above; `first` means that there is no
+   * row above. */
   int predict(const std::int32_t* to, int x, bool first, int predictor, int shift) const {
     const std::ptrdiff_t line = std::ptrdiff_t{stored_.width} * stored_.samples;
     if (x == 0) return first ? 1 << (stored_.bits - 1 - shift) : to[-line] >> shift;

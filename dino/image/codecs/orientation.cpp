@@ -24,7 +24,7 @@ std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/** What the EXIF block says or, if it says nothing, the XMP packet. */
+/** The orientation in the EXIF block or, if there is none, in the XMP packet. */
 std::optional<int> first_of(Bytes exif, Bytes xmp) {
   const auto orientation = orientation_in_exif(exif);
   return orientation ? orientation : orientation_in_xmp(text_of(xmp));
@@ -67,7 +67,7 @@ struct Point {
   int x = 0, y = 0;
 };
 
-/** Where pixel (x, y) of the upright image lies in the stored one of `width` x `height` px. */
+/** The position in the stored image of `width` x `height` px of pixel (x, y) of the upright one. */
 Point stored_point(int x, int y, int width, int height, int orientation) {
   switch (orientation) {
     case 2:

@@ -22,7 +22,7 @@ namespace {
 
 constexpr png_uint_32 kLargestSide = 0x7FFFFFFF;
 
-/** Where an error of libpng leads, and what it was. */
+/** The jump target and the message of libpng's errors. */
 struct ErrorTrap {
   std::jmp_buf back;
   char message[128] = "";
@@ -35,8 +35,8 @@ struct ErrorTrap {
   static void ignore(png_structp, png_const_charp) {}
 };
 
-/** The file without the chunks that no pixel depends on: whatever is wrong with them, and however
- * many there are, they do not count. */
+/** The file without the chunks that do not affect pixels, so that errors in them, or their number,
+ * do not matter. */
 std::vector<std::byte> without_metadata(Bytes bytes) {
   const std::size_t signature = std::min<std::size_t>(bytes.size(), 8);
   std::vector<std::byte> kept(bytes.begin(),
@@ -79,7 +79,7 @@ class Decoder {
     return std::size_t{png_get_channels(png_, info_)} * static_cast<std::size_t>(bits());
   }
 
-  /** Checks that pixels of this header may be made room for. */
+  /** Checks that memory for an image of this header may be allocated. */
   void check_pixels(Bytes bytes, const DecodeOptions& options) const {
     constexpr std::size_t kBestDeflateRatio = 1032;
     const std::size_t needed =
@@ -228,7 +228,7 @@ class Encoder {
   png_infop info_ = nullptr;
 };
 
-/** Of gray samples below 8 bits, which libpng spreads to 255: the type, as stored. */
+/** The stored type of gray samples below 8 bits, which libpng scales to 0..255. */
 std::string_view type_of(int bits) {
   return bits == 1 ? "uint1" : bits == 2 ? "uint2" : bits == 4 ? "uint4" : "";
 }

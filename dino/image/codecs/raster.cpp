@@ -14,7 +14,7 @@ namespace {
 
 constexpr float kUnit = 1.0F / 255;
 
-/** The levels that are black and white where nothing else says so. */
+/** The default values of black and white for each type. */
 template <typename Stored>
 constexpr ValueRange kSpan = {
     0, std::is_integral_v<Stored> ? std::numeric_limits<Stored>::max() : Stored{1}};

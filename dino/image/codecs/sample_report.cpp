@@ -9,10 +9,10 @@ namespace {
 
 constexpr std::size_t kMostSorted = 1 << 16;  ///< samples that tell the outermost thousandths
 
-/** The sorted place of a thousandth. */
+/** Sets report.low and high to the 0.1% and 99.9% quantiles of the sampled values. */
 void find_quantiles(std::vector<double>& some, SampleReport& report) {
   if (some.empty()) return;
-  // One sample, be it a hot pixel, says little of a hundred.
+  // From 100 samples on, skips at least one, since it may be an outlier.
   const std::size_t share = some.size() / 1000;
   const auto edge =
       static_cast<std::ptrdiff_t>(some.size() < 100 ? 0 : std::max<std::size_t>(1, share));
@@ -58,7 +58,7 @@ SampleReport report_samples(const Raster& raster) {
                       .range_given = raster.given.has_value(),
                       .no_data = raster.missing};
   std::visit([&](const auto& values) { report_values(raster, values, report); }, raster.values);
-  // What the file leaves out stands as 0 in integers, and may be alpha.
+  // Missing integer samples are stored as 0, and may be alpha.
   report.no_data = std::min(report.no_data, report.samples);
   report.clipped = std::min(report.clipped, report.samples - report.no_data);
   return report;

@@ -21,7 +21,8 @@ bool is_text(std::string_view head) {
   });
 }
 
-/** "BM" begins many a text: the size of the second header tells. */
+/** Whether these are bitmaps: "BM" may begin a text, so the size of the second header is checked.
+ */
 bool is_bmp(std::string_view head) {
   if (!head.starts_with("BM") || head.size() < 16) return false;
   const auto size = static_cast<unsigned char>(head[14]);
@@ -47,8 +48,8 @@ std::string_view describe_text(std::string_view head) {
   return "text";
 }
 
-/** A file with the mark, whatever its preamble looks like (some are TIFF files, too), or an old one
- * that begins with the element of a low number. */
+/** Whether this is a DICOM file: one with the mark after any preamble (some are TIFF files, too),
+ * or an old one that begins with an element of a low group. */
 bool is_dicom(std::string_view head) {
   if (head.size() >= 132 && head.substr(128, 4) == "DICM") return true;
   if (head.size() < 16) return false;

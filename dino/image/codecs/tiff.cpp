@@ -18,7 +18,7 @@
 namespace dino::image {
 namespace {
 
-/** The least bytes that hold the pixels; codings without a known best ratio say 0. */
+/** The least number of bytes that can contain the pixels; 0 for codings without a known bound. */
 std::size_t bytes_needed(const TiffLayout& layout) {
   const std::size_t row = (std::size_t{layout.width} * layout.samples * layout.bits + 7) / 8;
   const std::size_t plain = row * layout.height;
@@ -58,7 +58,7 @@ std::uint32_t load_bits(const std::uint8_t* row, std::size_t i, std::size_t bits
   return value;
 }
 
-/** Sample `i` of a decoded row of samples that no integer of a raster holds. */
+/** Sample `i` of a decoded row, of types that a raster stores as floats. */
 float load_wide(const std::uint8_t* row, std::size_t i, const TiffLayout& layout) {
   const auto as_float = [&]<typename Stored>(Stored) {
     return static_cast<float>(load<Stored>(row, i));
@@ -101,7 +101,7 @@ class BlockReader {
   }
 
   std::vector<Sample> read() {
-    // Floats say of themselves that they are no data, integers by the file's mark or not at all.
+    // Missing floats are NaN; missing integers are only known by the file's mark.
     const Sample empty =
         std::is_same_v<Sample, float> ? std::numeric_limits<Sample>::quiet_NaN() : integer_mark();
     std::vector<Sample> values(static_cast<std::size_t>(box_.width) *
@@ -125,21 +125,21 @@ class BlockReader {
     return values;
   }
 
-  /** Samples of blocks that the file leaves out and that no mark tells. */
+  /** The number of samples of absent blocks, unless a mark or NaN already tells them. */
   std::int64_t missing() const {
     const bool told = std::is_same_v<Sample, float> || integer_mark() != 0 || layout_.no_data == 0;
     return told ? 0 : missing_;
   }
 
  private:
-  /** The mark of no data where it is a sample, else 0. */
+  /** The no-data mark if a sample can have that value, else 0. */
   Sample integer_mark() const {
     const double mark = layout_.no_data.value_or(0);
     const bool fits = mark >= 0 && mark <= static_cast<double>(std::numeric_limits<Sample>::max());
     return fits && mark == std::floor(mark) ? static_cast<Sample>(mark) : Sample{0};
   }
 
-  /** False: the file leaves it out. */
+  /** Reads a block; false if it is absent from the file. */
   bool read_block(std::uint32_t x, std::uint32_t y, std::uint32_t plane) {
     TIFF* file = tiff_.get();
     const auto size = static_cast<tmsize_t>(block_.size());
@@ -222,7 +222,7 @@ std::vector<std::uint8_t> apply_inks(const std::vector<std::uint8_t>& cmyk) {
   return rgb;
 }
 
-/** Colors that were multiplied by their alpha, divided by it. `full`: alpha of what is opaque. */
+/** Divides premultiplied colors by alpha; `full` is the alpha of opaque pixels. */
 template <typename Sample>
 void divide_by_alpha(std::vector<Sample>& values, std::size_t samples, double full) {
   for (std::size_t i = 0; i + samples <= values.size(); i += samples) {
@@ -252,7 +252,7 @@ void read_values(const TiffFile& tiff, const TiffLayout& layout, const PixelBox&
   raster.values = std::move(values);
 }
 
-/** The share of blocks that the file holds. */
+/** The share of blocks that are present in the file. */
 double held_share(const TiffFile& tiff, const TiffLayout& layout) {
   TIFF* file = tiff.get();
   const std::uint32_t blocks = layout.is_tiled ? TIFFNumberOfTiles(file) : TIFFNumberOfStrips(file);
@@ -268,7 +268,7 @@ void check_room(const TiffFile& tiff, const TiffLayout& layout, const PixelBox& 
                 const DecodeOptions& options) {
   std::size_t needed = bytes_needed(layout);
   if (const double held = held_share(tiff, layout); held < 1) {
-    // A tile that is left out takes no bytes, but its place in a list: some 64 kB each are honest.
+    // An absent tile takes no bytes except its list entry: one byte per 64 Ki samples is required.
     const double left_out = (1 - held) * layout.width * layout.height * layout.samples / 65536;
     needed = static_cast<std::size_t>(held * static_cast<double>(needed) + left_out);
   }
@@ -276,7 +276,7 @@ void check_room(const TiffFile& tiff, const TiffLayout& layout, const PixelBox& 
   const std::int64_t most = most_tiff_samples(options.max_pixels);
   const auto block = std::int64_t{layout.block_width} * layout.block_height;
   const std::int64_t samples = layout.samples;
-  // A tile may be larger than the image it belongs to, by some hundred pixels in honest files.
+  // A tile may exceed the image, but only by some hundred pixels in valid files.
   if (std::int64_t{box.width} * box.height > most / samples ||
       block > std::max(most, std::int64_t{1} << 20) / samples)
     fail(ErrorKind::Format,

@@ -57,8 +57,8 @@ int keep_first(TIFF*, void* handle, const char*, const char* format, va_list arg
 
 // ---- tags ----
 
-/** GDAL's mark of samples that are no data: a number in decimal, or "nan". Other text counts for
- * nothing. */
+/** GDAL's mark of samples that are no data: a number in decimal, or "nan". Other text is ignored.
+ */
 std::optional<double> no_data_of(TIFF* file) {
   const TIFFField* field = TIFFFindField(file, kGdalNoData, TIFF_ANY);
   if (!field || TIFFFieldDataType(field) != TIFF_ASCII) return std::nullopt;
@@ -123,7 +123,7 @@ std::string_view coding_name(std::uint16_t compression) {
   }
 }
 
-/** What meaning of pixels is not read. */
+/** A name for an unsupported photometric interpretation. */
 std::string_view photometric_name(std::uint16_t photometric) {
   switch (photometric) {
     case PHOTOMETRIC_MASK:

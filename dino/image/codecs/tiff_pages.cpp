@@ -52,7 +52,7 @@ bool is_integer(std::uint64_t type) {
   return type == 1 || type == 3 || type == kLong || type == 13 || type == kLong8 || type == 18;
 }
 
-/** Where the values are: in the entry itself if they fit. */
+/** The offset of the values: the entry itself if they fit. */
 struct Entry {
   std::uint64_t tag = 0, type = 0, count = 0;
   std::vector<std::byte> field;  ///< the values, or their offset
@@ -68,7 +68,7 @@ struct Directory {
   }
 };
 
-/** How a file writes numbers. */
+/** The byte order and offset size of a file. */
 struct Form {
   bool big_endian = false;
   bool big = false;  ///< BigTIFF: 64-bit offsets
@@ -121,7 +121,7 @@ class TiffReader {
       if (main != 0 || is_page(*directory)) pages.push_back(main != 0 ? main : at);
       at = directory->next;
     }
-    // A file that calls all its images reduced still has a first one.
+    // If all images are marked as reduced, the first one counts.
     if (pages.empty() && !is_damaged && most > 0) pages.push_back(first_);
     return pages;
   }
@@ -232,7 +232,7 @@ class TiffReader {
 /** One page, written anew: header, directory, values that do not fit in it, blocks. */
 class PageWriter {
  public:
-  /** `room`: bytes the page may take. */
+  /** `room` is the largest size of the page, bytes. */
   PageWriter(const TiffReader& reader, std::uint64_t room)
       : reader_(reader), form_(reader.form()), room_(room) {}
 
@@ -268,7 +268,8 @@ class PageWriter {
     put(form_.header_bytes(), form_.count_bytes(), entries);
   }
 
-  /** Returns where, an even place. Directories of hostile files claim the same bytes many times. */
+  /** Appends bytes at an even offset, which it returns. Checks the size, since hostile directories
+   * may refer to the same bytes many times. */
   std::uint64_t append(std::span<const std::byte> bytes) {
     if (bytes.size() > room_) fail_damaged("TIFF", "a page is larger than its file");
     room_ -= bytes.size();
@@ -291,7 +292,7 @@ class PageWriter {
     entry_ += form_.entry_bytes();
   }
 
-  /** Strips or tiles, and the tag that says where they are now. */
+  /** Copies strips or tiles and sets the tag of their offsets. */
   void add_blocks(const Entry& offsets, const Entry* sizes) {
     if (!sizes) fail_damaged("TIFF", "strips without sizes");
     const std::vector<std::uint64_t> from = reader_.integers(offsets);

@@ -15,7 +15,7 @@ const std::uint8_t* data_of(Bytes bytes) {
   return reinterpret_cast<const std::uint8_t*>(bytes.data());
 }
 
-/** The first frame's bytes and where on the canvas it lies. */
+/** The first frame's bytes and its position on the canvas. */
 struct Frame {
   Bytes bytes;
   int left = 0, top = 0;

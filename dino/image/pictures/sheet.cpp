@@ -21,7 +21,7 @@ Image framed(const Image& image, Mark mark) {
   return out;
 }
 
-/** Text under or above cells of one width: as large as legible, broken into lines. */
+/** Text below or above cells of one width, scaled and broken into lines. */
 struct Lettering {
   int cell_width;
   int scale = std::max(1, cell_width / 120);
@@ -44,7 +44,7 @@ struct Lettering {
   }
 };
 
-/** The cells in rows of `sheet.columns`, each centered, with the sheet's words. */
+/** Arranges the cells in rows of `sheet.columns`, each centered, with captions and titles. */
 Image lay_out(const Sheet& sheet, const std::vector<Image>& cells) {
   int width = 1, height = 1;
   for (const Image& cell : cells) {
@@ -78,7 +78,7 @@ Image render(const Sheet& sheet, int tile_px) {
     fail(ErrorKind::Usage, "[render] the sheet \"{}\" has no tiles or no columns", sheet.title);
   const bool marked = std::any_of(sheet.tiles.begin(), sheet.tiles.end(),
                                   [](const Tile& tile) { return tile.mark != Mark::None; });
-  // A map of few cells beside a large picture is drawn as large as the picture.
+  // A small map beside a large image is enlarged to the image's size.
   int target = tile_px;
   for (const Tile& tile : sheet.tiles)
     target = std::max({target, tile.image.width, tile.image.height});

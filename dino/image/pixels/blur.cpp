@@ -1,4 +1,5 @@
-// Gaussian blur as three box blurs along x and three along y: which boxes. The kernels do it.
+// Chooses the boxes of the Gaussian blur by three box blurs along each axis; the kernels apply
+// them.
 #include "dino/image/pixels/blur.h"
 
 #include "dino/image/pixels/box_blur.h"

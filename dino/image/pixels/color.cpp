@@ -37,7 +37,7 @@ ColorStep blend_with(int from, float factor) {
 void reverse_rgb(const std::uint8_t* row, std::size_t width, std::uint8_t* out) {
   std::size_t left = width;
   for (; left >= 6; left -= 5, out += 15) {
-    // The byte before the five pixels comes along and lands behind them.
+    // The byte before the five pixels is loaded too and is stored after them.
     const simd::Bytes16 pixels = simd::load16(row + 3 * left - 16);
     simd::store16(__builtin_shufflevector(pixels, pixels, 13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6,
                                           1, 2, 3, 0),

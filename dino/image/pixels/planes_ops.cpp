@@ -24,7 +24,7 @@ struct Range {
   }
 };
 
-/** [0, 1], or what the samples take up if that is more; NaN counts for nothing. */
+/** The union of [0, 1] and the range of the samples; NaN is ignored. */
 Range range_of(const Planes& planes) {
   constexpr std::size_t kLanes = 16;  // partial results: one would be a chain of dependent steps
   std::array<float, kLanes> low{}, high;

@@ -1,5 +1,5 @@
 // Separable antialiased resampling with Pillow's arithmetic: weights in 22-bit fixed point, each
-// pass rounded to 8 bits. What is done in which order is decided here; the kernels do it.
+// pass rounded to 8 bits. This file decides on the order of the passes; the kernels run them.
 #include "dino/image/pixels/resize.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ void copy(const ImageView& source, int left, int top, Image& out) {
 }
 
 void resize_nearest(const ImageView& source, const Box& box, Image& out) {
-  // Positions are summed up, not multiplied out: that is how Pillow's rounding falls.
+  // Positions are accumulated instead of multiplied, to round as Pillow does.
   const std::vector<int> columns = nearest_positions(source.width, box.left, box.right, out.width);
   const std::vector<int> rows = nearest_positions(source.height, box.top, box.bottom, out.height);
   std::uint8_t* to = out.pixels.data();

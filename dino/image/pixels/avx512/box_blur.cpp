@@ -24,7 +24,7 @@ struct Box {
     return _mm512_set1_epi32(static_cast<int>(inner | outer << 16));
   }
 
-  /** at(i) gives the 32 samples i places away. */
+  /** at(i) returns the 32 samples at distance i. */
   template <typename At>
   __m512i operator()(const At& at) const {
     constexpr int kSide = kInner / 2;
@@ -130,7 +130,7 @@ void blur(Image& image, const BoxFilter& filter, Workspace& workspace) {
 }  // namespace
 
 void box_blur(Image& image, const BoxFilter& filter, Workspace& workspace) {
-  // A weight of all 24 bits, of a box that blurs nothing, does not fit two parts of 12.
+  // A box that blurs nothing has a weight that exceeds two parts of 12 bits.
   if (filter.whole == 0 && filter.inner < 1U << 24)
     blur<1>(image, filter, workspace);
   else if (filter.whole == 1)

@@ -32,7 +32,8 @@ void for_each_plane(const Normalization& work, const Store& store) {
       std::ptrdiff_t at = y * width + x;
       if (work.mirrored) {
         at = y * width + width - x - count;
-        // 64 - count bytes of nothing would come first: the order is read from behind them.
+        // A reversed partial vector begins with 64 - count unused bytes, so the permutation starts
+        // after them.
         const __m512i order =
             _mm512_sub_epi8(reversed, _mm512_set1_epi8(static_cast<char>(64 - count)));
 #pragma GCC unroll 3
@@ -79,7 +80,7 @@ void for_each_float(const Normalization& work, const Put& put) {
 }  // namespace
 
 void to_floats(const Normalization& work, float* out) {
-  // Nothing reads a batch soon: whole cache lines go past the cache.
+  // Batches are not read soon, so whole cache lines are written with streaming stores.
   const bool lines =
       work.source->width % 16 == 0 && reinterpret_cast<std::uintptr_t>(out) % 64 == 0;
   if (!lines)

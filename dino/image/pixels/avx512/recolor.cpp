@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
 
-/** 64 pixels, a byte each; in the rooms of unpack() where they are integers. */
+/** One byte of 64 pixels; integers are in the order of unpack(). */
 struct Pixels {
   __m512i rgb[3];
 };
@@ -170,7 +170,7 @@ std::uint64_t sum_of(__m512i sums) {
   return static_cast<std::uint64_t>(_mm512_reduce_add_epi64(sums));
 }
 
-/** Samples of a gray image: only tables do something to it. */
+/** Samples of a gray image, which only table steps change. */
 std::uint64_t recolor_gray(std::uint8_t* samples, std::ptrdiff_t count, const ColorStep* steps,
                            std::size_t step_count) {
   __m512i sums = _mm512_setzero_si512();

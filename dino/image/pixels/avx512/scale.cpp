@@ -11,8 +11,8 @@ constexpr int kDigits = 3;
 constexpr int kRows = 8;    // scaled across with the same weights in registers
 constexpr int kLanes = 16;  // sums in a register
 
-/** Weights as products want them: word [digit][step][position] holds that digit of taps 4 * step
- * ... + 3. */
+/** Weights in the layout of the products: word [digit][step][position] holds that digit of taps 4 *
+ * step ... + 3. */
 struct Digits {
   int steps = 0;
   std::size_t positions = 0;  // with room for a vector behind the last
@@ -73,7 +73,7 @@ __m512i join_digits(const __m512i (&sums)[kDigits]) {
       sums[0], _mm512_add_epi32(_mm512_slli_epi32(sums[1], 8), _mm512_slli_epi32(sums[2], 16)));
 }
 
-/** The same with a number of steps known only now; gives taps(step) and weight(digit, step). */
+/** The same with a number of steps known at run time, from taps(step) and weight(digit, step). */
 template <typename TapsAt, typename WeightAt>
 __m512i add_up(int steps, const TapsAt& taps, const WeightAt& weight) {
   __m512i sums[kDigits] = {_mm512_set1_epi32(1 << (kWeightBits - 1))};
