@@ -28,7 +28,7 @@ struct LayerNormForward {
   const float* beta = nullptr;       ///< [D]
   float eps = 1e-6F;
   void* out = nullptr;    ///< [rows, D] of `type`
-  float* mean = nullptr;  ///< [rows]; null = not wanted
+  float* mean = nullptr;  ///< [rows]; null = not computed
   float* rstd = nullptr;  ///< [rows]
   Type type = Type::F32;
 };
@@ -45,11 +45,11 @@ struct LayerNormBackward {
   const float* gamma = nullptr;  ///< [D]
   float* dx = nullptr;     ///< [rows, D] in: gradient of the residual stream; out: plus the norm's
   void* scaled = nullptr;  ///< [rows, D] of `type`: row_scale * dx, what the preceding branch
-                           ///< receives; null = not wanted
+                           ///< receives; null = not computed
   const float* row_scale = nullptr;  ///< [rows]; null = 1
   float* dgamma = nullptr;           ///< [D] added to
   float* dbeta = nullptr;            ///< [D] added to
-  float* dbias = nullptr;            ///< [D] added to: column sums of `scaled`; null = not wanted
+  float* dbias = nullptr;            ///< [D] added to: column sums of `scaled`; null = not computed
   Type type = Type::F32;
 };
 
@@ -71,12 +71,12 @@ struct AdamW {
 struct CrossEntropyRow {
   std::int64_t prototypes = 0;  ///< K
   void* logits = nullptr;       ///< [K] of `type`; replaced by the gradient
-  const float* const* targets =
-      nullptr;  ///< [target_count] rows of K teacher probabilities, each summing to 1
+  /// [target_count] rows of K teacher probabilities, each summing to 1
+  const float* const* targets = nullptr;
   int target_count = 0;
   float inverse_temperature = 10;
-  float gradient_scale =
-      1;  ///< gradient = scale * inverse_temperature * (count * softmax - sum of targets)
+  /// Gradient = scale * inverse_temperature * (count * softmax - sum of targets)
+  float gradient_scale = 1;
   Type type = Type::F32;
 };
 

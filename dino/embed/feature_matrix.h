@@ -29,10 +29,10 @@ struct ExtractOptions {
   int patch_size = 1;           ///< px of the network's patch; see data::Remainder
   std::int64_t max_tokens = 0;  ///< images with more patches count as bad; 0 = no limit
   data::Augment augment = {};   ///< none by default
-  std::function<void(std::int64_t done, std::int64_t total)> progress =
-      {};  ///< called after each batch by the calling thread
-  std::stop_token stop =
-      {};  ///< when requested, ends at the network's next block and sets FeatureMatrix::stopped
+  /// Called after each batch by the calling thread
+  std::function<void(std::int64_t done, std::int64_t total)> progress = {};
+  /// When requested, ends at the network's next block and sets FeatureMatrix::stopped
+  std::stop_token stop = {};
 };
 
 /** The features of all usable images, in data-set order; all are finite. */

@@ -21,9 +21,8 @@ namespace dino::embed {
 inline constexpr std::int64_t kMaxTokens = 20'000;
 
 struct BatchOptions {
-  int batch_size =
-      /// Images per batch, at most; large images have smaller batches to bound memory
-      256;
+  /// Images per batch, at most; large images have smaller batches to bound memory
+  int batch_size = 256;
   int threads = 2;              ///< decoding threads
   int patch_size = 1;           ///< px of the network's patch; see data::Remainder
   std::int64_t max_tokens = 0;  ///< images with more patches count as bad; 0 = no limit

@@ -9,8 +9,8 @@ namespace dino::embed {
 
 struct SearchOptions {
   int k = 20;  ///< neighbors per query, at least 1; clipped to the gallery
-  bool skip_self =
-      false;  ///< exclude gallery row i for query i (gallery and queries are the same rows)
+  /// Exclude gallery row i for query i (gallery and queries are the same rows)
+  bool skip_self = false;
   int query_tile = 1024;  ///< rows of one matrix product; changes memory and speed, not the result
   int gallery_tile = 8192;
   int threads = 0;  ///< 0 = as many as Torch uses

@@ -18,8 +18,8 @@ namespace dino::eval {
 /** Top-1 in [0, 1]. */
 struct KnnFigures {
   double top1 = 0;
-  std::optional<double> shifted_top1 =
-      {};  ///< with randomly shifted and mirrored queries, if requested
+  /// With randomly shifted and mirrored queries, if requested
+  std::optional<double> shifted_top1 = {};
 };
 
 /** The parameters of a k-NN evaluation. */

@@ -54,8 +54,8 @@ struct MultiCropOptions {
 void validate(const MultiCropOptions& options, int channels);
 
 /** Normalizes images to network input: [H, W, C] uint8 to [C, H, W] values (x/255 - mean)/std, by
- * one multiplication and one addition rounded once. `out` needs no alignment. Images must have as
- * many channels as `mean` has entries. Thread-safe. */
+ * one multiplication and one addition rounded once. `out` needs only the alignment of its type.
+ * Images must have as many channels as `mean` has entries. Thread-safe. */
 class Normalizer {
  public:
   explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}

@@ -37,8 +37,8 @@ struct Raster {
   /// The value that marks missing data: a sample of a band, or a color whose samples all have it.
   /// Floats that are not finite are missing data too. Missing data become black
   std::optional<double> no_data = std::nullopt;
-  std::int64_t missing =
-      0;  ///< samples absent from the file; they are 0 in `values` (NaN for floats)
+  /// Samples absent from the file; they are 0 in `values` (NaN for floats)
+  std::int64_t missing = 0;
 
   int bands() const { return samples - (has_alpha ? 1 : 0); }
   ValueRange own_range() const;  ///< ignores `given`; valid for alpha too

@@ -1,6 +1,7 @@
 // The inner loops of resizing, color changes, blur and normalization: one table of functions per
 // instruction set, chosen at run time. All tables give the same bytes (equal to Pillow's) and the
-// same floats. Functions are reentrant; arrays need no alignment and must not overlap.
+// same floats. Functions are reentrant; arrays need only the alignment of their type and must not
+// overlap.
 #pragma once
 #include <array>
 #include <cstdint>
