@@ -1,4 +1,5 @@
 // Fast checksums (XXH3) that detect damage and identify contents. They are not cryptographic.
+// Thread-safe.
 #pragma once
 #include <cstddef>
 #include <cstdint>

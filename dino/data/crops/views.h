@@ -37,7 +37,7 @@ struct ViewOf {
 using View = ViewOf<image::Image>;  ///< as 8-bit pixels
 using WideView = ViewOf<image::Planes>;
 
-/** Calls visit(view) for the two global crops, each followed by its clean and its Gram version if
+/** Calls visit(view) for the two global crops, each together with its clean and its Gram version if
  * the options enable them, then for the local crops. Equal keys give equal pixels. Thread-safe
  * with a workspace per thread. */
 void for_each_view(const image::Image& source, const MultiCropOptions& options,
