@@ -16,6 +16,7 @@
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
 #include "dino/run/machine.h"
+#include "dino/train/precision.h"
 #include "dino/train/ssl_model.h"
 
 namespace dino::cli {
@@ -75,7 +76,7 @@ int run_bench_train(const BenchFlags& flags, Context& context) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "name a recipe: dino bench train --recipe FILE");
   const recipe::Recipe recipe = load(flags.recipe);
-  const model::Precision precision = run::resolve_precision(recipe.train.precision);
+  const model::Precision precision = train::resolve_precision(recipe.train.precision);
   std::vector<double> seconds = time_steps(flags, recipe, precision);
   std::ranges::sort(seconds);
   const double median = (seconds[(seconds.size() - 1) / 2] + seconds[seconds.size() / 2]) / 2;

@@ -5,7 +5,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "cli/usage.h"
@@ -85,10 +84,8 @@ void write_run_report(const run::RunLayout& layout, const recipe::Recipe& recipe
                       const LogSink& log) {
   dino::log(log, LogLevel::Info, "pictures for the report ...");
   const auto teacher = model::load_backbone(layout.teacher_weights()).backbone;
-  run::write_report(layout.root,
-                    {.sheets = pictures(*teacher, recipe),
-                     .next_commands = next_commands(layout, recipe),
-                     .uniform_entropy = std::log(static_cast<double>(recipe.head.prototypes))});
+  run::write_report(layout.root, {.sheets = pictures(*teacher, recipe),
+                                  .next_commands = next_commands(layout, recipe)});
 }
 
 std::vector<std::string> next_commands(const run::RunLayout& layout, const recipe::Recipe& recipe) {

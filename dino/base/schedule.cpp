@@ -2,6 +2,7 @@
 // references to the last bits.
 #include "dino/base/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -41,6 +42,28 @@ double WarmupCosineConstant::at(std::int64_t iteration) const {
 
 double LinearWarmup::at(std::int64_t step) const {
   return step < warmup ? linspace(start, end, warmup, step) : end;
+}
+
+double Curve::at(std::int64_t iteration) const {
+  const std::int64_t step = iteration / stride;
+  if (const double* constant = std::get_if<double>(&shape)) return *constant;
+  if (const auto* cosine = std::get_if<CosineSchedule>(&shape)) return cosine->at(step);
+  if (const auto* warmup = std::get_if<LinearWarmup>(&shape)) return warmup->at(step);
+  return std::get<WarmupCosineConstant>(shape).at(step);
+}
+
+Scheduled evaluate(const Curves& curves, std::int64_t iteration) {
+  Scheduled values;
+  for (const auto& [name, curve] : curves) values[name] = curve.at(iteration);
+  return values;
+}
+
+std::int64_t RunLength::iterations(double count) const {
+  return std::llround(count * static_cast<double>(iterations_per_epoch));
+}
+
+std::int64_t RunLength::total() const {
+  return std::max<std::int64_t>(1, iterations(epochs));
 }
 
 }  // namespace dino

@@ -3,6 +3,9 @@
 // save.
 #pragma once
 #include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
 
 namespace dino {
 
@@ -32,6 +35,30 @@ struct LinearWarmup {
   double start = 0, end = 0;
   std::int64_t warmup = 0;
   double at(std::int64_t step) const;
+};
+
+/** One of the curves above, or a constant. */
+struct Curve {
+  std::variant<double, CosineSchedule, WarmupCosineConstant, LinearWarmup> shape = 0.0;
+  std::int64_t stride = 1;  ///< iterations that count as one step of the shape: those of an epoch
+                            ///< for curves that change once an epoch
+  double at(std::int64_t iteration) const;
+};
+
+/** The curves of a run by name: "lr", "weight_decay", "momentum", "teacher_temperature", ... */
+using Curves = std::map<std::string, Curve>;
+/** Their values at one iteration. */
+using Scheduled = std::map<std::string, double>;
+Scheduled evaluate(const Curves& curves, std::int64_t iteration);
+
+/** How long a run is: what turns a recipe's epochs into iterations. */
+struct RunLength {
+  double epochs = 1;
+  std::int64_t iterations_per_epoch = 1;
+  /** Iterations in `count` epochs, rounded. */
+  std::int64_t iterations(double count) const;
+  /** Iterations of the run, at least 1. */
+  std::int64_t total() const;
 };
 
 }  // namespace dino

@@ -18,10 +18,10 @@ Targets center_and_sharpen(const torch::Tensor& logits, const torch::Tensor& cen
     const torch::Tensor log_p =
         ((logits.to(torch::kFloat32) - center) / temperature).log_softmax(1);
     const torch::Tensor p = log_p.exp();
-    return {p, -(p * log_p).sum().item<double>() / static_cast<double>(rows)};
+    return {p, -(p * log_p).sum(torch::kFloat64) / rows};
   }
   const torch::Tensor source = logits.contiguous(), shift = center.contiguous();
-  Targets targets{torch::empty({rows, prototypes}), 0};
+  Targets targets{torch::empty({rows, prototypes}), {}};
   std::vector<double> entropies(static_cast<std::size_t>(rows));
   const auto& kernels = cpu::kernels();
   at::parallel_for(0, rows, 1, [&](std::int64_t first, std::int64_t last) {
@@ -32,7 +32,9 @@ Targets center_and_sharpen(const torch::Tensor& logits, const torch::Tensor& cen
                               targets.probabilities.data_ptr<float>() + r * prototypes, prototypes);
     }
   });
-  for (const double entropy : entropies) targets.entropy += entropy / static_cast<double>(rows);
+  double mean = 0;
+  for (const double entropy : entropies) mean += entropy / static_cast<double>(rows);
+  targets.entropy = torch::tensor(mean, torch::kFloat64);
   return targets;
 }
 

@@ -7,7 +7,8 @@ namespace dino::loss {
 
 struct Targets {
   torch::Tensor probabilities;  ///< [R, K] fp32; rows sum to 1
-  double entropy = 0;           ///< mean over rows, nats: 0 = one-hot, ln K = uniform
+  torch::Tensor entropy;        ///< fp64 without dimensions: the mean over rows, nats; 0 = one-hot,
+                                ///< ln K = uniform
 };
 
 /** softmax((logits - center) / temperature), for logits [R, K] fp32 or bf16, center [K] fp32 and

@@ -13,13 +13,15 @@
 namespace dino::loss {
 namespace {
 
-/** The gradient is made in the forward pass, in the logits' own memory: the loss is a sum over
- * rows, nothing later is needed. */
+/** The gradient is made in the forward pass, in the logits' own memory where `overwrite` allows it:
+ * the loss is a sum over rows, nothing later is needed. */
 class FusedDinoLoss : public torch::autograd::Function<FusedDinoLoss> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context,
-                               const torch::Tensor& logits, const torch::Tensor& targets,
-                               std::int64_t batch_size, double temperature) {
+                               const torch::Tensor& given, const torch::Tensor& targets,
+                               std::int64_t batch_size, double temperature, bool overwrite) {
+    const torch::Tensor logits =
+        overwrite ? given.detach() : given.detach().clone(torch::MemoryFormat::Contiguous);
     const std::int64_t rows = logits.size(0), prototypes = logits.size(1);
     const std::int64_t views = rows / batch_size;
     const double terms = static_cast<double>((2 * views - 2) * batch_size);
@@ -45,7 +47,7 @@ class FusedDinoLoss : public torch::autograd::Function<FusedDinoLoss> {
     });
     double total = 0;
     for (const double loss : losses) total += loss;
-    context->saved_data["gradient"] = logits.detach();
+    context->saved_data["gradient"] = logits;
     return torch::tensor(static_cast<float>(total / terms));
   }
 
@@ -59,7 +61,7 @@ class FusedDinoLoss : public torch::autograd::Function<FusedDinoLoss> {
     context->saved_data["gradient"] = torch::IValue();
     const float factor = output[0].item<float>();
     if (factor != 1.0F) gradient.mul_(factor);
-    return {gradient, {}, {}, {}};
+    return {gradient, {}, {}, {}, {}};
   }
 };
 
@@ -77,13 +79,15 @@ void check(const torch::Tensor& logits, const torch::Tensor& targets, std::int64
 
 }  // namespace
 
-torch::Tensor dino_loss(const torch::Tensor& logits, const torch::Tensor& targets,
-                        std::int64_t batch_size, double temperature) {
+torch::Tensor dino_loss(torch::Tensor logits, const torch::Tensor& targets, std::int64_t batch_size,
+                        double temperature) {
   check(logits, targets, batch_size);
   if (!logits.device().is_cpu()) {
     return dino_loss_by_pairs(logits, targets, batch_size, temperature);
   }
-  return FusedDinoLoss::apply(logits.contiguous(), targets.contiguous(), batch_size, temperature);
+  const bool sole_reader =
+      logits.is_contiguous() && logits.use_count() == 1 && logits.storage().use_count() == 1;
+  return FusedDinoLoss::apply(logits, targets.contiguous(), batch_size, temperature, sole_reader);
 }
 
 torch::Tensor dino_loss_by_pairs(const torch::Tensor& logits, const torch::Tensor& targets,

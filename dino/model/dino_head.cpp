@@ -4,7 +4,7 @@
 
 namespace dino::model {
 
-DinoHead::DinoHead(std::int64_t in_dim, const recipe::Head& options, torch::Generator generator)
+DinoHead::DinoHead(std::int64_t in_dim, const DinoHeadOptions& options, torch::Generator generator)
     : options_(options) {
   // The reference builds an nn.Sequential: its indices skip GELU (and, with batch norm, count the
   // norms).

@@ -10,22 +10,29 @@
 
 #include "dino/model/backbone.h"
 #include "dino/model/layers.h"
-#include "dino/recipe/recipe.h"
 
 namespace dino::model {
+
+struct DinoHeadOptions {
+  std::int64_t prototypes = 65536;  ///< K
+  int layers = 3;                   ///< linear layers of the MLP, at least 1
+  std::int64_t hidden = 2048;       ///< width between them
+  std::int64_t bottleneck = 256;    ///< width that is L2-normalized
+  bool batch_norm = false;          ///< batch norm after each hidden linear layer
+};
 
 /** Parameters are named as in the reference: mlp.0.weight, ..., last_layer.weight_g [K, 1],
  * last_layer.weight_v [K, bottleneck]. */
 class DinoHead : public torch::nn::Module {
  public:
-  DinoHead(std::int64_t in_dim, const recipe::Head& options, torch::Generator generator);
+  DinoHead(std::int64_t in_dim, const DinoHeadOptions& options, torch::Generator generator);
   /** [N, D] -> logits [N, K], of the precision's type. */
   torch::Tensor forward(const torch::Tensor& x);
   void set_precision(Precision precision) { precision_ = precision; }
   std::int64_t prototypes() const { return options_.prototypes; }
 
  private:
-  recipe::Head options_;
+  DinoHeadOptions options_;
   Precision precision_ = Precision::Fp32;
   std::shared_ptr<torch::nn::Module> mlp_, last_layer_;
   std::vector<std::shared_ptr<Affine>> linears_;

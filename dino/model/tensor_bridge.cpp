@@ -2,8 +2,10 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "dino/base/error.h"
@@ -54,11 +56,56 @@ torch::Tensor borrow(const format::TensorRecord& record) {
 }
 
 format::TensorRecord to_record(std::string name, const torch::Tensor& tensor) {
-  DINO_ASSERT(tensor.is_contiguous() && tensor.device().is_cpu());
+  const auto owner = std::make_shared<torch::Tensor>(tensor.detach().cpu().contiguous());
   return {std::move(name),
-          to_format(tensor.scalar_type()),
-          tensor.sizes().vec(),
-          {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}};
+          to_format(owner->scalar_type()),
+          owner->sizes().vec(),
+          {static_cast<const std::byte*>(owner->const_data_ptr()), owner->nbytes()},
+          owner};
+}
+
+std::vector<format::TensorRecord> to_records(std::span<const NamedTensor> state) {
+  std::vector<format::TensorRecord> records;
+  for (const auto& [name, tensor] : state) records.push_back(to_record(name, tensor));
+  return records;
+}
+
+void restore(std::span<const NamedTensor> state, std::span<const format::TensorRecord> records) {
+  std::map<std::string, const format::TensorRecord*> given;
+  for (const auto& record : records) given[record.name] = &record;
+  std::vector<const format::TensorRecord*> sources;
+  std::vector<std::string> problems;
+  for (const auto& [name, tensor] : state) {
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      problems.push_back(name + " is missing");
+      continue;
+    }
+    const format::TensorRecord& record = *found->second;
+    const format::DType dtype = to_format(tensor.scalar_type());
+    if (record.shape != tensor.sizes().vec() || record.dtype != dtype)
+      problems.push_back(fmt::format("{} is {} {}, expected {} {}", name,
+                                     format::dtype_name(record.dtype),
+                                     fmt::join(record.shape, " x "), format::dtype_name(dtype),
+                                     fmt::join(tensor.sizes(), " x ")));
+    sources.push_back(&record);
+    given.erase(found);
+  }
+  for (const auto& [name, record] : given) problems.push_back(name + " is not expected");
+  if (!problems.empty()) {
+    const std::size_t shown = std::min<std::size_t>(problems.size(), 8);
+    fail(ErrorKind::Config,
+         "[load_state] {} tensors do not fit this recipe's network (another architecture, head or "
+         "optimizer?): {}{}",
+         problems.size(),
+         fmt::join(problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown), "; "),
+         problems.size() > shown ? "; ..." : "");
+  }
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    torch::Tensor target = state[i].tensor;
+    target.copy_(borrow(*sources[i]));
+  }
 }
 
 }  // namespace dino::model

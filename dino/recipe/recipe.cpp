@@ -280,6 +280,27 @@ void finish(Recipe& recipe, const std::string& origin, std::span<const std::stri
 
 }  // namespace
 
+std::vector<std::string_view> objective_names() {
+  const Recipe recipe;
+  std::vector<std::string_view> names;
+  visit_sections(recipe, [&](const char* name, const auto& options) {
+    if constexpr (requires { options.weight; }) names.emplace_back(name);
+  });
+  return names;
+}
+
+double objective_weight(const Recipe& recipe, std::string_view objective) {
+  std::optional<double> weight;
+  visit_sections(recipe, [&](const char* name, const auto& options) {
+    if constexpr (requires { options.weight; })
+      if (objective == name) weight = options.weight;
+  });
+  if (!weight)
+    fail(ErrorKind::Config, "[recipe] objectives: {} is not known; allowed: {}", objective,
+         fmt::join(objective_names(), ", "));
+  return *weight;
+}
+
 Recipe parse_recipe(std::string_view toml, std::string_view origin,
                     const std::filesystem::path& folder, std::span<const std::string> overrides) {
   std::vector<std::filesystem::path> chain;

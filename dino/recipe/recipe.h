@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dino/arch/architecture.h"
@@ -173,6 +174,11 @@ Recipe parse_recipe(std::string_view toml, std::string_view origin,
 std::string to_toml(const Recipe& recipe);
 /** Throws Error{Config} on a value out of range. Called by the loaders. */
 void validate(const Recipe& recipe);
+
+/** The objectives that a recipe can name: the sections that have a `weight`. */
+std::vector<std::string_view> objective_names();
+/** The `weight` of the section of that name. Throws Error{Config} if there is none. */
+double objective_weight(const Recipe& recipe, std::string_view objective);
 
 /** The network [backbone] asks for; a learned position table is made for the global crops. Throws
  * Error{Config} naming the key, as validate() does. */

@@ -1,4 +1,6 @@
 // Ranges of single keys (from recipe_fields.h), then the pairs of keys that contradict each other.
+#include <algorithm>
+
 #include "dino/recipe/recipe.h"
 #include "dino/recipe/recipe_fields.h"
 
@@ -80,7 +82,12 @@ void check_backbone(const Recipe& r) {
 }
 
 void check_training(const Recipe& r) {
-  if (r.objectives.empty()) fail(ErrorKind::Config, "[recipe] objectives is empty; allowed: dino");
+  if (r.objectives.empty())
+    fail(ErrorKind::Config, "[recipe] objectives is empty; allowed: {}",
+         fmt::join(objective_names(), ", "));
+  for (auto name = r.objectives.begin(); name != r.objectives.end(); ++name)
+    if (std::find(r.objectives.begin(), name, *name) != name)
+      fail(ErrorKind::Config, "[recipe] objectives names {} twice", *name);
   if (r.train.batch_size % r.train.accumulate != 0)
     fail(ErrorKind::Config,
          "[recipe] train.batch_size = {} is not a multiple of train.accumulate = {}",

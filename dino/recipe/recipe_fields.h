@@ -116,7 +116,7 @@ void visit_fields(Options& o, Field&& field) {
   field("name", o.name, Anything{});
   field("description", o.description, Anything{});
   field("seed", o.seed, between(0, 9.2e18));
-  field("objectives", o.objectives, OneOfWords{{"dino"}});
+  field("objectives", o.objectives, OneOfWords{objective_names()});
 }
 
 /** Calls section(name, options) for each [section], in the order of the file. */

@@ -85,14 +85,21 @@ TrainingImages::TrainingImages(const Recipe& recipe, const std::filesystem::path
   limited_ = data::subset(*all_, std::move(indices));
 }
 
-data::LoaderOptions loader_options(const Recipe& recipe) {
+data::LoaderOptions loader_options(const Recipe& recipe, int rank, int world) {
+  if (recipe.train.batch_size % world != 0)
+    fail(ErrorKind::Config,
+         "[recipe] train.batch_size = {} images of a step cannot be shared by {} ranks; choose a "
+         "multiple",
+         recipe.train.batch_size, world);
   constexpr auto sample_type = [](std::string_view word) {
     return word == "uint8"  ? data::SampleType::U8
            : word == "bf16" ? data::SampleType::BF16
                             : data::SampleType::F32;
   };
   data::LoaderOptions options;
-  options.batch_size = recipe.train.batch_size;
+  options.batch_size = recipe.train.batch_size / world;
+  options.rank = rank;
+  options.world_size = world;
   options.channels = recipe.data.channels;
   options.full_range = recipe.data.full_range;
   options.type = sample_type(recipe.data.batch_type);

@@ -61,13 +61,6 @@ nlohmann::json describe_machine() {
           {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)}};
 }
 
-model::Precision resolve_precision(const std::string& name) {
-  if (name == "fp32") return model::Precision::Fp32;
-  if (name == "bf16") return model::Precision::Bf16;
-  if (name == "auto") return has_fast_bf16() ? model::Precision::Bf16 : model::Precision::Fp32;
-  fail(ErrorKind::Config, "[train] unknown train.precision: '{}'; use fp32, bf16 or auto", name);
-}
-
 std::int64_t peak_resident_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

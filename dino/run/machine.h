@@ -4,8 +4,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "dino/model/backbone.h"
-
 namespace dino::run {
 
 /** "dino 0.1.0 (LibTorch 2.11.0, AVX512)". */
@@ -14,11 +12,6 @@ std::string version_text();
 /** Version, LibTorch version, processor, instruction set, cores, threads in use, memory, host name
  * and operating system. */
 nlohmann::json describe_machine();
-
-/** The arithmetic of a recipe's train.precision: "fp32", "bf16", or "auto" (bf16 on processors that
- * are known to be faster in it, see cpu::bf16_pays_in_training()). Throws Error{Config} on another
- * name. */
-model::Precision resolve_precision(const std::string& name);
 
 /** Largest resident size of this process so far, bytes. */
 std::int64_t peak_resident_bytes();

@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <optional>
+#include <set>
 
+#include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
 #include "dino/base/text.h"
 #include "dino/image/codecs/encode.h"
 #include "dino/image/pixels/resize.h"
 #include "dino/run/chart.h"
+#include "dino/run/metric_table.h"
 
 namespace dino::assets {
 extern const std::string_view report_page;  // web/report.html
@@ -129,39 +131,46 @@ std::string alarms(const nlohmann::json& summary) {
       names);
 }
 
-struct Curve {
-  const char *key, *name;
-  double scale;
-  bool from_zero;
-  std::function<std::string(double)> last;  // how the newest value reads
-};
+/** How the newest value of a curve reads. */
+std::string last_value(const Metric& metric, double shown) {
+  return metric.unit == "%" ? fmt::format("{:.1f} %", shown) : short_number(shown);
+}
 
-std::string curves(const RunRecord& record, double uniform_entropy) {
-  const auto plain = [](double value) { return short_number(value); };
-  const Curve all[] = {{"loss", "Loss", 1, false, plain},
-                       {"teacher_entropy", "Teacher entropy, nats", 1, true, plain},
-                       {"knn_top1", "k-NN on a held-out slice, %", 100, false,
-                        [](double v) { return fmt::format("{:.1f} %", v); }},
-                       {"teacher_student_kl", "KL (teacher ‖ student), nats", 1, true, plain},
-                       {"images_per_second", "Images per second", 1, true, plain},
-                       {"lr", "Learning rate", 1, true, plain}};
-  std::string body;
-  for (const Curve& curve : all) {
-    Chart chart{.points = {}, .from_zero = curve.from_zero};
-    for (const auto& line : record.metrics) {
-      const auto x = number(line, "epoch"), y = number(line, curve.key);
-      if (x && y) chart.points.emplace_back(*x, *y * curve.scale);
-    }
-    if (std::string_view(curve.key) == "teacher_entropy" && uniform_entropy > 0) {
-      chart.reference = uniform_entropy;
-      chart.reference_label = fmt::format("ln K = {:.2f}: uniform", uniform_entropy);
-    }
-    const std::string svg = svg_chart(chart);
-    if (svg.empty()) continue;
-    body += fmt::format(
-        R"(<figure class="card"><div class="name"><b>{}</b><span>{}</span></div>{}</figure>)",
-        curve.name, curve.last(chart.points.back().second), svg);
+/** Descriptions for a run without figures.json: every number of its lines, under its own name. */
+std::vector<Metric> undescribed(const std::vector<nlohmann::json>& lines) {
+  std::set<std::string> names;
+  for (const auto& line : lines)
+    for (const auto& [name, value] : line.items())
+      if (value.is_number()) names.insert(name);
+  for (const char* axis : {"iteration", "epoch", "seconds"}) names.erase(axis);
+  std::vector<Metric> metrics;
+  for (const std::string& name : names)
+    metrics.push_back({.name = name, .title = name, .from_zero = false});
+  return metrics;
+}
+
+std::string curve(const Metric& metric, const std::vector<nlohmann::json>& lines) {
+  Chart chart{.points = {}, .from_zero = metric.from_zero};
+  for (const auto& line : lines) {
+    const auto x = number(line, "epoch"), y = number(line, metric.name.c_str());
+    if (x && y) chart.points.emplace_back(*x, *y * metric.scale);
   }
+  if (metric.reference) {
+    chart.reference = *metric.reference * metric.scale;
+    chart.reference_label = html_escape(printable(metric.reference_label));
+  }
+  const std::string svg = svg_chart(chart);
+  if (svg.empty()) return {};
+  const std::string title = metric.title + (metric.unit.empty() ? "" : ", " + metric.unit);
+  return fmt::format(
+      R"(<figure class="card"><div class="name"><b>{}</b><span>{}</span></div>{}</figure>)",
+      html_escape(printable(title)), last_value(metric, chart.points.back().second), svg);
+}
+
+std::string curves(const RunRecord& record) {
+  std::string body;
+  for (const Metric& metric : record.figures.empty() ? undescribed(record.metrics) : record.figures)
+    body += curve(metric, record.metrics);
   if (body.empty()) return {};
   return fmt::format(
       R"(<h2>How it went</h2><p class="sub">Over epochs; the figure at the right of each is the last one.</p>)"
@@ -256,14 +265,22 @@ std::string fill(std::string_view page,
   return out += page;
 }
 
+std::vector<Metric> read_figures(const std::filesystem::path& path) try {
+  return metrics_from_json(read_json_file(path));
+} catch (const nlohmann::json::exception& error) {
+  fail(ErrorKind::Format, "[report] {}: {}; remove it, and curves get plain names", printable(path),
+       error.what());
+}
+
 }  // namespace
 
 RunRecord read_run_record(const std::filesystem::path& directory) {
-  RunRecord record{nlohmann::json::object(), nlohmann::json::object(), {}, {}};
+  RunRecord record{nlohmann::json::object(), nlohmann::json::object(), {}, {}, {}};
   const auto exists = [&](const char* name) { return std::filesystem::exists(directory / name); };
   if (exists("summary.json")) record.summary = read_json_file(directory / "summary.json");
   if (exists("env.json")) record.environment = read_json_file(directory / "env.json");
   if (exists("recipe.toml")) record.recipe = read_text_file(directory / "recipe.toml");
+  if (exists("figures.json")) record.figures = read_figures(directory / "figures.json");
   if (exists("metrics.jsonl")) {
     const std::string text = read_text_file(directory / "metrics.jsonl");
     for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos;
@@ -285,7 +302,7 @@ std::string report_html(const RunRecord& record, const ReportInputs& inputs) {
   std::string body = alarms(record.summary);
   const std::string top = headline_table(record.summary) + facts(record.summary);
   if (!top.empty()) body += fmt::format(R"(<div class="top">{}</div>)", top);
-  body += curves(record, inputs.uniform_entropy);
+  body += curves(record);
   for (const auto& sheet : inputs.sheets)
     if (!sheet.tiles.empty()) body += sheet_html(sheet);
   body += next(inputs.next_commands) + recipe(record.recipe) + machine(record.environment);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dino/base/metric.h"
 #include "dino/image/pictures/sheet.h"
 
 namespace dino::run {
@@ -14,7 +15,6 @@ namespace dino::run {
 struct ReportInputs {
   std::vector<image::Sheet> sheets = {};        ///< in the order shown
   std::vector<std::string> next_commands = {};  ///< shell lines to try next
-  double uniform_entropy = 0;                   ///< ln K, drawn into the entropy curve; 0 = none
 };
 
 /** What it holds; missing files are empty values, and their part of the report is left out. */
@@ -22,6 +22,7 @@ struct RunRecord {
   nlohmann::json summary, environment;  ///< summary.json, env.json
   std::vector<nlohmann::json> metrics;  ///< lines of metrics.jsonl; a torn last line is dropped
   std::string recipe;                   ///< recipe.toml
+  std::vector<Metric> figures;          ///< figures.json: the curves to draw, in order
 };
 
 /** Throws Error{Io|Format} on files that exist but cannot be used. */

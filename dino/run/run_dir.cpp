@@ -21,8 +21,8 @@ bool has_other_files(const std::filesystem::path& root) {
 /** Removes what a run writes; other people's files in the same folder stay. */
 void remove_run_files(const RunLayout& layout) {
   for (const auto& path :
-       {layout.recipe(), layout.env(), layout.metrics(), layout.bad_files(), layout.summary(),
-        layout.report(), layout.checkpoints(), layout.weights()})
+       {layout.recipe(), layout.env(), layout.metrics(), layout.bad_files(), layout.figures(),
+        layout.summary(), layout.report(), layout.checkpoints(), layout.weights()})
     std::filesystem::remove_all(path);
   for (const auto& entry : std::filesystem::directory_iterator(layout.root))
     if (entry.path().filename().string().starts_with("events.out.tfevents."))
@@ -73,7 +73,7 @@ void RunDir::check_free(const std::filesystem::path& root, bool force) {
 RunDir RunDir::create(const std::filesystem::path& root, bool force) try {
   check_free(root, force);
   std::filesystem::create_directories(root);
-  RunDir run(root);
+  RunDir run = claim(root);
   if (run.layout_.holds_run()) remove_run_files(run.layout_);
   std::filesystem::create_directories(run.layout_.checkpoints());
   std::filesystem::create_directories(run.layout_.weights());
@@ -87,18 +87,23 @@ RunDir RunDir::open(const std::filesystem::path& root) {
     fail(ErrorKind::Usage,
          "[train] {} holds no run to resume; start one with `dino train --recipe FILE --out {}`",
          printable(root), printable(root));
-  RunDir run(root);
+  RunDir run = claim(root);
   for (const auto& folder : {root, run.layout_.checkpoints(), run.layout_.weights()})
     remove_temporary_files(folder);
   return run;
 }
 
-RunDir::RunDir(const std::filesystem::path& root)
-    : layout_{root}, lock_(FileLock::try_lock(root / kLockName)) {
-  if (!lock_)
+RunDir RunDir::join(const std::filesystem::path& root) {
+  return {root, std::nullopt};
+}
+
+RunDir RunDir::claim(const std::filesystem::path& root) {
+  std::optional<FileLock> lock = FileLock::try_lock(root / kLockName);
+  if (!lock)
     fail(ErrorKind::Usage,
          "[train] output directory in use: another training runs in {}; choose another --out",
          printable(root));
+  return {root, std::move(lock)};
 }
 
 void truncate_metrics(const std::filesystem::path& path, std::int64_t iteration) {

@@ -10,13 +10,13 @@
 namespace dino::train {
 
 /** Part of a checkpoint, so that the lines of a resumed run equal those of an uninterrupted one.
- * Thread-compatible. */
+ * Not thread-safe. */
 class MetricsWindow {
  public:
   /** seconds of the step, wait_seconds of them for its batch of `images`. */
-  void add(const StepMetrics& metrics, double seconds, double wait_seconds, std::int64_t images);
-  /** The means by name (loss, losses.<objective>, teacher_entropy, ...), speed and counts; null
-   * where no step was finite. */
+  void add(const StepReport& step, double seconds, double wait_seconds, std::int64_t images);
+  /** The means by name, speed and counts. The figures of a window without a finite step are null.
+   */
   nlohmann::json means() const;
   void clear() { *this = {}; }
 

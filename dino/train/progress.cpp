@@ -21,7 +21,9 @@ std::vector<std::string> facts(const Progress& p) {
   };
   if (!p.bad_files.empty()) list.push_back(p.bad_files);
   if (p.knn_top1) list.push_back(fmt::format("k-NN {:.1f}%", 100 * *p.knn_top1));
-  list.push_back(fmt::format("entropy {:.2f}/{:.2f}", p.teacher_entropy, p.uniform_entropy));
+  for (const ProgressFigure& figure : p.figures)
+    list.push_back(fmt::format("{} {:.2f}{}", figure.word, figure.value,
+                               figure.reference ? fmt::format("/{:.2f}", *figure.reference) : ""));
   list.push_back(fmt::format("data wait {:.0f}%", 100 * p.data_wait_share));
   list.push_back(fmt::format("epoch {:.2f}/{:g}", p.epoch, p.epochs));
   return list;

@@ -3,18 +3,25 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace dino::train {
 
-/** The state of a run after a step. Loss and entropy are running means over the last few steps. */
+/** A figure that its Metric gives a word in the progress line. */
+struct ProgressFigure {
+  std::string word;
+  double value = 0;
+  std::optional<double> reference = {};  ///< shown behind the value: "entropy 3.50/6.24"
+};
+
+/** The state of a run after a step. Loss and figures are running means over the last few steps. */
 struct Progress {
   std::int64_t iteration = 0;  ///< steps done
   std::int64_t total = 0;      ///< steps of the whole run
   double epoch = 0;            ///< epochs done
   double epochs = 0;           ///< of the whole run
   double loss = 0;
-  double teacher_entropy = 0;      ///< nats
-  double uniform_entropy = 0;      ///< ln K, what teacher_entropy is compared with
+  std::vector<ProgressFigure> figures = {};
   double images_per_second = 0;    ///< evaluation and saving not counted
   double data_wait_share = 0;      ///< of training time, in [0, 1]
   double seconds_left = 0;         ///< to the last step, or to train.max_minutes

@@ -1,58 +1,47 @@
-// Student and teacher of one self-distillation run: backbones and named heads, the flat parameter
-// arenas, and one training step.
+// A recipe as something that learns: networks, objectives, optimizer and schedules, put together.
 #pragma once
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
-#include <map>
+#include <cstdint>
 #include <memory>
-#include <string>
+#include <span>
 #include <vector>
 
-#include "dino/data/loading/batch.h"
-#include "dino/format/tensor_record.h"
 #include "dino/model/backbone.h"
-#include "dino/model/dino_head.h"
-#include "dino/model/param_arena.h"
+#include "dino/parallel/communicator.h"
 #include "dino/recipe/recipe.h"
 #include "dino/train/learner.h"
+#include "dino/train/student_teacher.h"
 
 namespace dino::train {
 
-/** One network: a backbone and its heads, by objective name ("dino"). Parameter names:
- * backbone.<official>, dino_head.<official>. */
-struct Network {
-  std::shared_ptr<torch::nn::Module> module;  ///< owner of both
-  std::shared_ptr<model::Backbone> backbone;
-  std::map<std::string, std::shared_ptr<model::DinoHead>> heads;
-  model::ParamArena arena;
-};
-
-/** Everything that learns. Deterministic: same recipe, seed, batches and thread count give the same
- * bytes. Not thread-safe. */
+/** Deterministic: the same recipe, seed, batches and thread count give the same bytes. Not
+ * thread-safe. */
 class SslModel final : public Learner {
  public:
-  /** `iterations_per_epoch` fixes the schedules. Teacher starts as an exact copy of the student. */
+  /** `iterations_per_epoch` fixes the schedules. `ranks`, which is borrowed, joins the processes of
+   * one run; without it the run is this process alone. */
   SslModel(const recipe::Recipe& recipe, model::Precision precision,
-           std::int64_t iterations_per_epoch);
+           std::int64_t iterations_per_epoch, parallel::Communicator* ranks = nullptr);
   ~SslModel() override;
 
-  StepSchedule schedule(std::int64_t iteration) const override;
-  /** One optimizer step at `iteration` (0-based) on a batch: teacher targets, packed student
-   * forward, losses, backward, clip, AdamW, EMA. */
-  StepMetrics step(const data::CropBatch& batch, std::int64_t iteration) override;
+  /** "lr", "weight_decay", "momentum", and what the objectives add. */
+  Scheduled schedule(std::int64_t iteration) const override;
+  /** One optimizer step at `iteration` (0-based); see Step::run(). */
+  StepReport step(const data::CropBatch& batch, std::int64_t iteration) override;
+  std::vector<Metric> metrics() const override;
+  std::vector<AlarmRule> alarms() const override;
 
-  Network& student();
-  Network& teacher();
-  /** ln K of the objective, for alarms. */
-  double uniform_entropy() const override;
+  Branch& student();
+  /** Throws Error{Usage} if no objective looks at a teacher. */
+  Branch& teacher();
+  /** The backbone whose features are used and measured: an EMA teacher's, else the student's. */
+  model::Backbone& for_use();
 
-  /** Every tensor of the training state (parameters, optimizer moments, centers, buffers, generator
-   * state), named; bytes stay valid until the next step. */
-  std::vector<format::TensorRecord> state() const override;
-  /** Restores state(); throws Error{Config} listing missing, extra or misshapen tensors with the
-   * likely cause (another architecture). */
-  void load_state(const std::vector<format::TensorRecord>& tensors) override;
+  /** Every tensor of the training state: parameters, buffers, moments, centers. They share memory
+   * with the run, which goes on changing them. */
+  std::vector<model::NamedTensor> state() const override;
+  /** Restores state(). Throws Error{Config}, before anything is changed, that lists missing, extra
+   * or misshapen tensors with the likely cause (another architecture). */
+  void load_state(std::span<const format::TensorRecord> tensors) override;
 
  private:
   struct Impl;

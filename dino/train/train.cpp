@@ -9,12 +9,13 @@
 #include <optional>
 
 #include "dino/base/error.h"
-#include "dino/base/file.h"
 #include "dino/base/json.h"
 #include "dino/data/loading/loader.h"
 #include "dino/model/backbone_file.h"
+#include "dino/objectives/registry.h"
 #include "dino/recipe/training_images.h"
 #include "dino/run/machine.h"
+#include "dino/train/precision.h"
 #include "dino/train/recipe_change.h"
 #include "dino/train/ssl_model.h"
 
@@ -30,22 +31,14 @@ std::string utc_time() {
   return text;
 }
 
-/** env.json lists the sessions of a run, so that a resumed run shows where each part was computed.
- */
-void record_session(const run::RunLayout& layout, const TrainRequest& request,
-                    const run::CheckpointInfo& start) {
+/** The entry of env.json that tells where this part of the run was computed. */
+nlohmann::json session_of(const TrainRequest& request, const run::CheckpointInfo& start) {
   nlohmann::json session = run::describe_machine();
   session.update({{"command_line", request.command_line},
                   {"started", utc_time()},
                   {"first_iteration", start.iteration},
                   {"precision", start.precision}});
-  nlohmann::json env = {{"sessions", nlohmann::json::array()}};
-  if (std::filesystem::exists(layout.env())) {
-    const auto earlier = nlohmann::json::parse(read_text_file(layout.env()), nullptr, false);
-    if (earlier.is_object() && earlier.contains("sessions")) env = earlier;
-  }
-  env["sessions"].push_back(std::move(session));
-  write_json_file(layout.env(), env);
+  return session;
 }
 
 /** Where the run begins: at 0, or as the checkpoint says, once it is known to fit. */
@@ -97,13 +90,16 @@ std::optional<run::Checkpoint> find_checkpoint(const run::RunLayout& layout,
 
 /** What a recipe has made that its objectives do not look at: the reader of the figures should not
  * take it for a part of the method. */
-void warn_of_unread(const recipe::Recipe& recipe, const LogSink& log) {
-  if (recipe.masks.share > 0)
+void warn_of_unread(const recipe::Recipe& recipe, const objectives::Needs& needs,
+                    const LogSink& log) {
+  if (recipe.masks.share > 0 && !needs.masks)
     dino::log(
         log, LogLevel::Warning,
         fmt::format("[masks] share = {} has no effect: no objective of this recipe reads masks",
                     recipe.masks.share));
-  if (recipe.crops.gram_size > 0 || std::ranges::any_of(recipe.mixes.gram_size, std::identity()))
+  const bool gram_crops =
+      recipe.crops.gram_size > 0 || std::ranges::any_of(recipe.mixes.gram_size, std::identity());
+  if (gram_crops && !needs.gram_crops)
     dino::log(
         log, LogLevel::Warning,
         "[crops] gram_size makes crops that no objective of this recipe reads: they cost time "
@@ -147,79 +143,100 @@ arch::Network network_of(const recipe::Recipe& recipe) {
                          .value_range = recipe.data.value_range}};
 }
 
+/** The run's directory, claimed by the one rank that writes. */
+run::RunDir claim(const TrainRequest& request, const parallel::Communicator& ranks) {
+  if (ranks.rank() != 0) return run::RunDir::join(request.directory);
+  return request.resume ? run::RunDir::open(request.directory)
+                        : run::RunDir::create(request.directory, request.force);
+}
+
+/** Says what the sources passed over, and what the recipe makes for nobody. */
+void note_data(const recipe::TrainingImages& images, const recipe::Recipe& recipe,
+               const objectives::Needs& needs, const LogSink& log) {
+  if (images.dataset() != nullptr)
+    for (const data::SourceNote& note : images.dataset()->notes())
+      dino::log(log, LogLevel::Info, "data.train: " + data::describe(note));
+  warn_of_unread(recipe, needs, log);
+  for (const std::string& advice : recipe::value_advice(images, recipe))
+    dino::log(log, LogLevel::Warning, advice);
+}
+
+data::Loader make_loader(const recipe::TrainingImages& images, const recipe::Recipe& recipe,
+                         const objectives::Needs& needs, std::int64_t first_iteration,
+                         const parallel::Communicator& ranks, const TrainHooks& hooks,
+                         const std::stop_token& stop) {
+  data::LoaderOptions options = recipe::loader_options(recipe, ranks.rank(), ranks.world());
+  if (!needs.masks) options.masks = {};
+  options.first_iteration = first_iteration;
+  options.stop = stop;
+  return images.stream() ? data::Loader(*images.stream(), recipe.crops, options, hooks.log)
+                         : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);
+}
+
 }  // namespace
 
 TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                   const std::stop_token& stop) {
   const recipe::Recipe& recipe = request.recipe;
+  parallel::Alone alone;
+  parallel::Communicator& ranks = request.ranks != nullptr ? *request.ranks : alone;
   std::optional<run::RunDir> run;
   std::optional<run::Checkpoint> checkpoint;
   if (request.resume) {
-    run.emplace(run::RunDir::open(request.directory));
+    run.emplace(claim(request, ranks));
     checkpoint = find_checkpoint(run->layout(), recipe, hooks.log);
   } else {
     run::RunDir::check_free(request.directory, request.force);
   }
   // "auto" is decided once a run: a resumed one goes on as it began, whatever this machine prefers.
-  const model::Precision precision = run::resolve_precision(
-      checkpoint && recipe.train.precision == "auto" ? checkpoint->info.precision
-                                                     : recipe.train.precision);
+  const model::Precision precision =
+      resolve_precision(checkpoint && recipe.train.precision == "auto" ? checkpoint->info.precision
+                                                                       : recipe.train.precision);
 
   const recipe::TrainingImages images(recipe, recipe::index_folder(request.directory));
-  if (images.dataset() != nullptr)
-    for (const data::SourceNote& note : images.dataset()->notes())
-      log(hooks.log, LogLevel::Info, "data.train: " + data::describe(note));
-  data::LoaderOptions options = recipe::loader_options(recipe);
-  warn_of_unread(recipe, hooks.log);
-  options.masks = {};
-  options.first_iteration = checkpoint ? checkpoint->info.iteration : 0;
-  options.stop = stop;
-  data::Loader loader = images.stream()
-                            ? data::Loader(*images.stream(), recipe.crops, options, hooks.log)
-                            : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);
-  for (const std::string& advice : recipe::value_advice(images, recipe))
-    dino::log(hooks.log, LogLevel::Warning, advice);
+  const objectives::Needs needs = needs_of(objectives::make_objectives(recipe));
+  data::Loader loader = make_loader(
+      images, recipe, needs, checkpoint ? checkpoint->info.iteration : 0, ranks, hooks, stop);
+  note_data(images, recipe, needs, hooks.log);
   run::CheckpointInfo start =
       starting_point(checkpoint, recipe, std::string(model::name_of(precision)),
                      loader.iterations_per_epoch(), hooks.log);
   const arch::Network network = network_of(recipe);
   start.network = arch::to_json(network);
-  SslModel model(recipe, precision, start.iterations_per_epoch);
+  SslModel model(recipe, precision, start.iterations_per_epoch, &ranks);
   if (checkpoint) {
     model.load_state(checkpoint->file.tensors());
     checkpoint.reset();  // unmaps the file
   }
 
-  if (!run) run.emplace(run::RunDir::create(request.directory, request.force));
-  const run::RunLayout layout = run->layout();
-  write_file_atomically(layout.recipe(), recipe::to_toml(recipe));
-  run::truncate_metrics(layout.metrics(), start.iteration);
-  record_session(layout, request, start);
+  if (!run) run.emplace(claim(request, ranks));
+  run::Recorder recorder(*run, start.iteration, recipe.train.keep_last, hooks.log);
+  recorder.begin_session(recipe::to_toml(recipe), session_of(request, start), metrics_of(model));
 
-  model::Backbone& teacher = *model.teacher().backbone;
+  model::Backbone& learned = model.for_use();
   TrainerHooks trainer_hooks;
   trainer_hooks.log = hooks.log;
   trainer_hooks.progress = hooks.progress;
-  if (hooks.knn) trainer_hooks.knn = [&] { return hooks.knn(teacher); };
+  if (hooks.knn) trainer_hooks.knn = [&] { return hooks.knn(learned); };
   trainer_hooks.save_teacher_weights = [&](const std::filesystem::path& path) {
-    model::save_backbone(path.string(), teacher, network);
+    model::save_backbone(path.string(), learned, network);
   };
-  Trainer trainer(recipe, model, loader, *run, start, std::move(trainer_hooks));
+  Trainer trainer(recipe, model, loader, recorder, start, std::move(trainer_hooks));
   const Outcome outcome = trainer.run(stop);
 
-  TrainResult result{outcome, training_figures(recipe, trainer), layout};
+  TrainResult result{outcome, training_figures(recipe, trainer), run->layout()};
   if (outcome == Outcome::Interrupted) return result;
   if (hooks.evaluate) {
     SslModel untrained(recipe, precision, start.iterations_per_epoch);
-    const auto figures = hooks.evaluate(teacher, *untrained.teacher().backbone);
+    const auto figures = hooks.evaluate(learned, untrained.for_use());
     if (!figures) {  // stopped: all is trained and saved, --resume evaluates again
       result.outcome = Outcome::Interrupted;
       return result;
     }
     result.summary.update(*figures);
   }
-  write_json_file(layout.summary(), result.summary);
-  if (hooks.report) hooks.report(layout);
+  recorder.save_summary(result.summary);
+  if (hooks.report) hooks.report(run->layout());
   return result;
 }
 

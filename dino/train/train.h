@@ -11,6 +11,7 @@
 
 #include "dino/base/log.h"
 #include "dino/model/backbone.h"
+#include "dino/parallel/communicator.h"
 #include "dino/recipe/recipe.h"
 #include "dino/run/run_dir.h"
 #include "dino/train/progress.h"
@@ -21,13 +22,14 @@ namespace dino::train {
 struct TrainRequest {
   recipe::Recipe recipe;
   std::filesystem::path directory;
-  bool resume = false;       ///< continue the run in `directory`
-  bool force = false;        ///< replace a run in `directory`
-  std::string command_line;  ///< for env.json
+  bool resume = false;                      ///< continue the run in `directory`
+  bool force = false;                       ///< replace a run in `directory`
+  std::string command_line;                 ///< for env.json
+  parallel::Communicator* ranks = nullptr;  ///< the processes of this run; nullptr = only this one
 };
 
 /** What a run asks of modules that training does not know (evaluation, pictures); empty functions
- * are not called. */
+ * are not called. Of several ranks only the one that evaluates and reports is given them. */
 struct TrainHooks {
   LogSink log;
   std::function<void(const Progress&)> progress;

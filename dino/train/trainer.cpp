@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "dino/base/error.h"
-#include "dino/base/file.h"
 
 namespace dino::train {
 namespace {
@@ -18,42 +17,56 @@ double seconds_between(std::chrono::steady_clock::time_point a,
   return std::chrono::duration<double>(b - a).count();
 }
 
-double wall_time() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+/** Alarms of the loop itself. */
+AlarmRule waiting_for_data() {
+  constexpr double kShare = 0.1;
+  return {.name = "data_wait",
+          .metric = "data_wait_share",
+          .low = kShare,
+          .margin = kShare / 2,
+          .message =
+              "{percent:.0f} % of the time is spent waiting for images. Raise data.workers, or "
+              "store smaller images",
+          .level = LogLevel::Warning};
 }
 
-/** A metrics line as TensorBoard scalars: every number but the axes. */
-run::Scalars scalars_of(const nlohmann::json& line) {
-  run::Scalars scalars;
-  for (const auto& [name, value] : line.items())
-    if (value.is_number() && name != "iteration")
-      scalars.emplace_back("train/" + name, value.get<double>());
-  return scalars;
+std::vector<AlarmRule> alarms_of(const Learner& learner) {
+  std::vector<AlarmRule> rules = learner.alarms();
+  rules.push_back(waiting_for_data());
+  return rules;
+}
+
+RunLength length_of(const recipe::Recipe& recipe, const run::CheckpointInfo& info) {
+  return {recipe.train.epochs, info.iterations_per_epoch};
 }
 
 }  // namespace
 
-std::int64_t total_iterations(const recipe::Recipe& recipe, std::int64_t iterations_per_epoch) {
-  return std::max<std::int64_t>(
-      1, std::llround(recipe.train.epochs * static_cast<double>(iterations_per_epoch)));
+std::vector<Metric> metrics_of(const Learner& learner) {
+  std::vector<Metric> metrics = {{.name = "loss", .title = "Loss", .from_zero = false}};
+  for (Metric& metric : learner.metrics()) metrics.push_back(std::move(metric));
+  metrics.push_back({.name = "knn_top1",
+                     .title = "k-NN on a held-out slice",
+                     .unit = "%",
+                     .scale = 100,
+                     .from_zero = false});
+  metrics.push_back({.name = "images_per_second", .title = "Images per second"});
+  metrics.push_back({.name = "lr", .title = "Learning rate"});
+  return metrics;
 }
 
 Trainer::Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& loader,
-                 const run::RunDir& run, run::CheckpointInfo start, TrainerHooks hooks)
+                 run::Recorder& recorder, run::CheckpointInfo start, TrainerHooks hooks)
     : recipe_(recipe),
       learner_(learner),
       loader_(loader),
-      layout_(run.layout()),
+      recorder_(recorder),
       hooks_(std::move(hooks)),
       info_(std::move(start)),
-      total_iterations_(train::total_iterations(recipe, info_.iterations_per_epoch)),
+      total_iterations_(length_of(recipe, info_).total()),
       earlier_seconds_(info_.total_seconds),
-      checkpoints_(layout_.checkpoints(), recipe.train.keep_last, hooks_.log),
-      metrics_(layout_.metrics()),
-      bad_files_(layout_.bad_files()),
-      events_(layout_.root, wall_time(), info_.iteration),
-      monitor_({.uniform_entropy = learner.uniform_entropy(),
-                .iterations_per_epoch = info_.iterations_per_epoch}),
+      metrics_(learner.metrics()),
+      monitor_({.rules = alarms_of(learner), .iterations_per_epoch = info_.iterations_per_epoch}),
       window_(info_.metrics_window.get<MetricsWindow>()) {
   if (info_.last_knn >= 0) progress_.knn_top1 = info_.last_knn;
 }
@@ -87,24 +100,25 @@ void Trainer::step() {
   data::CropBatch batch = next_batch();
   const auto ready = Clock::now();
   DINO_ASSERT(batch.iteration == info_.iteration);
-  const StepMetrics metrics = learner_.step(batch, info_.iteration);
+  StepReport report = learner_.step(batch, info_.iteration);
   const auto done = Clock::now();
   const double seconds = seconds_between(start, done), wait_seconds = seconds_between(start, ready);
 
   ++info_.iteration;
   info_.images += batch.batch_size;
   info_.train_seconds += seconds;
-  if (metrics.skipped) ++info_.skipped_steps;
-  window_.add(metrics, seconds, wait_seconds, batch.batch_size);
+  if (report.skipped) ++info_.skipped_steps;
+  window_.add(report, seconds, wait_seconds, batch.batch_size);
   loader_.recycle(std::move(batch));
 
-  for (const Alarm& alarm : monitor_.observe(info_.iteration, metrics, wait_seconds / seconds)) {
+  report.figures["data_wait_share"] = wait_seconds / seconds;
+  for (const Alarm& alarm : monitor_.observe(info_.iteration, report.figures, report.skipped)) {
     alarms_.insert(alarm.name);
     log(hooks_.log, alarm.level, alarm.message);
   }
   if (info_.iteration % recipe_.train.log_every == 0 || info_.iteration == total_iterations_)
     write_metrics();
-  report_progress(metrics, seconds, wait_seconds);
+  report_progress(report, seconds, wait_seconds);
 }
 
 bool Trainer::knn_due() const {
@@ -120,12 +134,13 @@ void Trainer::evaluate_knn() {
   info_.knn_iteration = info_.iteration;
   progress_.knn_top1 = info_.last_knn;
   saved_iteration_ = -1;  // the figure belongs to the state
-  append_metrics(
+  recorder_.append_metrics(
+      info_.iteration,
       {{"iteration", info_.iteration}, {"epoch", epoch()}, {"knn_top1", info_.last_knn}});
   if (info_.last_knn <= info_.best_knn) return;
   info_.best_knn = info_.last_knn;
   info_.best_iteration = info_.iteration;
-  if (hooks_.save_teacher_weights) hooks_.save_teacher_weights(layout_.best_weights());
+  recorder_.save_by(hooks_.save_teacher_weights, recorder_.layout().best_weights());
   save();
 }
 
@@ -133,30 +148,21 @@ void Trainer::save() {
   if (saved_iteration_ == info_.iteration) return;
   info_.total_seconds = earlier_seconds_ + session_seconds();
   info_.metrics_window = window_;
-  checkpoints_.save(info_, learner_.state());
-  if (hooks_.save_teacher_weights) hooks_.save_teacher_weights(layout_.teacher_weights());
+  recorder_.save_checkpoint(info_, model::to_records(learner_.state()));
+  recorder_.save_by(hooks_.save_teacher_weights, recorder_.layout().teacher_weights());
   saved_iteration_ = info_.iteration;
   last_save_ = Clock::now();
 }
 
 void Trainer::write_metrics() {
   nlohmann::json line = window_.means();
-  // The schedule values are those of the last step of the window.
-  const StepSchedule schedule = learner_.schedule(info_.iteration - 1);
+  // The scheduled values are those of the last step of the window.
+  for (const auto& [name, value] : learner_.schedule(info_.iteration - 1)) line[name] = value;
   line.update({{"iteration", info_.iteration},
                {"epoch", epoch()},
-               {"lr", schedule.lr},
-               {"weight_decay", schedule.weight_decay},
-               {"momentum", schedule.momentum},
-               {"teacher_temperature", schedule.teacher_temperature},
                {"seconds", earlier_seconds_ + session_seconds()}});
-  append_metrics(std::move(line));
+  recorder_.append_metrics(info_.iteration, line);
   window_.clear();
-}
-
-void Trainer::append_metrics(nlohmann::json line) {
-  metrics_.append(line.dump() + "\n");
-  events_.write(wall_time(), info_.iteration, scalars_of(line));
 }
 
 /** Also where too many bad files end the run, they are listed first. */
@@ -172,33 +178,38 @@ data::CropBatch Trainer::next_batch() {
 }
 
 void Trainer::record_bad_files() {
-  const std::vector<data::BadFile> found = loader_.take_bad();
-  if (found.empty()) return;
-  bad_files_.add(found);
-  info_.bad_images = bad_files_.count();
+  recorder_.add_bad_files(loader_.take_bad());
+  info_.bad_images = recorder_.bad_count();
 }
 
-void Trainer::report_progress(const StepMetrics& metrics, double seconds, double wait_seconds) {
+void Trainer::report_progress(const StepReport& report, double seconds, double wait_seconds) {
   const auto follow = [](double& mean, double newest) {
     mean = mean == 0 ? newest : mean + kNewest * (newest - mean);
   };
   follow(step_seconds_, seconds);
   follow(progress_.data_wait_share, wait_seconds / seconds);
-  if (!metrics.skipped) {
-    follow(progress_.loss, metrics.loss);
-    follow(progress_.teacher_entropy, metrics.teacher_entropy);
+  if (!report.skipped) {
+    follow(progress_.loss, report.figures.at("loss"));
+    for (std::size_t i = 0, shown = 0; i < metrics_.size(); ++i) {
+      const Metric& metric = metrics_[i];
+      if (metric.progress.empty()) continue;
+      if (shown == progress_.figures.size())
+        progress_.figures.push_back({metric.progress, 0, metric.reference});
+      ProgressFigure& figure = progress_.figures[shown++];
+      const auto found = report.figures.find(metric.name);
+      if (found != report.figures.end()) follow(figure.value, metric.scale * found->second);
+    }
   }
   progress_.iteration = info_.iteration;
   progress_.total = total_iterations_;
   progress_.epoch = epoch();
   progress_.epochs = recipe_.train.epochs;
-  progress_.uniform_entropy = learner_.uniform_entropy();
   progress_.images_per_second = recipe_.train.batch_size / step_seconds_;
   progress_.seconds_left = static_cast<double>(total_iterations_ - info_.iteration) * step_seconds_;
   if (recipe_.train.max_minutes > 0)
     progress_.seconds_left = std::min(
         progress_.seconds_left, std::max(60 * recipe_.train.max_minutes - session_seconds(), 0.0));
-  progress_.bad_files = bad_files_.summary();
+  progress_.bad_files = recorder_.bad_summary();
   if (hooks_.progress) hooks_.progress(progress_);
 }
 

@@ -13,10 +13,8 @@
 #include "dino/base/log.h"
 #include "dino/data/loading/loader.h"
 #include "dino/recipe/recipe.h"
-#include "dino/run/bad_file_list.h"
 #include "dino/run/checkpoint_store.h"
-#include "dino/run/run_dir.h"
-#include "dino/run/tensorboard.h"
+#include "dino/run/recorder.h"
 #include "dino/train/learner.h"
 #include "dino/train/metrics_window.h"
 #include "dino/train/monitor.h"
@@ -41,7 +39,7 @@ class Trainer {
   /** `start` is where to begin: a fresh run::CheckpointInfo, or that of the checkpoint already
    * loaded into `learner`; the loader's first_iteration must match it. */
   Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& loader,
-          const run::RunDir& run, run::CheckpointInfo start, TrainerHooks hooks);
+          run::Recorder& recorder, run::CheckpointInfo start, TrainerHooks hooks);
 
   /** Trains. The state is saved on every outcome; throws dino::Error if a step, the data or the
    * disk fails. */
@@ -60,25 +58,21 @@ class Trainer {
   void evaluate_knn();
   void save();
   void write_metrics();
-  void append_metrics(nlohmann::json line);
   data::CropBatch next_batch();
   void record_bad_files();
-  void report_progress(const StepMetrics& metrics, double seconds, double wait_seconds);
+  void report_progress(const StepReport& step, double seconds, double wait_seconds);
   double epoch() const;
   double session_seconds() const;
 
   const recipe::Recipe& recipe_;
   Learner& learner_;
   data::Loader& loader_;
-  run::RunLayout layout_;
+  run::Recorder& recorder_;
   TrainerHooks hooks_;
   run::CheckpointInfo info_;
   std::int64_t total_iterations_;
   double earlier_seconds_;  // total_seconds of the sessions before this one
-  run::CheckpointStore checkpoints_;
-  run::AppendFile metrics_;
-  run::BadFileList bad_files_;
-  run::EventWriter events_;
+  std::vector<Metric> metrics_;
   Monitor monitor_;
   MetricsWindow window_;
   Progress progress_;
@@ -88,7 +82,7 @@ class Trainer {
   Clock::time_point session_start_ = Clock::now(), last_save_ = Clock::now();
 };
 
-/** Steps of a whole run: epochs x iterations_per_epoch, rounded, at least 1. */
-std::int64_t total_iterations(const recipe::Recipe& recipe, std::int64_t iterations_per_epoch);
+/** The figures that every run has, beside those of its learner, and when they mean trouble. */
+std::vector<Metric> metrics_of(const Learner& learner);
 
 }  // namespace dino::train

@@ -20,18 +20,18 @@ TEST(Centering, RowsAreSoftmaxOfCenteredLogits) {
   const auto expected = ((logits - center).to(torch::kFloat64) / 0.07).softmax(1);
   EXPECT_LE((targets.probabilities - expected).abs().max().item<double>(), 1e-6);
   const auto entropy = -(expected * expected.log()).sum(1).mean();
-  EXPECT_NEAR(targets.entropy, entropy.item<double>(), 1e-5);
+  EXPECT_NEAR(targets.entropy.item<double>(), entropy.item<double>(), 1e-5);
   EXPECT_FALSE(targets.probabilities.requires_grad());
 }
 
 TEST(Centering, EntropyShowsBothCollapses) {
   constexpr std::int64_t kPrototypes = 128;
   const auto zero = torch::zeros({kPrototypes});
-  EXPECT_NEAR(center_and_sharpen(torch::ones({3, kPrototypes}), zero, 0.04).entropy,
+  EXPECT_NEAR(center_and_sharpen(torch::ones({3, kPrototypes}), zero, 0.04).entropy.item<double>(),
               std::log(static_cast<double>(kPrototypes)), 1e-5);
   auto one_hot = torch::zeros({3, kPrototypes});
   one_hot.select(1, 5).fill_(10);
-  EXPECT_NEAR(center_and_sharpen(one_hot, zero, 0.04).entropy, 0, 1e-6);
+  EXPECT_NEAR(center_and_sharpen(one_hot, zero, 0.04).entropy.item<double>(), 0, 1e-6);
 }
 
 // The center takes away what all samples share: a logit that always wins stops winning.

@@ -7,8 +7,10 @@
 
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dino/base/error.h"
@@ -154,6 +156,38 @@ TEST(DinoLoss, RefusesASecondBackward) {
       dino_loss(leaf.clone(), targets_of("teacher", 4, 30), 2, kStudentTemperature) * 0.5;
   loss.backward({}, /*keep_graph=*/true);
   EXPECT_THROW(loss.backward({}, /*keep_graph=*/true), dino::Error);
+}
+
+// The gradient takes the memory of logits that are given away, and of no others.
+TEST(DinoLoss, ASecondReaderFindsTheLogitsAsTheyWere) {
+  const auto targets = targets_of("teacher", 4, 30);
+  const auto original = logits_of("student", 8, 30);
+  const auto gradient_of = [&](const std::function<torch::Tensor(torch::Tensor)>& loss) {
+    const auto leaf = original.clone().requires_grad_();
+    loss(leaf * 1).backward();
+    return leaf.grad();
+  };
+  const auto given_away = gradient_of([&](torch::Tensor logits) {
+    return dino_loss(std::move(logits), targets, 2, kStudentTemperature);
+  });
+  const auto held = gradient_of([&](torch::Tensor logits) {
+    const auto loss = dino_loss(logits, targets, 2, kStudentTemperature);
+    EXPECT_TRUE(torch::equal(logits, original)) << "still held";
+    return loss;
+  });
+  const auto seen = gradient_of([&](torch::Tensor logits) {
+    const torch::Tensor view = logits.detach().narrow(0, 0, 3);
+    const auto loss = dino_loss(std::move(logits), targets, 2, kStudentTemperature);
+    EXPECT_TRUE(torch::equal(view, original.narrow(0, 0, 3))) << "a view of the same memory";
+    return loss;
+  });
+  EXPECT_TRUE(torch::equal(held, given_away));
+  EXPECT_TRUE(torch::equal(seen, given_away));
+
+  torch::Tensor logits = original.clone();
+  const float* memory = logits.const_data_ptr<float>();
+  const auto loss = dino_loss(std::move(logits), targets, 2, kStudentTemperature);
+  EXPECT_NE(memory[0], original[0][0].item<float>()) << "given away, and used";
 }
 
 TEST(DinoLoss, Bf16LogitsAreOnlyRounded) {

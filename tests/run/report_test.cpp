@@ -44,6 +44,13 @@ RunRecord record_of_ten() {
     record.metrics.push_back(
         {{"epoch", i * 0.1}, {"loss", 6.0 - 0.3 * i}, {"teacher_entropy", 3.0}});
   record.recipe = "name = \"fashion\"  # a < b & c";
+  record.figures = {{.name = "loss", .title = "Loss", .from_zero = false},
+                    {.name = "teacher_entropy",
+                     .title = "Teacher <entropy>",
+                     .unit = "nats",
+                     .reference = 6.24,
+                     .reference_label = "ln K = 6.24"},
+                    {.name = "knn_top1", .title = "k-NN", .unit = "%", .scale = 100}};
   return record;
 }
 
@@ -58,11 +65,11 @@ TEST(Report, ShowsFiguresCurvesPicturesAndRecipe) {
   sheet.tiles = {{.image = image::Image(4, 4, 1), .caption = "boot", .mark = image::Mark::Good},
                  {}};
   const std::string html =
-      report_html(record_of_ten(),
-                  {.sheets = {sheet}, .next_commands = {"dino show pca"}, .uniform_entropy = 6.24});
-  for (const char* part : {"83.1 %", "72.5 %", "86.1 %", "9 min 35 s", "1&#8239;234", "ln K = 6.24",
-                           "a &lt; b &amp; c", "data:image/png;base64,iVBORw0KGgo", "tile good",
-                           "boot", "dino show pca", "two", "resumed 1 times"})
+      report_html(record_of_ten(), {.sheets = {sheet}, .next_commands = {"dino show pca"}});
+  for (const char* part :
+       {"83.1 %", "72.5 %", "86.1 %", "9 min 35 s", "1&#8239;234", "ln K = 6.24",
+        "a &lt; b &amp; c", "data:image/png;base64,iVBORw0KGgo", "tile good",
+        "Teacher &lt;entropy&gt;, nats", "boot", "dino show pca", "two", "resumed 1 times"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
   EXPECT_EQ(html.find(">one<"), std::string::npos);  // the last session's machine
   EXPECT_EQ(count(html, "<svg"), 2);  // loss and entropy: the other curves have no data

@@ -7,11 +7,8 @@
 namespace dino::train {
 namespace {
 
-StepMetrics with_loss(double loss) {
-  StepMetrics metrics;
-  metrics.loss = loss;
-  metrics.losses["dino"] = 2 * loss;
-  return metrics;
+StepReport with_loss(double loss) {
+  return {{{"loss", loss}, {"loss_dino", 2 * loss}}};
 }
 
 TEST(MetricsWindow, MeansOverStepsAndSpeedOverTime) {
@@ -28,7 +25,7 @@ TEST(MetricsWindow, MeansOverStepsAndSpeedOverTime) {
 
 TEST(MetricsWindow, SkippedStepsAreCountedNotAveraged) {
   MetricsWindow window;
-  StepMetrics bad = with_loss(std::nan(""));
+  StepReport bad = with_loss(std::nan(""));
   bad.skipped = true;
   window.add(bad, 1, 0, 64);
   EXPECT_TRUE(window.means()["loss"].is_null());

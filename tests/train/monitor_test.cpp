@@ -5,31 +5,35 @@
 #include <cmath>
 
 #include "dino/base/error.h"
+#include "dino/objectives/registry.h"
+#include "dino/train/learner.h"
 
 namespace dino::train {
 namespace {
 
 const double kLnK = std::log(1024.0);
 
-StepMetrics healthy() {
-  StepMetrics metrics;
-  metrics.loss = 0.7 * kLnK;
-  metrics.teacher_entropy = 0.4 * kLnK;
-  metrics.teacher_student_kl = 0.3 * kLnK;
-  return metrics;
+/** The rules of the DINO objective with 1,024 prototypes. */
+std::vector<AlarmRule> dino_rules() {
+  recipe::Recipe recipe;
+  recipe.head.prototypes = 1024;
+  return objectives::make_objectives(recipe)[0].objective->alarms();
 }
 
-StepMetrics uniform() {
-  StepMetrics metrics;
-  metrics.loss = metrics.teacher_entropy = 0.9999 * kLnK;
-  return metrics;
+StepReport step_of(double loss, double entropy, double kl) {
+  return {{{"loss_dino", loss * kLnK},
+           {"teacher_entropy", entropy * kLnK},
+           {"teacher_student_kl", kl * kLnK}}};
 }
 
-StepMetrics skipped() {
-  StepMetrics metrics;
-  metrics.loss = std::nan("");
-  metrics.skipped = true;
-  return metrics;
+StepReport healthy() {
+  return step_of(0.7, 0.4, 0.3);
+}
+StepReport uniform() {
+  return step_of(0.9999, 0.9999, 0);
+}
+StepReport skipped() {
+  return {{{"loss_dino", std::nan("")}}, /*skipped=*/true};
 }
 
 /** A monitor past its grace period, fed with `count` equal steps at a time. */
@@ -37,17 +41,17 @@ class MonitorTest : public ::testing::Test {
  protected:
   MonitorTest() { EXPECT_TRUE(feed(healthy(), 400).empty()); }
 
-  std::vector<std::string> feed(const StepMetrics& metrics, int count, double data_wait = 0) {
+  std::vector<std::string> feed(const StepReport& step, int count) {
     std::vector<std::string> names;
     for (int i = 0; i < count; ++i)
-      for (const Alarm& alarm : monitor_.observe(++iteration_, metrics, data_wait)) {
+      for (const Alarm& alarm : monitor_.observe(++iteration_, step.figures, step.skipped)) {
         names.push_back(alarm.name);
         last_message_ = alarm.message;
       }
     return names;
   }
 
-  Monitor monitor_{{.uniform_entropy = kLnK, .iterations_per_epoch = 50}};
+  Monitor monitor_{{.rules = dino_rules(), .iterations_per_epoch = 50}};
   std::int64_t iteration_ = 0;
   std::string last_message_;
 };
@@ -59,35 +63,35 @@ TEST_F(MonitorTest, UniformTeacherIsOneCollapseNotAlsoAStuckLoss) {
 }
 
 TEST_F(MonitorTest, OneHotTeacher) {
-  StepMetrics metrics = healthy();
-  metrics.teacher_entropy = 0.001 * kLnK;
-  EXPECT_EQ(feed(metrics, 300), Names{"one_hot_collapse"});
+  EXPECT_EQ(feed(step_of(0.7, 0.001, 0.3), 300), Names{"one_hot_collapse"});
   EXPECT_NE(last_message_.find("dino.teacher_temperature"), std::string::npos);
+  // The mean as it enters the band, to four digits.
+  EXPECT_NE(last_message_.find("(entropy 0.06"), std::string::npos) << last_message_;
+  EXPECT_NE(last_message_.find("; ln K = 6.931)"), std::string::npos) << last_message_;
 }
 
 TEST_F(MonitorTest, AgreementOnEveryCropIsConstantOutput) {
-  StepMetrics metrics = healthy();
-  metrics.teacher_student_kl = 1e-5;
-  EXPECT_EQ(feed(metrics, 300), Names{"constant_output"});
+  EXPECT_EQ(feed(step_of(0.7, 0.4, 1e-6), 300), Names{"constant_output"});
 }
 
 TEST_F(MonitorTest, LossAtLnKWithASharpTeacherIsStuck) {
-  StepMetrics metrics = healthy();
-  metrics.loss = kLnK;
-  EXPECT_EQ(feed(metrics, 300), Names{"loss_stuck"});
+  EXPECT_EQ(feed(step_of(1, 0.4, 0.3), 300), Names{"loss_stuck"});
+  EXPECT_NE(last_message_.find("after 499 steps"), std::string::npos) << last_message_;
 }
 
-TEST_F(MonitorTest, WaitingForDataNamesTheSetting) {
-  EXPECT_EQ(feed(healthy(), 300, 0.5), Names{"data_wait"});
-  EXPECT_NE(last_message_.find("data.workers"), std::string::npos);
+TEST_F(MonitorTest, AMeanThatWavesAroundABoundIsOneEpisode) {
+  const double bound = 0.01;
+  EXPECT_EQ(feed(step_of(0.7, 0.9 * bound, 0.3), 200).size(), 1U);
+  EXPECT_TRUE(feed(step_of(0.7, 1.5 * bound, 0.3), 200).empty());
+  EXPECT_TRUE(feed(step_of(0.7, 0.9 * bound, 0.3), 200).empty()) << "never well outside";
+  EXPECT_TRUE(feed(step_of(0.7, 2.5 * bound, 0.3), 200).empty());
+  EXPECT_EQ(feed(step_of(0.7, 0.9 * bound, 0.3), 200).size(), 1U);
 }
 
 TEST_F(MonitorTest, AnEpisodeEndsAndTheNextIsReportedAgain) {
-  StepMetrics metrics = healthy();
-  metrics.loss = kLnK;
-  EXPECT_EQ(feed(metrics, 200).size(), 1U);
+  EXPECT_EQ(feed(step_of(1, 0.4, 0.3), 200).size(), 1U);
   EXPECT_TRUE(feed(healthy(), 200).empty());
-  EXPECT_EQ(feed(metrics, 200).size(), 1U);
+  EXPECT_EQ(feed(step_of(1, 0.4, 0.3), 200).size(), 1U);
 }
 
 TEST_F(MonitorTest, AFewBadStepsAreNoCollapse) {
@@ -102,9 +106,10 @@ TEST_F(MonitorTest, SkippedStepsAreReportedOncePerRowAndEndTheRunAtTen) {
 }
 
 TEST(Monitor, TheStartMayLookUniform) {
-  Monitor monitor({.uniform_entropy = kLnK, .iterations_per_epoch = 1000});
-  for (int i = 1; i < 1000; ++i) EXPECT_TRUE(monitor.observe(i, uniform(), 0).empty()) << i;
-  EXPECT_FALSE(monitor.observe(1000, uniform(), 0).empty());
+  Monitor monitor({.rules = dino_rules(), .iterations_per_epoch = 1000});
+  const auto figures = uniform().figures;
+  for (int i = 1; i < 1000; ++i) EXPECT_TRUE(monitor.observe(i, figures, false).empty()) << i;
+  EXPECT_FALSE(monitor.observe(1000, figures, false).empty());
 }
 
 }  // namespace

@@ -1,13 +1,8 @@
-// A training run of milliseconds for tests: images made of noise, the smallest network, and a
-// learner without one.
+// A training run of milliseconds for tests: images made of noise, the smallest network.
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <limits>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -17,7 +12,6 @@
 #include "dino/data/sources/dataset.h"
 #include "dino/image/codecs/encode.h"
 #include "dino/recipe/recipe.h"
-#include "dino/train/learner.h"
 
 namespace dino::test {
 
@@ -82,46 +76,5 @@ inline recipe::Recipe tiny_recipe(const std::string& source = "unused") {
   recipe.train.log_every = 3;
   return recipe;
 }
-
-/** Its state is a running digest of the pixels it saw, so it shows a step that was lost, repeated
- * or reordered. */
-class DigestLearner final : public train::Learner {
- public:
-  std::function<bool(std::int64_t iteration)> is_bad;  ///< steps that are not finite
-  std::function<void(std::int64_t iteration)> on_step;
-
-  train::StepSchedule schedule(std::int64_t iteration) const override {
-    return {.lr = 1.0 / static_cast<double>(1 + iteration)};
-  }
-  train::StepMetrics step(const data::CropBatch& batch, std::int64_t iteration) override {
-    if (on_step) on_step(iteration);
-    train::StepMetrics metrics;
-    metrics.skipped = is_bad && is_bad(iteration);
-    if (metrics.skipped) {
-      metrics.loss = std::numeric_limits<double>::quiet_NaN();
-      return metrics;
-    }
-    for (std::size_t i = 0; i < digest_.size(); ++i)
-      digest_[i] = 0.9F * digest_[i] + batch.globals.data()[i * 31 % batch.globals.size()];
-    metrics.loss = std::abs(static_cast<double>(digest_[0]));
-    metrics.teacher_entropy = 1;
-    metrics.teacher_student_kl = 1;
-    return metrics;
-  }
-  double uniform_entropy() const override { return std::log(16.0); }
-  std::vector<format::TensorRecord> state() const override {
-    return {{.name = "digest",
-             .dtype = format::DType::F32,
-             .shape = {64},
-             .bytes = std::as_bytes(std::span(digest_))}};
-  }
-  void load_state(const std::vector<format::TensorRecord>& tensors) override {
-    std::ranges::copy(tensors.at(0).bytes, std::as_writable_bytes(std::span(digest_)).begin());
-  }
-  const std::vector<float>& digest() const { return digest_; }
-
- private:
-  std::vector<float> digest_ = std::vector<float>(64);
-};
 
 }  // namespace dino::test

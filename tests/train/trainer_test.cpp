@@ -8,6 +8,7 @@
 
 #include "dino/base/error.h"
 #include "tests/temp_dir.h"
+#include "tests/train/digest_learner.h"
 #include "tests/train/tiny_run.h"
 
 namespace dino::train {
@@ -42,7 +43,6 @@ class Session {
       info = checkpoint->info;
       learner.load_state(checkpoint->file.tensors());
     }
-    run::truncate_metrics(run_.layout().metrics(), info.iteration);
     loader_.emplace(dataset_, recipe_.crops,
                     data::LoaderOptions{.batch_size = recipe_.train.batch_size,
                                         .channels = 1,
@@ -55,7 +55,10 @@ class Session {
   }
 
   Outcome train() {
-    trainer.emplace(recipe_, learner, *loader_, run_, start_, hooks);
+    recorder_.emplace(run_, start_.iteration, recipe_.train.keep_last, hooks.log);
+    recorder_->begin_session(recipe::to_toml(recipe_), nlohmann::json::object(),
+                             metrics_of(learner));
+    trainer.emplace(recipe_, learner, *loader_, *recorder_, start_, hooks);
     return trainer->run(stop.get_token());
   }
   run::RunLayout layout() const { return run_.layout(); }
@@ -69,6 +72,7 @@ class Session {
   recipe::Recipe recipe_;
   test::NoiseDataset dataset_;
   run::RunDir run_;
+  std::optional<run::Recorder> recorder_;
   std::optional<data::Loader> loader_;
   run::CheckpointInfo start_;
 };
@@ -80,13 +84,18 @@ TEST(Trainer, RunsToTheEndAndLeavesMetricsAndACheckpoint) {
   session.hooks.progress = [&](const Progress& progress) {
     EXPECT_EQ(progress.iteration, ++progress_calls);
     EXPECT_EQ(progress.total, 20);
+    ASSERT_EQ(progress.figures.size(), 1U) << "what the learner describes is shown";
+    EXPECT_EQ(progress.figures[0].word, "bright");
+    EXPECT_GE(progress.figures[0].value, 1);
   };
   EXPECT_EQ(session.train(), Outcome::Finished);
   EXPECT_EQ(progress_calls, 20);
   EXPECT_EQ(session.trainer->info().images, 160);
   std::vector<std::int64_t> iterations;
-  for (const auto& line : metric_lines(session.layout().metrics()))
+  for (const auto& line : metric_lines(session.layout().metrics())) {
     iterations.push_back(line["iteration"]);
+    EXPECT_GE(line["brightness"], 1);
+  }
   EXPECT_EQ(iterations, (std::vector<std::int64_t>{3, 6, 9, 12, 15, 18, 20}));
   EXPECT_EQ(run::CheckpointStore(session.layout().checkpoints(), 3).newest()->info.iteration, 20);
 }
@@ -120,7 +129,7 @@ TEST(Trainer, KnnRunsEachEpochAndTheBestIsKept) {
   recipe::Recipe recipe = test::tiny_recipe();
   recipe.train.keep_last = 1;
   Session session(temp / "run", recipe);
-  std::vector<double> figures = {0.2, 0.6, 0.5, 0.4, 0.3};
+  std::vector<double> figures = {0.2, 0.6, 0.5, 0.6, 0.3};  // an equal one is no better
   std::size_t calls = 0;
   session.hooks.knn = [&] { return figures.at(calls++); };
   std::vector<std::string> weights;

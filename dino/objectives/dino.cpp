@@ -1,0 +1,181 @@
+// DINO (Caron et al. 2021): every student view predicts, through a head, the teacher's distribution
+// over K prototypes of every other view; the teacher's logits are centered and sharpened.
+#include <torch/torch.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "dino/base/error.h"
+#include "dino/loss/centering.h"
+#include "dino/loss/dino_loss.h"
+#include "dino/model/dino_head.h"
+#include "dino/objectives/objective.h"
+#include "dino/recipe/recipe.h"
+
+namespace dino::objectives {
+namespace {
+
+// Bounds of the alarms as shares of ln K (section 5.3, figure 7); an episode ends at twice a bound.
+// An untrained head already gives targets about one nat below ln K, a healthy teacher stays well
+// inside the first two.
+constexpr double kUniform = 0.99;    // the teacher's entropy is above this
+constexpr double kOneHot = 0.01;     // the teacher's entropy is below this
+constexpr double kConstant = 0.001;  // KL(teacher || student) is below this
+constexpr double kStuck = 0.005;     // the loss is as near to ln K as this
+
+class Dino final : public Objective {
+ public:
+  explicit Dino(const recipe::Recipe& recipe)
+      : options_(recipe.dino),
+        head_(recipe.head),
+        freeze_last_layer_epochs_(recipe.optim.freeze_last_layer_epochs),
+        center_(torch::zeros({recipe.head.prototypes})) {}
+
+  std::string_view name() const override { return "dino"; }
+  Needs needs() const override { return {.teacher = true}; }
+
+  std::vector<NamedModule> make_heads(Role role, const HeadContext& context) override {
+    auto head =
+        std::make_shared<model::DinoHead>(context.dim,
+                                          model::DinoHeadOptions{.prototypes = head_.prototypes,
+                                                                 .layers = head_.layers,
+                                                                 .hidden = head_.hidden,
+                                                                 .bottleneck = head_.bottleneck,
+                                                                 .batch_norm = head_.batch_norm},
+                                          context.generator);
+    head->set_precision(context.precision);
+    (role == Role::Student ? student_head_ : teacher_head_) = head;
+    return {{"dino_head", head}};
+  }
+
+  std::vector<optim::ParamRule> param_rules(const RunLength& length) const override {
+    std::vector<optim::ParamRule> rules = {
+        {.names = "dino_head.last_layer.*",
+         .frozen_until = length.iterations(freeze_last_layer_epochs_)}};
+    if (head_.norm_last_layer)
+      rules.push_back({.names = "dino_head.last_layer.weight_g", .frozen_until = optim::kAlways});
+    return rules;
+  }
+
+  Curves curves(const RunLength& length) const override {
+    return {{"teacher_temperature",
+             {LinearWarmup{.start = options_.warmup_teacher_temperature,
+                           .end = options_.teacher_temperature,
+                           .warmup = std::llround(options_.warmup_teacher_temperature_epochs)},
+              length.iterations_per_epoch}}};
+  }
+
+  void targets(const Views& views, const Scheduled& now, parallel::Communicator&) override {
+    const torch::Tensor logits = teacher_head_->forward(views.teacher_global.cls);
+    const auto targets = loss::center_and_sharpen(logits, center_, now.at("teacher_temperature"));
+    probabilities_ = targets.probabilities;
+    const torch::Tensor mean = logits.mean(0, /*keepdim=*/false, torch::kFloat32) / views.parts;
+    add(mean_logits_, mean, views.part);
+    add(entropy_, targets.entropy / views.parts, views.part);
+  }
+
+  torch::Tensor loss(const Views& views, const Scheduled&) override {
+    torch::Tensor cls = views.student_global.cls;
+    if (views.student_local.cls.defined()) cls = torch::cat({cls, views.student_local.cls});
+    // The logits are handed over: nobody else reads them, so the loss may use their memory.
+    torch::Tensor loss = loss::dino_loss(student_head_->forward(cls), probabilities_, views.images,
+                                         options_.student_temperature);
+    add(loss_, loss.detach().to(torch::kFloat64) / views.parts, views.part);
+    probabilities_.reset();
+    return loss;
+  }
+
+  void commit(const Scheduled&, parallel::Communicator& ranks) override {
+    ranks.mean({&mean_logits_, 1});
+    loss::update_center(center_, mean_logits_, options_.center_momentum);
+  }
+
+  std::vector<model::NamedTensor> state() const override { return {{"dino_loss.center", center_}}; }
+
+  std::vector<Scalar> figures() const override {
+    return {{"teacher_entropy", entropy_}, {"teacher_student_kl", loss_ - entropy_}};
+  }
+
+  std::vector<Metric> metrics() const override {
+    const double ln_k = uniform_entropy();
+    return {{.name = "teacher_entropy",
+             .title = "Teacher entropy",
+             .unit = "nats",
+             .progress = "entropy",
+             .reference = ln_k,
+             .reference_label = fmt::format("ln K = {:.2f}: uniform", ln_k)},
+            {.name = "teacher_student_kl", .title = "KL (teacher ‖ student)", .unit = "nats"}};
+  }
+
+  std::vector<AlarmRule> alarms() const override;
+
+ private:
+  double uniform_entropy() const { return std::log(static_cast<double>(head_.prototypes)); }
+  /** The first micro-batch begins a sum. */
+  static void add(torch::Tensor& sum, const torch::Tensor& value, int part) {
+    sum = part == 0 ? value : sum + value;
+  }
+
+  recipe::Dino options_;
+  recipe::Head head_;
+  double freeze_last_layer_epochs_;
+  std::shared_ptr<model::DinoHead> student_head_, teacher_head_;
+  torch::Tensor center_;          // [K] fp32: running mean of the teacher's logits
+  torch::Tensor probabilities_;   // [2 B, K] fp32, from targets() to loss()
+  torch::Tensor mean_logits_;     // [K] fp32, of this step
+  torch::Tensor entropy_, loss_;  // fp64, of this step
+};
+
+std::vector<AlarmRule> Dino::alarms() const {
+  const double ln_k = uniform_entropy();
+  const auto about = [ln_k](double share) { return share * ln_k; };
+  const std::string k = fmt::format("{:.3f}", ln_k);
+  return {
+      {.name = "uniform_collapse",
+       .metric = "teacher_entropy",
+       .low = about(kUniform),
+       .margin = about(1 - kUniform),
+       .message = "collapse: the teacher spreads every image evenly over all prototypes (entropy "
+                  "{value:.3f} of ln K = " +
+                  k +
+                  "). Lower dino.teacher_temperature (0.04), or warm "
+                  "it up over more epochs, and lower optim.lr"},
+      {.name = "one_hot_collapse",
+       .metric = "teacher_entropy",
+       .high = about(kOneHot),
+       .margin = about(kOneHot),
+       .message =
+           "collapse: the teacher puts each image on a single prototype (entropy {value:.4f}; "
+           "ln K = " +
+           k +
+           "). Raise dino.teacher_temperature (0.04 to 0.07), lower "
+           "dino.center_momentum (0.9), or lower optim.lr"},
+      {.name = "constant_output",
+       .metric = "teacher_student_kl",
+       .high = about(kConstant),
+       .margin = about(kConstant),
+       .message =
+           "collapse: student and teacher agree on every crop (KL {value:.5f}), so the output "
+           "hardly depends on the image. Lower optim.lr, check that the crops differ (dino "
+           "show crops)"},
+      {.name = "loss_stuck",
+       .metric = "loss_dino",
+       .low = ln_k - about(kStuck),
+       .high = ln_k + about(kStuck),
+       .margin = about(kStuck),
+       .message = "the loss is stuck at ln K = " + k +
+                  " after {steps} steps: nothing is being "
+                  "learned. Raise optim.lr, shorten optim.warmup_epochs or "
+                  "optim.freeze_last_layer_epochs, check the crops (dino show crops)",
+       // A uniform teacher also has its loss at ln K; one alarm about one fact.
+       .unless = "uniform_collapse"}};
+}
+
+}  // namespace
+
+std::unique_ptr<Objective> make_dino(const recipe::Recipe& recipe) {
+  return std::make_unique<Dino>(recipe);
+}
+
+}  // namespace dino::objectives

@@ -1,0 +1,42 @@
+// The part of a batch that one forward pass sees, as tensors on the network's device.
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "dino/data/loading/batch.h"
+
+namespace dino::train {
+
+/** How bytes become what the network is fed: (x / 255 - mean) / std for each channel. */
+struct PixelScale {
+  std::vector<double> mean, std;  ///< [C]
+};
+
+/** Micro-batch `part` of `parts`: images [part * B / parts, (part + 1) * B / parts) of each crop.
+ */
+class MicroBatch {
+ public:
+  /** Borrows the batch; `parts` divides its size. */
+  MicroBatch(const data::CropBatch& batch, const PixelScale& scale, torch::Device device, int part,
+             int parts);
+
+  std::int64_t images() const { return images_; }
+  /** Crops [views * images, C, size, size] fp32, crop-major. */
+  torch::Tensor globals() const;
+  /** Undefined if there are none. */
+  torch::Tensor locals() const;
+  /** The teacher's own global crops if the batch has them, else globals(). */
+  torch::Tensor teacher_globals() const;
+
+ private:
+  torch::Tensor crops(const data::AlignedBuffer& buffer, int views, int size) const;
+
+  const data::CropBatch& batch_;
+  const PixelScale& scale_;
+  torch::Device device_;
+  std::int64_t images_, first_;
+};
+
+}  // namespace dino::train
