@@ -73,15 +73,4 @@ torch::Tensor split_heads(const torch::Tensor& qkv, const arch::Vit& vit, const 
 torch::Tensor block_forward(const Block& block, const arch::Vit& vit, const torch::Tensor& x,
                             const BlockPass& pass);
 
-/** True if fused_encoder() covers this architecture: DINO's own blocks, with heads of even width.
- */
-bool can_fuse(const arch::Vit& vit);
-
-/** All blocks in one autograd node with hand-written forward and backward on the CPU; same results
- * as the plain composition up to rounding. */
-torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
-                            const arch::Vit& options, const torch::Tensor& x,
-                            const TokenLayout& layout, const torch::Tensor& drop, bool cls_only,
-                            Precision precision);
-
 }  // namespace dino::model
