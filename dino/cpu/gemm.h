@@ -3,8 +3,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
+#include "dino/base/aligned_bytes.h"
 #include "dino/cpu/kernels.h"
 
 namespace dino::cpu {
@@ -14,25 +14,6 @@ enum class GemmType {
   F32,
   BF16,  ///< rounded to bf16; multiplied in pairs where the processor has that, else as floats
   I8,    ///< weights in 8 bits with a scale per output, inputs in 8 bits with a scale per row
-};
-
-/** Memory aligned for vectors; contents undefined. */
-class AlignedBytes {
- public:
-  AlignedBytes() = default;
-  explicit AlignedBytes(std::size_t size);
-  template <typename T = std::byte>
-  T* data() const {
-    return reinterpret_cast<T*>(memory_.get());
-  }
-  std::size_t size() const { return size_; }
-
- private:
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  std::size_t size_ = 0;
 };
 
 /** A weight [outputs, inputs] in panels of kernels().panel outputs, padded with zeros. Immutable,

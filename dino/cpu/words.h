@@ -2,6 +2,7 @@
 // two neighboring bf16 or four bytes along the summed dimension, as the processor multiplies them.
 // Include only from *_isa.cpp, as vec.h.
 #pragma once
+#include "dino/base/rounding.h"
 #include "dino/cpu/vec.h"
 
 namespace dino::cpu::DINO_ISA {
@@ -13,10 +14,6 @@ constexpr int kTileRows = 6, kTileVectors = 1;  // two 256-bit registers a vecto
 #endif
 
 constexpr int kPanel = kTileVectors * kLanes;  ///< outputs a packed weight's panel holds
-
-inline std::int64_t round_up(std::int64_t n, std::int64_t step) {
-  return (n + step - 1) / step * step;
-}
 
 /** One float per word. */
 struct FloatWord {

@@ -43,18 +43,17 @@ FrozenVit::Lane::Lane(const FrozenVit& net, const Call& call, std::int64_t slab_
   const auto rows = static_cast<std::size_t>(slab_images * call.tokens);
   const auto dim = static_cast<std::size_t>(v.dim), hidden = static_cast<std::size_t>(v.hidden);
   const std::size_t item = item_bytes(net.activations_);
-  x_ = cpu::AlignedBytes(rows * dim * sizeof(float));
-  normed_ = cpu::AlignedBytes(rows * dim * item);
-  for (auto& qkv : qkv_) qkv = cpu::AlignedBytes(rows * 3 * dim * item);
-  hidden_ = cpu::AlignedBytes(rows * hidden * item);
-  columns_ =
-      cpu::AlignedBytes(static_cast<std::size_t>(slab_images * call.grid_height * call.grid_width *
-                                                 net.patch_.weights.inputs()) *
-                        sizeof(float));
+  x_ = AlignedBytes(rows * dim * sizeof(float));
+  normed_ = AlignedBytes(rows * dim * item);
+  for (auto& qkv : qkv_) qkv = AlignedBytes(rows * 3 * dim * item);
+  hidden_ = AlignedBytes(rows * hidden * item);
+  columns_ = AlignedBytes(static_cast<std::size_t>(slab_images * call.grid_height *
+                                                   call.grid_width * net.patch_.weights.inputs()) *
+                          sizeof(float));
   if (net.type_ == cpu::GemmType::I8) {
     byte_stride_ = static_cast<std::int64_t>(std::max(dim, hidden)) + 64;
-    bytes_ = cpu::AlignedBytes(rows * static_cast<std::size_t>(byte_stride_));
-    scales_ = cpu::AlignedBytes(rows * sizeof(float));
+    bytes_ = AlignedBytes(rows * static_cast<std::size_t>(byte_stride_));
+    scales_ = AlignedBytes(rows * sizeof(float));
   }
   const auto scratch =
       static_cast<std::size_t>(cpu::attention_scratch_bytes(call.tokens, v.dim / v.heads));

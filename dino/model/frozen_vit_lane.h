@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "dino/base/aligned_bytes.h"
 #include "dino/cpu/gemm.h"
 #include "dino/cpu/kernels.h"
 #include "dino/model/frozen_vit.h"
@@ -101,9 +102,9 @@ class FrozenVit::Lane {
   int members_ = 1;
   Barrier barrier_;
   std::array<std::atomic<bool>, 2> is_leaving_ = {};
-  cpu::AlignedBytes x_, normed_, qkv_[2], hidden_, columns_, bytes_, scales_;
-  std::int64_t byte_stride_ = 0;            ///< each row's own place, whatever the layer's width
-  std::vector<cpu::AlignedBytes> scratch_;  ///< one per member
+  AlignedBytes x_, normed_, qkv_[2], hidden_, columns_, bytes_, scales_;
+  std::int64_t byte_stride_ = 0;       ///< each row's own place, whatever the layer's width
+  std::vector<AlignedBytes> scratch_;  ///< one per member
 };
 
 }  // namespace dino::model

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "dino/base/error.h"
+#include "dino/base/rounding.h"
 #include "dino/data/crops/mask_fields.h"
 
 namespace dino::data {
@@ -13,11 +14,6 @@ namespace {
 constexpr int kTries = 10;
 constexpr double kSmallestBlock = 4;                                    // patches
 constexpr double kLowestBlock = 0.3, kTallestBlock = 1 / kLowestBlock;  // height / width
-
-/** Halves go to the even neighbor, as Python's round() does. */
-int round_to_even(double value) {
-  return static_cast<int>(std::nearbyint(value));
-}
 
 /** A mask in the making. */
 struct Grid {
