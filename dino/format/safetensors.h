@@ -2,6 +2,7 @@
 // copied.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -11,9 +12,12 @@
 #include <vector>
 
 #include "dino/base/mapped_file.h"
-#include "dino/format/tensor_record.h"
+#include "dino/format/tensor_table.h"
 
 namespace dino::format {
+
+/** Longest header that is read: the limit of the format's authors. */
+inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 
 /** An open file. Records point into the mapping and keep it alive. The
  * format does not align them: other programs' files may hold floats at odd addresses. Thread-safe
@@ -27,16 +31,21 @@ class SafetensorsFile {
   /** The same for a file in memory, which the caller keeps alive; `name` appears in errors. */
   SafetensorsFile(std::span<const std::byte> bytes, std::string_view name);
 
-  const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< in file order
+  const std::vector<TensorRecord>& tensors() const {
+    return tensors_.records();
+  }  ///< in file order
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /** The record of that name, or nullptr. */
-  const TensorRecord* find(std::string_view name) const;
+  /** The record of that name, or nullptr; in logarithmic time. */
+  const TensorRecord* find(std::string_view name) const { return tensors_.find(name); }
   /** The file, unless it was given as memory: see drop_pages(). */
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
+  void read(std::span<const std::byte> bytes, std::string_view name,
+            const std::shared_ptr<const void>& owner);
+
   std::vector<MappedFile> mapped_;
-  std::vector<TensorRecord> tensors_;
+  TensorTable tensors_;
   std::map<std::string, std::string> metadata_;
 };
 
