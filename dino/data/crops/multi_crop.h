@@ -1,17 +1,14 @@
 // DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py
 // DataAugmentationDINO) and what DINOv2 and DINOv3 made of it: one image in, two global and L local
 // crops out, each with its own geometry and colors. Pixels stay 8-bit until normalization, as in
-// the references, unless more bands or more bits are asked for. views.h makes all crops of an
-// image.
+// the references, unless more bands or more bits are asked for. Here is what may be drawn;
+// apply_crop.h does it to pixels, views.h makes all crops of an image.
 #pragma once
 #include <array>
-#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dino/base/rng.h"
-#include "dino/data/crops/crop_workspace.h"
-#include "dino/image/image.h"
-#include "dino/image/pixels/kernels.h"
 
 namespace dino::data {
 
@@ -51,49 +48,25 @@ struct MultiCropOptions {
  * `channels` entries. */
 void validate(const MultiCropOptions& options, int channels);
 
-/** uint8 [H, W, C] -> [C, H, W], (x/255 - mean)/std: one multiplication and one addition, rounded
- * once. Thread-safe. */
-class Normalizer {
- public:
-  explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
-  Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
-  /** Writes C*H*W floats. The image must have as many channels as `mean` has entries. `mirrored`:
-   * left and right change places. */
-  void operator()(const image::Image& source, float* out, bool mirrored = false) const;
-  /** bfloat16, rounded to nearest even from those floats. */
-  void operator()(const image::Image& source, std::uint16_t* out, bool mirrored = false) const;
-  /** The bytes themselves, not normalized. */
-  void operator()(const image::Image& source, std::uint8_t* out, bool mirrored = false) const;
-  /** As the first, after an antialiased bicubic resize in floats to size x size px. */
-  void resized(const image::Image& source, int size, float* out) const;
-  /** Planes of any range: (x - mean)/std. */
-  void operator()(const image::Planes& source, float* out, bool mirrored = false) const;
-  void operator()(const image::Planes& source, std::uint16_t* out, bool mirrored = false) const;
-  void resized(const image::Planes& source, int size, float* out) const;
-  /** What the 256 values of a channel become. */
-  const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
-
- private:
-  image::Normalization of(const image::Image& source, bool mirrored) const;
-
-  std::vector<double> mean_, std_;              // [C]
-  std::vector<float> scale_, offset_;           // [C]
-  std::vector<std::array<float, 256>> tables_;  // [C]
+/** Changes of color drawn for one view, or for a whole image that shares them. */
+struct ColorRecord {
+  bool jittered = false, grayscaled = false, blurred = false, solarized = false;
+  std::array<int, 4> order = {0, 1, 2,
+                              3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
+  double brightness = 1, contrast = 1, saturation = 1, hue = 0;
+  double blur_radius = 0;        ///< px
+  std::optional<int> blur_taps;  ///< of a true Gaussian; none: Pillow's approximation
 };
 
 /** Everything drawn for one view; tests and the crop contact sheet show it. */
 struct CropRecord {
-  int size = 0;          ///< px, side of the finished view
-  int base_size = 0;     ///< px, side the box is resized to first; 0 = painted_size
-  int painted_size = 0;  ///< px, side at which colors are changed; 0 = size
+  int size = 0;                  ///< px, side of the finished view
+  int painted_size = size;       ///< px, side at which colors are changed
+  int base_size = painted_size;  ///< px, side the box is resized to first
   int left = 0, top = 0, width = 0,
       height = 0;  ///< px in the source image; with `pad`, may reach outside it
-  bool flipped = false, jittered = false, grayscaled = false, blurred = false, solarized = false;
-  std::array<int, 4> order = {0, 1, 2,
-                              3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
-  double brightness = 1, contrast = 1, saturation = 1, hue = 0;
-  double blur_radius = 0;               ///< px
-  int blur_kernel = 0;                  ///< taps; 0 = Pillow's approximation
+  bool flipped = false;
+  ColorRecord colors = {};
   bool window = false;                  ///< the view is a piece of the painted crop, at
   int window_left = 0, window_top = 0;  ///< px in it
 };
@@ -107,38 +80,6 @@ CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& op
 CropRecord draw_window(const CropRecord& parent, const MultiCropOptions& options, Rng rng);
 
 /** Draws jitter and gray for a whole image (shared_jitter). */
-CropRecord draw_shared_colors(const MultiCropOptions& options, Rng rng);
-
-/** Makes the view that `record` describes, 8-bit pixels before normalization. Thread-safe. */
-image::Image apply_crop(const image::Image& source, const CropRecord& record);
-
-/** The steps of apply_crop, for views that have some in common. Geometry: cut, resized to
- * base_size, mirrored. */
-image::Image crop_base(const image::Image& source, const CropRecord& record);
-/** Colors at painted_size, then the window if there is one; what remains is the resize to `size`.
- */
-image::Image paint_crop(image::Image base, const CropRecord& record);
-/** Jitter, gray, blur and solarize alone, in place. */
-void change_colors(image::Image& image, const CropRecord& record);
-
-/** The same in memory that is kept. The base is not mirrored yet: no step but a window tells left
- * from right, so whoever reads the view may do it in passing. */
-void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
-                     CropWorkspace& workspace);
-void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace);
-void change_colors(image::Image& image, const CropRecord& record, CropWorkspace& workspace);
-
-/** The same without loss of range, on any number of bands; see planes_ops.h. */
-void crop_unmirrored(const image::Planes& source, const CropRecord& record, image::Planes& base,
-                     CropWorkspace& workspace);
-void paint_crop(image::Planes& view, const CropRecord& record, CropWorkspace& workspace);
-void change_colors(image::Planes& planes, const CropRecord& record, CropWorkspace& workspace);
-
-/** draw_crop, then apply_crop. */
-image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
-                       Rng rng, CropRecord* record = nullptr);
-
-/** One-off form of Normalizer. */
-void normalize(const image::Image& source, const MultiCropOptions& options, float* out);
+ColorRecord draw_shared_colors(const MultiCropOptions& options, Rng rng);
 
 }  // namespace dino::data

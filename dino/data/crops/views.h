@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "dino/data/crops/crop_workspace.h"
 #include "dino/data/crops/multi_crop.h"
 
 namespace dino::data {
@@ -16,8 +17,8 @@ struct SampleKey {
 
 /** Everything drawn for one image of width x height px. Thread-safe. */
 struct ViewDraw {
-  std::optional<CropRecord> shared;  ///< colors of the whole image (shared_jitter)
-  std::vector<CropRecord> crops;     ///< [2 + local_count]
+  std::optional<ColorRecord> shared;  ///< colors of the whole image (shared_jitter)
+  std::vector<CropRecord> crops;      ///< [2 + local_count]
 };
 ViewDraw draw_views(int width, int height, const MultiCropOptions& options, const SampleKey& key);
 
