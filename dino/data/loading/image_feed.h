@@ -23,9 +23,14 @@ struct FeedBatch {
   std::int64_t lost = 0;             ///< of streams: what could not be read on the way to them
 };
 
-/** One consumer calls next(); the rest is thread-safe. A "choice" is what may stand at a place of a
- * batch: choice 0 of a place is the image drawn for it, the others are its replacements should it
- * be bad. */
+/** An image that may stand at a place of a batch. */
+struct Candidate {
+  std::int64_t number = 0;     ///< in the data set, or in the batch of a stream
+  std::int64_t index = 0;      ///< what CropBatch::indices says of it
+  std::uint64_t identity = 0;  ///< to know a bad one again
+};
+
+/** One consumer calls next(); the rest is thread-safe. */
 class ImageFeed {
  public:
   virtual ~ImageFeed() = default;
@@ -35,19 +40,18 @@ class ImageFeed {
   virtual std::optional<FeedBatch> next(const std::stop_token& stop) = 0;
   /** Images there are in all; 0 if nobody knows. */
   virtual std::int64_t size() const = 0;
-  /** How many choices a place has. */
-  virtual std::int64_t choices(const FeedBatch& batch) const = 0;
-  /** The `step`-th choice for `position`: its number in the data set, or in the batch. */
-  virtual std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const = 0;
-  /** Decodes a choice. Throws Error{Io|Format} if it is bad. */
-  virtual void load(const FeedBatch& batch, std::int64_t choice, image::Image& out) const = 0;
+  /** How many candidates each place has. */
+  virtual std::int64_t candidates(const FeedBatch& batch) const = 0;
+  /** Candidate 0 is the image drawn for `position`, the others are its replacements should it be
+   * bad. */
+  virtual Candidate candidate(const FeedBatch& batch, int position, std::int64_t step) const = 0;
+  /** Decodes it. Throws Error{Io|Format} if it is bad. */
+  virtual void load(const FeedBatch& batch, const Candidate& candidate,
+                    image::Image& out) const = 0;
   /** The same without loss of range. */
-  virtual void load(const FeedBatch& batch, std::int64_t choice, image::Planes& out) const = 0;
-  virtual std::string name(const FeedBatch& batch, std::int64_t choice) const = 0;
-  /** A number for the image, to know a bad one again. */
-  virtual std::uint64_t identity(const FeedBatch& batch, std::int64_t choice) const = 0;
-  /** What CropBatch::indices says of it. */
-  virtual std::int64_t index(const FeedBatch& batch, std::int64_t choice) const = 0;
+  virtual void load(const FeedBatch& batch, const Candidate& candidate,
+                    image::Planes& out) const = 0;
+  virtual std::string name(const FeedBatch& batch, const Candidate& candidate) const = 0;
 };
 
 /** Batches from `first_iteration` on. Borrows the data set. */
