@@ -12,7 +12,7 @@ namespace dino::model::fused {
 
 using torch::Tensor;
 
-/** BlockWeights of one block in the compute type, biases and norms in fp32. */
+/** The parameters of one block as the passes read them. */
 struct BlockWeights {
   Tensor qkv, proj, fc1, fc2;                      ///< compute type
   Tensor qkv_bias, proj_bias, fc1_bias, fc2_bias;  ///< compute type
@@ -68,7 +68,7 @@ inline Tensor cls_rows(const Tensor& x, const Slab& slab) {
   return x.view({slab.sequences, slab.tokens, x.size(1)}).select(1, 0);
 }
 
-/** Its fp32 elements; nullptr if it is undefined. */
+/** The elements of an fp32 tensor; nullptr if it is undefined. */
 inline float* floats(const Tensor& x) {
   return x.defined() ? x.data_ptr<float>() : nullptr;
 }
