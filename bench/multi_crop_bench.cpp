@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dino/data/crops/views.h"
+#include "dino/data/prepare/normalizer.h"
 #include "dino/image/codecs/decode.h"
 #include "dino/image/codecs/encode.h"
 #include "dino/image/pixels/kernels.h"
@@ -56,7 +57,7 @@ void make_all_views(const dino::image::Image& image, const MultiCropOptions& cro
 void gray_28(benchmark::State& state) {
   const auto image = photograph(28, 28, 1);
   const MultiCropOptions crops = demo_crops();
-  const dino::data::Normalizer normalize(crops);
+  const dino::data::Normalizer normalize(crops.mean, crops.std);
   std::vector<float> out(28 * 28);
   dino::data::CropWorkspace workspace;
   std::uint64_t sample = 0;
@@ -68,7 +69,7 @@ BENCHMARK(gray_28)->Unit(benchmark::kMicrosecond);
 void jpeg_500_to_224_and_96(benchmark::State& state) {
   const auto jpeg = dino::image::encode_jpeg(photograph(500, 375, 3), 90);
   const MultiCropOptions crops;
-  const dino::data::Normalizer normalize(crops);
+  const dino::data::Normalizer normalize(crops.mean, crops.std);
   std::vector<float> out(3 * 224 * 224);
   dino::data::CropWorkspace workspace;
   const auto tables = dino::image::all_kernels();

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/network.h"
 #include "dino/base/error.h"
+#include "dino/eval/labeled_source.h"
 #include "dino/eval/match_classes.h"
 
 namespace dino::cli {
@@ -76,24 +77,16 @@ class FeatureSource {
   data::Preprocess preprocess_;
 };
 
-std::unique_ptr<data::Dataset> open_labeled(const std::string& source,
+std::unique_ptr<data::Dataset> open_labeled(const std::string& path,
                                             const data::Preprocess& preprocess, const char* flag,
                                             Context& context) {
-  auto dataset = data::open_dataset(source, data::source_options(preprocess));
-  std::string notes;
-  for (const data::SourceNote& note : dataset->notes()) notes += "; " + data::describe(note);
-  if (dataset->class_names().empty())
-    fail(ErrorKind::Data,
-         "{} {} has no labels; use a folder with one sub-folder per class, a list with labels or "
-         "an IDX file{}",
-         flag, source, notes);
-  const std::int64_t images = dataset->size();
-  auto labeled = data::labeled_images(std::move(dataset));
-  if (labeled->size() < images)
-    context.console.message(LogLevel::Warning,
-                            fmt::format("{} {}: {} of {} images have no label and are left out{}",
-                                        flag, source, images - labeled->size(), images, notes));
-  return labeled;
+  eval::LabeledSource source = eval::open_labeled(path, preprocess, flag);
+  if (source.left_out > 0)
+    context.console.message(
+        LogLevel::Warning,
+        fmt::format("{} {}: {} of {} images have no label and are left out{}", flag, path,
+                    source.left_out, source.left_out + source.images->size(), source.notes));
+  return std::move(source.images);
 }
 
 nlohmann::json to_json(const eval::KnnResult& result) {

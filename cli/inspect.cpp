@@ -17,7 +17,6 @@
 #include "dino/format/tensor_file.h"
 #include "dino/run/checkpoint_store.h"
 #include "dino/run/run_dir.h"
-#include "dino/train/progress.h"
 #include "dino/weights/read.h"
 #include "dino/weights/select.h"
 
@@ -75,7 +74,7 @@ Finding inspect_checkpoint(const fs::path& path) {
       printable(path), info.iteration,
       static_cast<double>(info.iteration) /
           static_cast<double>(std::max<std::int64_t>(info.iterations_per_epoch, 1)),
-      info.images, train::format_duration(info.total_seconds), percent_or_none(info.best_knn),
+      info.images, format_duration(info.total_seconds), percent_or_none(info.best_knn),
       info.precision, info.threads);
   add_heads(finding, path);
   add_tensors(finding, checkpoint.file.tensors());
@@ -153,10 +152,9 @@ Finding inspect_run(const run::RunLayout& layout) {
   if (const auto newest = store.newest()) {
     const run::CheckpointInfo& info = newest->info;
     finding.document["newest"] = info;
-    finding.text +=
-        fmt::format("  newest: step {}, {} images in {}, last k-NN {}, best k-NN {}\n",
-                    info.iteration, info.images, train::format_duration(info.total_seconds),
-                    percent_or_none(info.last_knn), percent_or_none(info.best_knn));
+    finding.text += fmt::format("  newest: step {}, {} images in {}, last k-NN {}, best k-NN {}\n",
+                                info.iteration, info.images, format_duration(info.total_seconds),
+                                percent_or_none(info.last_knn), percent_or_none(info.best_knn));
   }
   if (fs::exists(layout.summary())) {
     finding.document["summary"] =

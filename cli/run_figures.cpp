@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "dino/base/text.h"
+
 namespace dino::cli {
 namespace {
 
@@ -61,11 +63,11 @@ std::string summary_text(const nlohmann::json& summary) {
                   : "");
     text += "\n";
   }
-  text += fmt::format(
-      "{} steps on {} images in {} ({:.0f} images/s, {})\n",
-      summary["iterations"].get<std::int64_t>(), summary["images"].get<std::int64_t>(),
-      train::format_duration(summary["seconds"]), summary["images_per_second"].get<double>(),
-      summary["precision"].get<std::string>());
+  text +=
+      fmt::format("{} steps on {} images in {} ({:.0f} images/s, {})\n",
+                  summary["iterations"].get<std::int64_t>(), summary["images"].get<std::int64_t>(),
+                  format_duration(summary["seconds"]), summary["images_per_second"].get<double>(),
+                  summary["precision"].get<std::string>());
   if (const auto bad = summary["bad_images"].get<std::int64_t>(); bad > 0)
     text += fmt::format("{} images could not be read: see bad_files.jsonl\n", bad);
   if (const auto skipped = summary["skipped_steps"].get<std::int64_t>(); skipped > 0)

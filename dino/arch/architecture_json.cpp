@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dino/arch/architecture.h"
+#include "dino/arch/vit_sizes.h"
 #include "dino/base/error.h"
 #include "dino/base/json.h"
 #include "dino/base/option_fields.h"
@@ -180,10 +181,10 @@ void fields_from_json(const nlohmann::json& json, Options& options,
 
 /** vit_tiny, vit_small, vit_base, or vit with every size given. */
 Vit vit_of(std::string_view arch) {
-  Vit v;
-  if (arch == "vit_tiny") v.dim = 192, v.heads = 3;
-  if (arch == "vit_base") v.dim = 768, v.heads = 12;
-  return v;
+  return plain_vit(arch == "vit_tiny"   ? kVitTiny
+                   : arch == "vit_base" ? kVitBase
+                                        : kVitSmall,
+                   Vit().patch_size);
 }
 
 /** Version 1, written by dino train 0.1: the recipe's [backbone]. */

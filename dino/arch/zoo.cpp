@@ -3,46 +3,28 @@
 
 #include <algorithm>
 
+#include "dino/arch/vit_sizes.h"
 #include "dino/base/error.h"
 #include "dino/base/nearest_name.h"
 
 namespace dino::arch {
 namespace {
 
-struct Size {
-  const char* name;
-  std::int64_t dim, depth, heads;
-};
-constexpr Size kSmall{"small", 384, 12, 6}, kBase{"base", 768, 12, 12},
-    kLarge{"large", 1024, 24, 16}, kHuge{"huge", 1280, 32, 20}, kGiant{"giant", 1536, 40, 24},
-    kSeven{"7b", 4096, 40, 32};
-
-Vit vit(const Size& size, std::int64_t patch) {
-  Vit v;
-  v.dim = size.dim;
-  v.depth = size.depth;
-  v.heads = size.heads;
-  v.hidden = 4 * size.dim;
-  v.patch_size = patch;
-  return v;
-}
-
-ZooEntry dino_vit(const char* name, const Size& size, int patch, double parameters,
+ZooEntry dino_vit(const char* name, const VitSize& size, int patch, double parameters,
                   const char* file) {
   Network network;
-  network.architecture = {.name = name, .vit = vit(size, patch)};
+  network.architecture = {.name = name, .vit = plain_vit(size, patch)};
   return {name, network, parameters, file};
 }
 
-/** `table` is the image size of the position table, px; released weights have that of their last
- * phase, 518 px. */
-ZooEntry dinov2(std::string name, const Size& size, bool registers, double parameters) {
+/** `table` px: released weights keep the position table of their last, 518 px phase. */
+ZooEntry dinov2(std::string name, const VitSize& size, bool registers, double parameters) {
   constexpr int kTable = 518;
-  Vit v = vit(size, 14);
+  Vit v = plain_vit(size, 14);
   v.layer_scale = v.mask_token = true;
   v.registers = registers ? 4 : 0;
   v.positions = registers ? Positions::LearnedAntialias : Positions::LearnedOffset;
-  if (size.dim == kGiant.dim) {
+  if (size.dim == kVitGiant.dim) {
     v.ffn = Ffn::SwiGlu;
     v.hidden = 4096;
   }
@@ -64,15 +46,15 @@ data::Preprocess dinov3_preprocess(bool satellite) {
   return p;
 }
 
-/** `hidden` is the width of SwiGLU; 0 means an MLP of four times the width. */
-ZooEntry dinov3_vit(const char* name, const Size& size, std::int64_t hidden, double parameters,
+/** `hidden` 0: four times the width, GELU; else the width of SwiGLU. */
+ZooEntry dinov3_vit(const char* name, const VitSize& size, std::int64_t hidden, double parameters,
                     const char* file, bool satellite = false, bool local_cls_norm = false) {
-  Vit v = vit(size, 16);
+  Vit v = plain_vit(size, 16);
   v.layer_scale = v.mask_token = true;
   v.registers = 4;
   v.positions = Positions::Rope;
   v.norm_eps = 1e-5;
-  v.qkv_bias = v.mask_key_bias = size.dim != kSeven.dim;
+  v.qkv_bias = v.mask_key_bias = size.dim != kVitSeven.dim;
   v.local_cls_norm = local_cls_norm;
   if (hidden > 0) {
     v.ffn = Ffn::SwiGlu;
@@ -111,10 +93,10 @@ ZooEntry dino_resnet50() {
 
 std::vector<ZooEntry> make_zoo() {
   return {
-      dino_vit("dino_vits16", kSmall, 16, 21, "dino_deitsmall16_pretrain"),
-      dino_vit("dino_vits8", kSmall, 8, 21, "dino_deitsmall8_pretrain"),
-      dino_vit("dino_vitb16", kBase, 16, 85, "dino_vitbase16_pretrain"),
-      dino_vit("dino_vitb8", kBase, 8, 85, "dino_vitbase8_pretrain"),
+      dino_vit("dino_vits16", kVitSmall, 16, 21, "dino_deitsmall16_pretrain"),
+      dino_vit("dino_vits8", kVitSmall, 8, 21, "dino_deitsmall8_pretrain"),
+      dino_vit("dino_vitb16", kVitBase, 16, 85, "dino_vitbase16_pretrain"),
+      dino_vit("dino_vitb8", kVitBase, 8, 85, "dino_vitbase8_pretrain"),
       dino_resnet50(),
       dino_xcit("dino_xcit_small_12_p16", {.dim = 384, .depth = 12, .heads = 8, .patch_size = 16},
                 26, "dino_xcit_small_12_p16_pretrain"),
@@ -127,27 +109,27 @@ std::vector<ZooEntry> make_zoo() {
                 {.dim = 512, .depth = 24, .heads = 8, .patch_size = 8, .layer_scale_init = 1e-5},
                 84, "dino_xcit_medium_24_p8_pretrain"),
 
-      dinov2("dinov2_vits14", kSmall, false, 22.06),
-      dinov2("dinov2_vitb14", kBase, false, 86.58),
-      dinov2("dinov2_vitl14", kLarge, false, 304.37),
-      dinov2("dinov2_vitg14", kGiant, false, 1136.48),
-      dinov2("dinov2_vits14_reg", kSmall, true, 22.06),
-      dinov2("dinov2_vitb14_reg", kBase, true, 86.58),
-      dinov2("dinov2_vitl14_reg", kLarge, true, 304.37),
-      dinov2("dinov2_vitg14_reg", kGiant, true, 1136.48),
+      dinov2("dinov2_vits14", kVitSmall, false, 22.06),
+      dinov2("dinov2_vitb14", kVitBase, false, 86.58),
+      dinov2("dinov2_vitl14", kVitLarge, false, 304.37),
+      dinov2("dinov2_vitg14", kVitGiant, false, 1136.48),
+      dinov2("dinov2_vits14_reg", kVitSmall, true, 22.06),
+      dinov2("dinov2_vitb14_reg", kVitBase, true, 86.58),
+      dinov2("dinov2_vitl14_reg", kVitLarge, true, 304.37),
+      dinov2("dinov2_vitg14_reg", kVitGiant, true, 1136.48),
 
-      dinov3_vit("dinov3_vits16", kSmall, 0, 21.6, "dinov3_vits16_pretrain_lvd1689m"),
-      dinov3_vit("dinov3_vits16plus", kSmall, 1536, 28.7, "dinov3_vits16plus_pretrain_lvd1689m"),
-      dinov3_vit("dinov3_vitb16", kBase, 0, 85.6, "dinov3_vitb16_pretrain_lvd1689m"),
-      dinov3_vit("dinov3_vitl16", kLarge, 0, 303.1, "dinov3_vitl16_pretrain_lvd1689m"),
-      dinov3_vit("dinov3_vitl16plus", kLarge, 4096, 0, "dinov3_vitl16plus_pretrain_lvd1689m"),
-      dinov3_vit("dinov3_vith16plus", kHuge, 5120, 840.5, "dinov3_vith16plus_pretrain_lvd1689m"),
-      dinov3_vit("dinov3_vit7b16", kSeven, 8192, 6716, "dinov3_vit7b16_pretrain_lvd1689m", false,
+      dinov3_vit("dinov3_vits16", kVitSmall, 0, 21.6, "dinov3_vits16_pretrain_lvd1689m"),
+      dinov3_vit("dinov3_vits16plus", kVitSmall, 1536, 28.7, "dinov3_vits16plus_pretrain_lvd1689m"),
+      dinov3_vit("dinov3_vitb16", kVitBase, 0, 85.6, "dinov3_vitb16_pretrain_lvd1689m"),
+      dinov3_vit("dinov3_vitl16", kVitLarge, 0, 303.1, "dinov3_vitl16_pretrain_lvd1689m"),
+      dinov3_vit("dinov3_vitl16plus", kVitLarge, 4096, 0, "dinov3_vitl16plus_pretrain_lvd1689m"),
+      dinov3_vit("dinov3_vith16plus", kVitHuge, 5120, 840.5, "dinov3_vith16plus_pretrain_lvd1689m"),
+      dinov3_vit("dinov3_vit7b16", kVitSeven, 8192, 6716, "dinov3_vit7b16_pretrain_lvd1689m", false,
                  true),
-      dinov3_vit("dinov3_vitl16_sat", kLarge, 0, 303.1, "dinov3_vitl16_pretrain_sat493m", true,
+      dinov3_vit("dinov3_vitl16_sat", kVitLarge, 0, 303.1, "dinov3_vitl16_pretrain_sat493m", true,
                  true),
-      dinov3_vit("dinov3_vit7b16_sat", kSeven, 8192, 6716, "dinov3_vit7b16_pretrain_sat493m", true,
-                 true),
+      dinov3_vit("dinov3_vit7b16_sat", kVitSeven, 8192, 6716, "dinov3_vit7b16_pretrain_sat493m",
+                 true, true),
       dinov3_convnext("dinov3_convnext_tiny", {3, 3, 9, 3}, {96, 192, 384, 768}, 29,
                       "dinov3_convnext_tiny_pretrain_lvd1689m"),
       dinov3_convnext("dinov3_convnext_small", {3, 3, 27, 3}, {96, 192, 384, 768}, 50,

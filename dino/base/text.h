@@ -1,5 +1,5 @@
-// Makes bytes that may not be UTF-8 (file names, headers of files) safe for messages, terminals and
-// JSON.
+// Text for people: bytes that may not be UTF-8 (file names, foreign headers) made safe for
+// messages, terminals and JSON; durations.
 #pragma once
 #include <concepts>
 #include <filesystem>
@@ -18,5 +18,8 @@ template <std::same_as<std::filesystem::path> Path>
 std::string printable(const Path& path) {
   return printable(std::string_view(path.native()));
 }
+
+/** "42 s", "3 min 05 s", "2 h 07 min", "3 d 04 h"; "?" if it is not finite. */
+std::string format_duration(double seconds);
 
 }  // namespace dino

@@ -1,21 +1,11 @@
 #include "dino/cpu/gemm.h"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 #include <algorithm>
-#include <cstdlib>
-#include <new>
+
+#include "dino/base/rounding.h"
 
 namespace dino::cpu {
 namespace {
-
-constexpr std::size_t kHugePage = std::size_t{1} << 21;
-
-std::int64_t round_up(std::int64_t n, std::int64_t step) {
-  return (n + step - 1) / step * step;
-}
 
 std::int64_t per_word(GemmType type) {
   switch (type) {
@@ -30,22 +20,6 @@ std::int64_t per_word(GemmType type) {
 }
 
 }  // namespace
-
-AlignedBytes::AlignedBytes(std::size_t size) : size_(size) {
-  const bool large = size >= kHugePage;
-  const std::size_t alignment = large ? kHugePage : 64;
-  const std::size_t rounded = (size + 64 + alignment - 1) / alignment * alignment;
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-  if (!memory_) throw std::bad_alloc();
-#if defined(__linux__)
-  // Fewer pages to find: packed weights are read from end to end, over and over.
-  if (large) ::madvise(memory_.get(), rounded, MADV_HUGEPAGE);
-#endif
-}
-
-void AlignedBytes::Free::operator()(std::byte* p) const {
-  std::free(p);
-}
 
 PackedWeights::PackedWeights(GemmType type, const float* weight, std::int64_t outputs,
                              std::int64_t inputs, bool gated)

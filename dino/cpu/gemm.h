@@ -4,8 +4,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
+#include "dino/base/aligned_bytes.h"
 #include "dino/cpu/kernels.h"
 
 namespace dino::cpu {
@@ -17,27 +17,8 @@ enum class GemmType {
   I8,    ///< 8-bit weights with a scale per output, 8-bit inputs with a scale per row
 };
 
-/** Owns uninitialized memory, 64-byte aligned (large blocks to 2 MiB). Throws std::bad_alloc. */
-class AlignedBytes {
- public:
-  AlignedBytes() = default;
-  explicit AlignedBytes(std::size_t size);
-  template <typename T = std::byte>
-  T* data() const {
-    return reinterpret_cast<T*>(memory_.get());
-  }
-  std::size_t size() const { return size_; }
-
- private:
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  std::size_t size_ = 0;
-};
-
-/** A weight [outputs, inputs] packed into panels of kernels().panel outputs, padded with zeros.
- * Immutable, so thread-safe. The layout depends on the instruction set: do not store it. */
+/** A weight [outputs, inputs] in panels of kernels().panel outputs, padded with zeros. Immutable,
+ * so thread-safe; good only on this machine. */
 class PackedWeights {
  public:
   PackedWeights() = default;

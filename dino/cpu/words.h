@@ -2,6 +2,7 @@
 // two bf16, two 16-bit integers or four bytes that are neighbors along the summed dimension, as
 // dot-product instructions take them. To be included only by *_isa.cpp files, like vec.h.
 #pragma once
+#include "dino/base/rounding.h"
 #include "dino/cpu/vec.h"
 
 namespace dino::cpu::DINO_ISA {
@@ -13,10 +14,6 @@ constexpr int kTileRows = 6, kTileVectors = 1;  // two 256-bit registers per vec
 #endif
 
 constexpr int kPanel = kTileVectors * kLanes;  ///< outputs per panel of packed weights
-
-inline std::int64_t round_up(std::int64_t n, std::int64_t step) {
-  return (n + step - 1) / step * step;
-}
 
 /** One float per word. */
 struct FloatWord {

@@ -6,6 +6,7 @@
 
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
+#include "dino/eval/labeled_source.h"
 #include "dino/eval/match_classes.h"
 
 namespace dino::eval {
@@ -13,17 +14,6 @@ namespace {
 
 LabeledFeatures labeled(const embed::FeatureMatrix& matrix) {
   return {matrix.features, matrix.labels};
-}
-
-std::unique_ptr<data::Dataset> open_labeled(const std::string& source,
-                                            const data::Preprocess& preprocess, const char* key) {
-  auto dataset = data::open_dataset(source, data::source_options(preprocess));
-  if (dataset->class_names().empty())
-    fail(ErrorKind::Data,
-         "[knn] {} has no labels: {}; use a folder with class sub-folders, a list with labels or "
-         "an IDX file",
-         key, source);
-  return data::labeled_images(std::move(dataset));
 }
 
 std::unique_ptr<data::Dataset> sorted_subset(const data::Dataset& base,
@@ -82,9 +72,9 @@ RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)
     : recipe_(recipe), threads_(threads), preprocess_(knn_preprocess(recipe)) {
   if (recipe.knn.train.empty()) fail(ErrorKind::Config, "[knn] the recipe names no knn.train");
   data::validate(preprocess_);
-  gallery_ = open_labeled(recipe.knn.train, preprocess_, "knn.train");
+  gallery_ = open_labeled(recipe.knn.train, preprocess_, "knn.train").images;
   if (!recipe.knn.test.empty()) {
-    test_ = open_labeled(recipe.knn.test, preprocess_, "knn.test");
+    test_ = open_labeled(recipe.knn.test, preprocess_, "knn.test").images;
     match_classes(gallery_->class_names(), test_->class_names(), "knn.train = " + recipe.knn.train,
                   "knn.test = " + recipe.knn.test);
   }

@@ -1,10 +1,10 @@
 #include "dino/format/floats.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
+#include "dino/base/bfloat16.h"
 #include "dino/base/error.h"
 #include "dino/base/half.h"
 
@@ -86,9 +86,7 @@ std::vector<float> to_floats(const TensorRecord& tensor) {
     case DType::F16:
       return convert_all<std::uint16_t>(tensor, half_to_float);
     case DType::BF16:
-      return convert_all<std::uint16_t>(tensor, [](std::uint16_t x) {
-        return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
-      });
+      return convert_all<std::uint16_t>(tensor, from_bfloat16);
     default:
       fail(ErrorKind::Format, "[tensor] {} is stored as {}; weights are F32, F16, BF16 or F64",
            tensor.name, dtype_name(tensor.dtype));

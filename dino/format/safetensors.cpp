@@ -17,7 +17,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the authors' own limit
 constexpr std::size_t kAlignment = 64;  // of the data: a cache line, the widest vector
 constexpr std::string_view kMetadataKey = "__metadata__";
 
@@ -30,9 +29,9 @@ class HeaderReader {
       refuse("{} bytes are too few for a safetensors file", file.size());
     }
     const std::uint64_t length = load_little_endian(file.first(kLengthBytes));
-    if (length > kMaxHeaderBytes) {
+    if (length > kMaxSafetensorsHeaderBytes) {
       refuse("claims a header of {} bytes (at most {}); is it a safetensors file?", length,
-             kMaxHeaderBytes);
+             kMaxSafetensorsHeaderBytes);
     }
     if (length > file.size() - kLengthBytes) {
       refuse("claims a header of {} bytes but holds {} after the length; is it cut short?", length,
@@ -180,24 +179,21 @@ std::string make_header(std::span<const TensorRecord* const> in_order,
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string_view name) {
+void SafetensorsFile::read(std::span<const std::byte> bytes, std::string_view name,
+                           const std::shared_ptr<const void>& owner) {
   const HeaderReader reader(bytes, name);
   metadata_ = reader.metadata();
-  tensors_ = reader.tensors();
+  std::vector<TensorRecord> tensors = reader.tensors();
+  for (TensorRecord& tensor : tensors) tensor.owner = owner;
+  tensors_ = TensorTable(std::move(tensors));
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) {
-  const MappedFile file = map_file(path);
-  *this = SafetensorsFile(file.bytes, path.native());
-  for (TensorRecord& tensor : tensors_) tensor.owner = file.owner;
-  mapped_ = {file};
+SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string_view name) {
+  read(bytes, name, nullptr);
 }
 
-const TensorRecord* SafetensorsFile::find(std::string_view name) const {
-  const auto found =
-      std::find_if(tensors_.begin(), tensors_.end(),
-                   [name](const TensorRecord& record) { return record.name == name; });
-  return found == tensors_.end() ? nullptr : &*found;
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : mapped_{map_file(path)} {
+  read(mapped_[0].bytes, path.native(), mapped_[0].owner);
 }
 
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorRecord> tensors,

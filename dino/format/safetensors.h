@@ -2,6 +2,7 @@
 // memory-mapped, not copied.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -11,12 +12,16 @@
 #include <vector>
 
 #include "dino/base/mapped_file.h"
-#include "dino/format/tensor_record.h"
+#include "dino/format/tensor_table.h"
 
 namespace dino::format {
 
-/** An open file. Records point into the mapping and keep it alive. Their bytes may have any
- * alignment, since the format requires none. Thread-safe to read. */
+/** Longest header that is read: the limit of the format's authors. */
+inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
+
+/** An open file. Records point into the mapping and keep it alive. The
+ * format does not align them: other programs' files may hold floats at odd addresses. Thread-safe
+ * to read. */
 class SafetensorsFile {
  public:
   /** Maps and validates the file. Throws Error{Io} if it cannot be read, Error{Format} naming the
@@ -26,16 +31,21 @@ class SafetensorsFile {
   /** Validates a file in memory, which the caller keeps alive; `name` appears in errors. */
   SafetensorsFile(std::span<const std::byte> bytes, std::string_view name);
 
-  const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< in file order
+  const std::vector<TensorRecord>& tensors() const {
+    return tensors_.records();
+  }  ///< in file order
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /** The record of that name, or nullptr. */
-  const TensorRecord* find(std::string_view name) const;
-  /** The mapped file, for drop_pages(); empty for a file in memory. */
+  /** The record of that name, or nullptr; in logarithmic time. */
+  const TensorRecord* find(std::string_view name) const { return tensors_.find(name); }
+  /** The file, unless it was given as memory: see drop_pages(). */
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
+  void read(std::span<const std::byte> bytes, std::string_view name,
+            const std::shared_ptr<const void>& owner);
+
   std::vector<MappedFile> mapped_;
-  std::vector<TensorRecord> tensors_;
+  TensorTable tensors_;
   std::map<std::string, std::string> metadata_;
 };
 

@@ -1,7 +1,6 @@
 // Leaves out: checking metadata.total_size, which tied weights make differ between writers.
 #include "dino/format/sharded_safetensors.h"
 
-#include <algorithm>
 #include <set>
 
 #include "dino/base/error.h"
@@ -16,7 +15,6 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kOperation = "read safetensors index";
 constexpr std::size_t kMaxFiles = 10'000;
-constexpr std::size_t kMaxIndexBytes = 100'000'000;
 
 template <typename... Args>
 [[noreturn]] void refuse(std::string_view name, fmt::format_string<Args...> format,
@@ -91,7 +89,7 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& path) {
   SafetensorsIndex index;
   {
     const MappedFile file = map_file(path);
-    if (file.bytes.size() > kMaxIndexBytes) {
+    if (file.bytes.size() > kMaxSafetensorsHeaderBytes) {
       refuse(name, "{} bytes are too many for an index", file.bytes.size());
     }
     index = parse_safetensors_index(
@@ -99,6 +97,7 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& path) {
   }
   std::set<std::string> files;
   for (const auto& [tensor, file] : index.weight_map) files.insert(file);
+  std::vector<TensorRecord> tensors;
   for (const std::string& file : files) {
     const std::filesystem::path shard_path = path.parent_path() / file;
     std::error_code ignored;
@@ -107,17 +106,11 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& path) {
     }
     const SafetensorsFile shard(shard_path);
     check_shard(name, file, shard, index);
-    tensors_.insert(tensors_.end(), shard.tensors().begin(), shard.tensors().end());
+    tensors.insert(tensors.end(), shard.tensors().begin(), shard.tensors().end());
     mapped_.insert(mapped_.end(), shard.mapped().begin(), shard.mapped().end());
   }
+  tensors_ = TensorTable(std::move(tensors));
   metadata_ = std::move(index.metadata);
-}
-
-const TensorRecord* ShardedSafetensors::find(std::string_view name) const {
-  const auto found =
-      std::find_if(tensors_.begin(), tensors_.end(),
-                   [name](const TensorRecord& record) { return record.name == name; });
-  return found == tensors_.end() ? nullptr : &*found;
 }
 
 }  // namespace dino::format

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "dino/base/mapped_file.h"
-#include "dino/format/tensor_record.h"
+#include "dino/format/tensor_table.h"
 
 namespace dino::format {
 
@@ -32,17 +32,19 @@ class ShardedSafetensors {
    * differ from the index. */
   explicit ShardedSafetensors(const std::filesystem::path& index);
 
-  const std::vector<TensorRecord>& tensors() const { return tensors_; }  ///< ordered by file
-  /** The index's metadata; values that are not strings are JSON text: {"total_size": "344000"}. */
+  const std::vector<TensorRecord>& tensors() const {
+    return tensors_.records();
+  }  ///< file after file
+  /** Of the index; what is not text as JSON: {"total_size": "344000"}. */
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /** The record of that name, or nullptr. */
-  const TensorRecord* find(std::string_view name) const;
-  /** The mapped files, for drop_pages(). */
+  /** The record of that name, or nullptr; in logarithmic time. */
+  const TensorRecord* find(std::string_view name) const { return tensors_.find(name); }
+  /** The files: see drop_pages(). */
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
   std::vector<MappedFile> mapped_;
-  std::vector<TensorRecord> tensors_;
+  TensorTable tensors_;
   std::map<std::string, std::string> metadata_;
 };
 

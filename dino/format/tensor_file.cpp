@@ -33,9 +33,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kKnownOth
 }};
 
 bool looks_like_safetensors(std::span<const std::byte> bytes) {
-  constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
   return bytes.size() > 8 && bytes[8] == std::byte{'{'} &&
-         load_little_endian(bytes.first(8)) <= kMaxHeaderBytes;
+         load_little_endian(bytes.first(8)) <= kMaxSafetensorsHeaderBytes;
 }
 
 [[noreturn]] void refuse_unknown(const fs::path& path, std::string_view start) {
@@ -105,19 +104,13 @@ template <typename File>
 std::shared_ptr<TensorFile::Contents> TensorFile::contents_of(const File& file) {
   auto contents = std::make_shared<Contents>();
   contents->mapped = file.mapped();
-  contents->tensors = file.tensors();
+  contents->tensors = TensorTable(file.tensors());
   if constexpr (std::is_same_v<File, TorchFile>) {
     contents->scalars = file.scalars();
   } else {
     contents->metadata = file.metadata();
   }
-  for (const TensorRecord& record : contents->tensors) contents->by_name[record.name] = &record;
   return contents;
-}
-
-const TensorRecord* TensorFile::find(std::string_view name) const {
-  const auto found = contents_->by_name.find(name);
-  return found == contents_->by_name.end() ? nullptr : found->second;
 }
 
 TensorFile open_tensors(const fs::path& path) {

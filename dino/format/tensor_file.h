@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "dino/base/mapped_file.h"
-#include "dino/format/tensor_record.h"
+#include "dino/format/tensor_table.h"
 
 namespace dino::format {
 
@@ -28,9 +28,9 @@ class TensorFile {
   /** A file without tensors. */
   TensorFile() = default;
 
-  const std::vector<TensorRecord>& tensors() const { return contents_->tensors; }
-  /** The record of that name, or nullptr. Takes logarithmic time. */
-  const TensorRecord* find(std::string_view name) const;
+  const std::vector<TensorRecord>& tensors() const { return contents_->tensors.records(); }
+  /** The record of that name, or nullptr; in logarithmic time. */
+  const TensorRecord* find(std::string_view name) const { return contents_->tensors.find(name); }
   /** safetensors' text entries; empty for torch.save. */
   const std::map<std::string, std::string>& metadata() const { return contents_->metadata; }
   /** The values of a torch.save file that are not tensors ({"epoch": 3}); else an empty object. */
@@ -47,10 +47,9 @@ class TensorFile {
     TensorContainer container = TensorContainer::Safetensors;
     std::filesystem::path path;
     std::vector<MappedFile> mapped;
-    std::vector<TensorRecord> tensors;
+    TensorTable tensors;
     std::map<std::string, std::string> metadata;
     nlohmann::json scalars = nlohmann::json::object();
-    std::map<std::string_view, const TensorRecord*> by_name;
   };
   template <typename File>
   static std::shared_ptr<Contents> contents_of(const File& file);

@@ -250,7 +250,8 @@ bool looks_like_torch_legacy(Bytes bytes) {
   return start.starts_with('\x80') && start.find(kLegacyMagic) != start.npos;
 }
 
-TorchFile::TorchFile(Bytes bytes, std::string_view name) {
+void TorchFile::read(Bytes bytes, std::string_view name,
+                     const std::shared_ptr<const void>& mapping) {
   Reader reader(bytes, name);
   legacy_ = looks_like_torch_legacy(bytes);
   if (legacy_) {
@@ -260,30 +261,20 @@ TorchFile::TorchFile(Bytes bytes, std::string_view name) {
   } else {
     fail(ErrorKind::Format, "[read torch file] {}: not a file of torch.save", printable(name));
   }
-  tensors_ = std::move(reader.tensors);
   scalars_ = std::move(reader.scalars);
-  const auto copies = std::make_shared<const Copies>(std::move(reader.copies));
-  for (TensorRecord& tensor : tensors_) tensor.owner = copies;
+  // One owner for all: of the file and of the copies.
+  const auto owner = std::make_shared<const std::pair<std::shared_ptr<const void>, Copies>>(
+      mapping, std::move(reader.copies));
+  for (TensorRecord& tensor : reader.tensors) tensor.owner = owner;
+  tensors_ = TensorTable(std::move(reader.tensors));
 }
 
-TorchFile::TorchFile(const std::filesystem::path& path) {
-  const MappedFile file = map_file(path);
-  *this = TorchFile(file.bytes, path.native());
-  std::shared_ptr<const void> owner;  // of the file and of the copies
-  for (TensorRecord& tensor : tensors_) {
-    if (owner == nullptr)
-      owner =
-          std::make_shared<std::pair<MappedFile, std::shared_ptr<const void>>>(file, tensor.owner);
-    tensor.owner = owner;
-  }
-  mapped_ = {file};
+TorchFile::TorchFile(Bytes bytes, std::string_view name) {
+  read(bytes, name, nullptr);
 }
 
-const TensorRecord* TorchFile::find(std::string_view name) const {
-  const auto found =
-      std::find_if(tensors_.begin(), tensors_.end(),
-                   [name](const TensorRecord& record) { return record.name == name; });
-  return found == tensors_.end() ? nullptr : &*found;
+TorchFile::TorchFile(const std::filesystem::path& path) : mapped_{map_file(path)} {
+  read(mapped_[0].bytes, path.native(), mapped_[0].owner);
 }
 
 }  // namespace dino::format

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "dino/base/mapped_file.h"
-#include "dino/format/tensor_record.h"
+#include "dino/format/tensor_table.h"
 
 namespace dino::format {
 
@@ -31,14 +31,13 @@ class TorchFile {
   /** Validates a file in memory, which the caller keeps alive; `name` appears in errors. */
   TorchFile(std::span<const std::byte> bytes, std::string_view name);
 
-  /** The tensors in the order of the file. A name is the path of keys joined by '.': {"teacher":
-   * {"backbone.norm.bias": t}} holds "teacher.backbone.norm.bias". */
-  const std::vector<TensorRecord>& tensors() const { return tensors_; }
-  /** The record of that name, or nullptr. */
-  const TensorRecord* find(std::string_view name) const;
-  /** The values that are not tensors, nested as in the file: {"epoch": 3, "args": {...}}. An
-   * argparse.Namespace becomes an object, NumPy's scalars become numbers, and what JSON cannot
-   * express becomes a string "<...>". */
+  /** In the order of the file. A name is the path of keys joined by '.':
+   * {"teacher": {"backbone.norm.bias": t}} holds "teacher.backbone.norm.bias". */
+  const std::vector<TensorRecord>& tensors() const { return tensors_.records(); }
+  /** The record of that name, or nullptr; in logarithmic time. */
+  const TensorRecord* find(std::string_view name) const { return tensors_.find(name); }
+  /** All that is not a tensor, nested as in the file: {"epoch": 3, "args": {...}}. An
+   * argparse.Namespace is an object, NumPy's scalars are numbers, what JSON lacks is "<...>". */
   const nlohmann::json& scalars() const { return scalars_; }
   /** Whether the file has the format of PyTorch before 1.6. */
   bool legacy() const { return legacy_; }
@@ -46,8 +45,11 @@ class TorchFile {
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:
+  void read(std::span<const std::byte> bytes, std::string_view name,
+            const std::shared_ptr<const void>& mapping);
+
   std::vector<MappedFile> mapped_;
-  std::vector<TensorRecord> tensors_;
+  TensorTable tensors_;
   nlohmann::json scalars_;
   bool legacy_ = false;
 };

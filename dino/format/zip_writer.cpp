@@ -17,6 +17,10 @@ constexpr std::uint16_t kUtf8Names = 0x0800;
 constexpr std::uint16_t kVersion = 20, kVersion64 = 45;
 constexpr std::uint16_t kNewYear1980 = 0x0021;  // the first date there is
 
+std::uint64_t or_in64(std::uint64_t value) {
+  return std::min(value, kIn64);
+}
+
 /** Little-endian fields, one after another. */
 class Record {
  public:
@@ -27,6 +31,21 @@ class Record {
     bytes_ += value;
     return *this;
   }
+  /** What both headers of a member say: the version that reads it to the length of the extra field.
+   */
+  Record& stored_member(std::uint16_t version, std::uint32_t crc, std::uint64_t size,
+                        std::size_t name_bytes, std::size_t extra_bytes) {
+    return u16(version)
+        .u16(kUtf8Names)
+        .u16(0)  // stored
+        .u16(0)
+        .u16(kNewYear1980)
+        .u32(crc)
+        .u32(or_in64(size))
+        .u32(or_in64(size))
+        .u16(name_bytes)
+        .u16(extra_bytes);
+  }
   const std::string& bytes() const { return bytes_; }
 
  private:
@@ -36,10 +55,6 @@ class Record {
   }
   std::string bytes_;
 };
-
-std::uint64_t or_in64(std::uint64_t value) {
-  return std::min(value, kIn64);
-}
 
 /** The ZIP64 field for those of the numbers that need it; empty if none does. */
 std::string zip64_field(std::initializer_list<std::uint64_t> numbers) {
@@ -74,16 +89,8 @@ void ZipWriter::add(std::string_view name, std::span<const std::byte> bytes) {
 
   write(Record()
             .text("PK\x03\x04")
-            .u16(entry.size >= kIn64 ? kVersion64 : kVersion)
-            .u16(kUtf8Names)
-            .u16(0)  // stored
-            .u16(0)
-            .u16(kNewYear1980)
-            .u32(entry.crc)
-            .u32(or_in64(entry.size))
-            .u32(or_in64(entry.size))
-            .u16(name.size())
-            .u16(extra.size())
+            .stored_member(entry.size >= kIn64 ? kVersion64 : kVersion, entry.crc, entry.size,
+                           name.size(), extra.size())
             .text(name)
             .text(extra)
             .bytes());
@@ -100,16 +107,7 @@ void ZipWriter::finish() {
     write(Record()
               .text("PK\x01\x02")
               .u16(version)
-              .u16(version)
-              .u16(kUtf8Names)
-              .u16(0)  // stored
-              .u16(0)
-              .u16(kNewYear1980)
-              .u32(entry.crc)
-              .u32(or_in64(entry.size))
-              .u32(or_in64(entry.size))
-              .u16(entry.name.size())
-              .u16(extra.size())
+              .stored_member(version, entry.crc, entry.size, entry.name.size(), extra.size())
               .u16(0)  // comment
               .u16(0)  // disk
               .u16(0)

@@ -134,10 +134,4 @@ torch::Tensor block_forward(const Block& block, const arch::Vit& vit, const torc
          scaled(linear(hidden, block.fc2->weight, block.fc2->bias, pass.precision), block.ls2, 1);
 }
 
-bool can_fuse(const arch::Vit& vit) {
-  return vit.ffn == arch::Ffn::Mlp && !vit.layer_scale && vit.qkv_bias && !vit.mask_key_bias &&
-         vit.positions != arch::Positions::Rope && vit.norm_eps == kNormEps &&
-         vit.dim / vit.heads % 2 == 0;
-}
-
 }  // namespace dino::model

@@ -76,16 +76,4 @@ torch::Tensor split_heads(const torch::Tensor& qkv, const arch::Vit& vit, const 
 torch::Tensor block_forward(const Block& block, const arch::Vit& vit, const torch::Tensor& x,
                             const BlockPass& pass);
 
-/** Whether fused_encoder() supports this architecture: blocks of DINO v1 with heads of even width.
- */
-bool can_fuse(const arch::Vit& vit);
-
-/** Runs all blocks as one autograd node with hand-written forward and backward passes, on the CPU
- * only. Results equal those of block_forward() up to rounding. Arguments are as in BlockPass;
- * `drop` is draw_drop_path()'s result. */
-torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
-                            const arch::Vit& options, const torch::Tensor& x,
-                            const TokenLayout& layout, const torch::Tensor& drop, bool cls_only,
-                            Precision precision);
-
 }  // namespace dino::model

@@ -7,19 +7,12 @@
 #include <torch/torch.h>
 
 #include "dino/cpu/kernels.h"
+#include "dino/tensor/cpu_rows.h"
 
 namespace dino::model {
 namespace {
 
 using torch::Tensor;
-
-cpu::Type kernel_type(const Tensor& x) {
-  return x.scalar_type() == torch::kBFloat16 ? cpu::Type::BF16 : cpu::Type::F32;
-}
-char* row(const Tensor& x, std::int64_t r) {
-  return static_cast<char*>(x.data_ptr()) +
-         r * x.size(1) * static_cast<std::int64_t>(x.element_size());
-}
 
 /** Patches of all groups as rows [sum B * P, C * p * p]. */
 Tensor patch_rows(const std::vector<Tensor>& images, std::int64_t patch, torch::Dtype type) {
@@ -36,9 +29,9 @@ Tensor patch_rows(const std::vector<Tensor>& images, std::int64_t patch, torch::
     const std::int64_t patches = (height / patch) * (width / patch);
     at::parallel_for(0, x.size(0), 1, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t b = first; b < last; ++b) {
-        cpu::kernels().patchify(kernel_type(out),
+        cpu::kernels().patchify(tensor::cpu_type(out),
                                 source.data_ptr<float>() + b * channels * height * width, channels,
-                                height, width, patch, row(out, first_row + b * patches));
+                                height, width, patch, tensor::row_of(out, first_row + b * patches));
       }
     });
     first_row += x.size(0) * patches;
@@ -71,7 +64,8 @@ Tensor forward(const Tensor& patches, const std::vector<Tensor>& positions, cons
       for (std::int64_t b = first; b < last; ++b) {
         float* to = tokens.data_ptr<float>() + (group.first_row + b * group.tokens) * dim;
         std::memcpy(to, cls.data_ptr<float>(), static_cast<std::size_t>(dim) * sizeof(float));
-        kernels.add(kernel_type(projected), row(projected, first_patch + b * patch_count),
+        kernels.add(tensor::cpu_type(projected),
+                    tensor::row_of(projected, first_patch + b * patch_count),
                     table.data_ptr<float>() + dim, to + dim, patch_count * dim);
       }
     });
@@ -109,8 +103,9 @@ class FusedEmbed : public torch::autograd::Function<FusedEmbed> {
       const float* from = dtokens.data_ptr<float>() + group.first_row * dim;
       at::parallel_for(0, group.sequences, 1, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t b = first; b < last; ++b) {
-          kernels.convert(kernel_type(dprojected), from + (b * group.tokens + 1) * dim, 1.0F,
-                          row(dprojected, first_patch + b * patch_count), patch_count * dim);
+          kernels.convert(tensor::cpu_type(dprojected), from + (b * group.tokens + 1) * dim, 1.0F,
+                          tensor::row_of(dprojected, first_patch + b * patch_count),
+                          patch_count * dim);
         }
       });
       // Each position sums over the images in their order: any number of threads gives the same

@@ -7,6 +7,7 @@
 
 #include "dino/base/error.h"
 #include "dino/model/fused_embed.h"
+#include "dino/model/fused_encoder.h"
 
 namespace dino::model {
 namespace {

@@ -1,5 +1,8 @@
 // The cubic weights are those of Torch's upsample_bicubic2d (a = -0.75, the border repeated) and of
-// its antialiased form (a = -0.5, support widened when shrinking, weights normalized).
+// its antialiased form (a = -0.5, support widened when shrinking, weights normalized). They are
+// computed here a second time, after model/vit.cpp and model/rope.cpp, because a graph must compute
+// them itself: the size of its images is known only when it runs, and Resize is not the same cubic
+// in every engine. Tests compare the two.
 #include "dino/onnx/positions.h"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "dino/arch/vit_sizes.h"
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
 #include "dino/base/nearest_name.h"
@@ -10,28 +11,19 @@
 namespace dino::recipe {
 namespace {
 
-struct PlainVit {
-  std::string_view name;
-  std::int64_t dim, depth, heads;
-};
-constexpr std::array<PlainVit, 5> kPlainVits = {{{"vit", 0, 0, 0},
-                                                 {"vit_tiny", 192, 12, 3},
-                                                 {"vit_small", 384, 12, 6},
-                                                 {"vit_base", 768, 12, 12},
-                                                 {"vit_large", 1024, 24, 16}}};
+constexpr std::array kPlainVits = {arch::VitSize{},  // whose sizes the recipe says
+                                   arch::kVitTiny, arch::kVitSmall, arch::kVitBase,
+                                   arch::kVitLarge};
 
 arch::Architecture named(std::string_view name) {
   arch::Architecture a;
   if (name == "resnet50") name = "dino_resnet50";
   if (const auto* entry = arch::find_in_zoo(name)) return entry->network.architecture;
   std::vector<std::string> known;
-  for (const PlainVit& plain : kPlainVits) {
-    known.emplace_back(plain.name);
-    if (plain.name != name) continue;
-    a.vit.dim = plain.dim;
-    a.vit.depth = plain.depth;
-    a.vit.heads = plain.heads;
-    a.vit.hidden = 4 * plain.dim;
+  for (const arch::VitSize& size : kPlainVits) {
+    known.push_back(size.name.empty() ? "vit" : fmt::format("vit_{}", size.name));
+    if (known.back() != name) continue;
+    a.vit = arch::plain_vit(size, a.vit.patch_size);
     return a;
   }
   for (const auto& entry : arch::zoo()) known.push_back(entry.name);

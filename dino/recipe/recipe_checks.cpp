@@ -1,6 +1,7 @@
 // Ranges of single keys (from recipe_fields.h), then the pairs of keys that contradict each other.
 #include <algorithm>
 
+#include "dino/base/text.h"
 #include "dino/recipe/recipe.h"
 #include "dino/recipe/recipe_fields.h"
 
@@ -9,29 +10,6 @@ namespace {
 
 /** TOML is UTF-8 by definition: any other string could be typed but never read back from the run's
  * recipe. */
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80       ? 1
-                               : lead >> 5 == 6  ? 2
-                               : lead >> 4 == 14 ? 3
-                               : lead >> 3 == 30 ? 4
-                                                 : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    std::uint32_t code = length == 1 ? lead : lead & (0x7fu >> length);
-    for (std::size_t j = 1; j < length; ++j) {
-      const auto next = static_cast<unsigned char>(text[i + j]);
-      if (next >> 6 != 2) return false;
-      code = code << 6 | (next & 0x3fu);
-    }
-    constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (code < kSmallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-      return false;
-    i += length;
-  }
-  return true;
-}
-
 template <typename Options>
 void check_text(std::string_view section, const Options& options) {
   visit_fields(options, [&](std::string_view key, const auto& value, const auto&) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <set>
 
@@ -35,13 +34,6 @@ std::optional<double> number(const nlohmann::json& object, const char* key) {
 
 std::string percent(std::optional<double> share) {
   return share ? fmt::format("{:.1f} %", 100 * *share) : "–";
-}
-
-std::string duration(double seconds) {
-  const auto total = static_cast<long long>(std::llround(std::max(seconds, 0.0)));
-  if (total < 60) return fmt::format("{} s", total);
-  if (total < 3600) return fmt::format("{} min {} s", total / 60, total % 60);
-  return fmt::format("{} h {} min", total / 3600, total % 3600 / 60);
 }
 
 /** 1234567 -> "1 234 567" with thin spaces. */
@@ -106,7 +98,7 @@ std::string facts(const nlohmann::json& summary) {
   const auto add = [&](const char* name, const std::string& value) {
     body += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, value);
   };
-  if (const auto seconds = number(summary, "seconds")) add("Time", duration(*seconds));
+  if (const auto seconds = number(summary, "seconds")) add("Time", format_duration(*seconds));
   if (const auto rate = number(summary, "images_per_second"))
     add("Images per second", grouped(*rate));
   if (const auto images = number(summary, "images")) add("Images seen", grouped(*images));

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
+
+#include "dino/base/text.h"
 
 namespace dino::train {
 namespace {
@@ -56,15 +57,6 @@ std::string progress_bar(const Progress& progress, int width) {
 
 std::string progress_line(const Progress& progress) {
   return fmt::format("{:5.1f}%  {}", 100 * fraction_done(progress), join(facts(progress)));
-}
-
-std::string format_duration(double seconds) {
-  if (!std::isfinite(seconds)) return "?";
-  const auto s = static_cast<std::int64_t>(std::llround(std::max(seconds, 0.0)));
-  if (s < 60) return fmt::format("{} s", s);
-  if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);
-  if (s < 86400) return fmt::format("{} h {:02} min", s / 3600, s / 60 % 60);
-  return fmt::format("{} d {:02} h", s / 86400, s / 3600 % 24);
 }
 
 }  // namespace dino::train

@@ -35,7 +35,4 @@ std::string progress_bar(const Progress& progress, int width);
 /** The same facts as a plain line for logs. */
 std::string progress_line(const Progress& progress);
 
-/** "42 s", "3 min 05 s", "2 h 07 min", "3 d 04 h". */
-std::string format_duration(double seconds);
-
 }  // namespace dino::train

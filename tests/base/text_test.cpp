@@ -38,5 +38,16 @@ TEST(Printable, ControlCharacters) {
   EXPECT_EQ(printable("\xC2\x9B"sv), "\\xC2\\x9B");  // C1: some terminals obey it like ESC [
 }
 
+TEST(Duration, ReadsLikeSpeech) {
+  EXPECT_EQ(format_duration(0.4), "0 s");
+  EXPECT_EQ(format_duration(59.4), "59 s");
+  EXPECT_EQ(format_duration(59.6), "1 min 00 s");
+  EXPECT_EQ(format_duration(185), "3 min 05 s");
+  EXPECT_EQ(format_duration(7620), "2 h 07 min");
+  EXPECT_EQ(format_duration(90000), "1 d 01 h");
+  EXPECT_EQ(format_duration(-5), "0 s");
+  EXPECT_EQ(format_duration(1.0 / 0.0), "?");
+}
+
 }  // namespace
 }  // namespace dino

@@ -51,15 +51,5 @@ TEST(Progress, AnEmptyRunIsDone) {
   EXPECT_EQ(progress_line(Progress{}).substr(0, 6), "100.0%");
 }
 
-TEST(Progress, DurationsReadLikeSpeech) {
-  EXPECT_EQ(format_duration(0.4), "0 s");
-  EXPECT_EQ(format_duration(59.4), "59 s");
-  EXPECT_EQ(format_duration(59.6), "1 min 00 s");
-  EXPECT_EQ(format_duration(7620), "2 h 07 min");
-  EXPECT_EQ(format_duration(90000), "1 d 01 h");
-  EXPECT_EQ(format_duration(-5), "0 s");
-  EXPECT_EQ(format_duration(1.0 / 0.0), "?");
-}
-
 }  // namespace
 }  // namespace dino::train

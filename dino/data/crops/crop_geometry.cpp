@@ -2,15 +2,12 @@
 
 #include <cmath>
 
+#include "dino/base/rounding.h"
+
 namespace dino::data {
 namespace {
 
 constexpr double kNarrowest = 3.0 / 4.0, kWidest = 4.0 / 3.0;  // width / height
-
-/** Rounds half to even, as Python's round() does. */
-int round_to_even(double value) {
-  return static_cast<int>(std::nearbyint(value));
-}
 
 CropBox largest_centered(int width, int height) {
   const double ratio = static_cast<double>(width) / height;

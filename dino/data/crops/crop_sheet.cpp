@@ -27,14 +27,14 @@ constexpr int kLargestTile = 256;  // px; larger views are shown reduced
 constexpr Color kFirst = {214, 39, 40}, kSecond = {31, 119, 240}, kLocal = {255, 200, 0};
 constexpr Color kCover = {96, 96, 104}, kGridLine = {150, 150, 160};
 
-/** Describes the color changes of a view in the order in which they were applied. */
-std::string describe(const CropRecord& record, int channels) {
+/** What was done to pixels, in the order it was done. */
+std::string describe(bool mirrored, const ColorRecord& colors, int channels) {
   std::vector<std::string> done;
-  if (record.flipped) done.emplace_back("mirrored");
-  if (record.jittered) done.emplace_back(channels == 3 ? "colors" : "contrast");
-  if (record.grayscaled && channels == 3) done.emplace_back("gray");
-  if (record.blurred) done.push_back(fmt::format("blur {:.1f} px", record.blur_radius));
-  if (record.solarized) done.emplace_back("solarized");
+  if (mirrored) done.emplace_back("mirrored");
+  if (colors.jittered) done.emplace_back(channels == 3 ? "colors" : "contrast");
+  if (colors.grayscaled && channels == 3) done.emplace_back("gray");
+  if (colors.blurred) done.push_back(fmt::format("blur {:.1f} px", colors.blur_radius));
+  if (colors.solarized) done.emplace_back("solarized");
   return done.empty() ? "unchanged" : fmt::format("{}", fmt::join(done, ", "));
 }
 
@@ -132,7 +132,9 @@ std::vector<image::Tile> view_tiles(const Source& source, const MultiCropOptions
         view.pixels.width == size ? view.pixels : image::resize(view.pixels, size, size);
     by_kind[static_cast<std::size_t>(view.kind)].push_back(
         {.image = reduced(pixels),
-         .caption = fmt::format("{} px, {}", size, describe(view.record, source.channels()))});
+         .caption =
+             fmt::format("{} px, {}", size,
+                         describe(view.record.flipped, view.record.colors, source.channels()))});
   });
   std::vector<image::Tile> tiles;
   for (auto& kind : by_kind) std::move(kind.begin(), kind.end(), std::back_inserter(tiles));
@@ -205,7 +207,8 @@ image::Sheet crop_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
         {.image = overview(picture, draw, crops.pad, static_cast<std::size_t>(2 + locals)),
          .caption = fmt::format("{} x {} px", picture.width, picture.height)});
     if (draw.shared)
-      sheet.tiles.back().caption += "; in all crops: " + describe(*draw.shared, source->channels());
+      sheet.tiles.back().caption +=
+          "; in all crops: " + describe(false, *draw.shared, source->channels());
     if (options.evaluation) {
       const image::Image fed = eval_crop(picture, *options.evaluation);
       sheet.tiles.push_back(

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "dino/base/error.h"
+#include "dino/base/rounding.h"
 #include "dino/data/crops/mask_fields.h"
 
 namespace dino::data {
@@ -14,12 +15,7 @@ constexpr int kTries = 10;
 constexpr double kSmallestBlock = 4;                                    // patches
 constexpr double kLowestBlock = 0.3, kTallestBlock = 1 / kLowestBlock;  // height / width
 
-/** Rounds half to even, as Python's round() does. */
-int round_to_even(double value) {
-  return static_cast<int>(std::nearbyint(value));
-}
-
-/** A mask that is being drawn. */
+/** A mask in the making. */
 struct Grid {
   int height, width;
   std::vector<std::uint8_t> cells;  // [height, width]

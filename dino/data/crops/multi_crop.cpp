@@ -18,7 +18,7 @@ void check_pair(std::string_view key, const std::array<double, 2>& range) {
 }
 
 /** torchvision's ColorJitter: four factors, applied in a random order; then gray or not. */
-void draw_jitter(const MultiCropOptions& options, Rng& rng, CropRecord& record) {
+void draw_jitter(const MultiCropOptions& options, Rng& rng, ColorRecord& record) {
   record.jittered = rng.bernoulli(options.jitter);
   const auto factor = [&](double strength) {
     return rng.uniform(std::max(0.0, 1 - strength), 1 + strength);
@@ -34,10 +34,10 @@ void draw_jitter(const MultiCropOptions& options, Rng& rng, CropRecord& record) 
 }
 
 /** kind: 0, 1 the global crops, 2 the locals. */
-void draw_colors(const MultiCropOptions& options, std::size_t kind, Rng& rng, CropRecord& record) {
+void draw_colors(const MultiCropOptions& options, std::size_t kind, Rng& rng, ColorRecord& record) {
   if (!options.shared_jitter) draw_jitter(options, rng, record);
   record.blurred = rng.bernoulli(options.blur[kind]);
-  record.blur_kernel = options.blur_kernel;
+  if (options.blur_kernel > 0) record.blur_taps = options.blur_kernel;
   if (record.blurred)
     record.blur_radius = rng.uniform(options.blur_radius[0], options.blur_radius[1]);
   record.solarized = rng.bernoulli(options.solarize[kind]);
@@ -90,7 +90,7 @@ CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& op
   const CropBox box = random_resized_crop(width + 2 * options.pad, height + 2 * options.pad,
                                           global ? options.global_scale : options.local_scale, rng);
   const int size = global ? options.global_size : options.local_size;
-  CropRecord record{.size = size, .base_size = size, .painted_size = size};
+  CropRecord record{.size = size};
   // One region for the global crop and Gram's: resized once, to the larger of the two.
   if (global) record.base_size = std::max(size, options.gram_size);
   if (options.gram_distorted) record.painted_size = record.base_size;
@@ -99,21 +99,21 @@ CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& op
   record.width = box.width;
   record.height = box.height;
   record.flipped = rng.bernoulli(options.horizontal_flip);
-  draw_colors(options, kind, rng, record);
+  draw_colors(options, kind, rng, record.colors);
   return record;
 }
 
 CropRecord draw_window(const CropRecord& parent, const MultiCropOptions& options, Rng rng) {
   DINO_ASSERT(options.local_window_step > 0 && options.local_size <= options.global_size);
   CropRecord record{.size = options.local_size,
-                    .base_size = parent.base_size,
                     .painted_size = options.global_size,
+                    .base_size = parent.base_size,
                     .left = parent.left,
                     .top = parent.top,
                     .width = parent.width,
                     .height = parent.height,
                     .flipped = parent.flipped};
-  draw_colors(options, 2, rng, record);
+  draw_colors(options, 2, rng, record.colors);
   record.window = true;
   const int step = options.local_window_step;
   const auto offset = [&] {
@@ -125,8 +125,8 @@ CropRecord draw_window(const CropRecord& parent, const MultiCropOptions& options
   return record;
 }
 
-CropRecord draw_shared_colors(const MultiCropOptions& options, Rng rng) {
-  CropRecord record;
+ColorRecord draw_shared_colors(const MultiCropOptions& options, Rng rng) {
+  ColorRecord record;
   draw_jitter(options, rng, record);
   return record;
 }

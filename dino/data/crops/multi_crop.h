@@ -1,17 +1,14 @@
-// The multi-crop augmentation of DINO (Caron et al. 2021, section 3.1 and appendix; main_dino.py
-// DataAugmentationDINO) with the extensions of DINOv2 and DINOv3: two global and L local crops per
-// image, each with its own geometry and colors. Pixels stay 8-bit until normalization, as in the
-// references; the overloads for Planes support more bands and bits. views.h makes all crops of an
-// image.
+// DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py
+// DataAugmentationDINO) and what DINOv2 and DINOv3 made of it: one image in, two global and L local
+// crops out, each with its own geometry and colors. Pixels stay 8-bit until normalization, as in
+// the references, unless more bands or more bits are asked for. Here is what may be drawn;
+// apply_crop.h does it to pixels, views.h makes all crops of an image.
 #pragma once
 #include <array>
-#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dino/base/rng.h"
-#include "dino/data/crops/crop_workspace.h"
-#include "dino/image/image.h"
-#include "dino/image/pixels/kernels.h"
 
 namespace dino::data {
 
@@ -53,52 +50,27 @@ struct MultiCropOptions {
  * `channels` entries. */
 void validate(const MultiCropOptions& options, int channels);
 
-/** Normalizes images to network input: [H, W, C] uint8 to [C, H, W] values (x/255 - mean)/std, by
- * one multiplication and one addition rounded once. `out` needs only the alignment of its type.
- * Images must have as many channels as `mean` has entries. Thread-safe. */
-class Normalizer {
- public:
-  explicit Normalizer(const MultiCropOptions& options) : Normalizer(options.mean, options.std) {}
-  Normalizer(const std::vector<double>& mean, const std::vector<double>& std);
-  /** Writes C * H * W floats; `mirrored` flips the image horizontally. */
-  void operator()(const image::Image& source, float* out, bool mirrored = false) const;
-  /** Writes the same as bfloat16, rounded to nearest even. */
-  void operator()(const image::Image& source, std::uint16_t* out, bool mirrored = false) const;
-  /** Writes the bytes without normalization. */
-  void operator()(const image::Image& source, std::uint8_t* out, bool mirrored = false) const;
-  /** Resizes in floats (bicubic, antialiased) to size x size px, then normalizes: writes C * size *
-   * size floats to `out`. */
-  void resized(const image::Image& source, int size, float* out) const;
-  /** Normalizes planes of any range: (x - mean)/std. */
-  void operator()(const image::Planes& source, float* out, bool mirrored = false) const;
-  void operator()(const image::Planes& source, std::uint16_t* out, bool mirrored = false) const;
-  void resized(const image::Planes& source, int size, float* out) const;
-  /** The normalized value of each of a channel's 256 levels. */
-  const std::array<float, 256>& table(std::size_t channel) const { return tables_.at(channel); }
-
- private:
-  image::Normalization of(const image::Image& source, bool mirrored) const;
-
-  std::vector<double> mean_, std_;              // [C]
-  std::vector<float> scale_, offset_;           // [C]
-  std::vector<std::array<float, 256>> tables_;  // [C]
+/** Changes of color drawn for one view, or for a whole image that shares them. */
+struct ColorRecord {
+  bool jittered = false, grayscaled = false, blurred = false, solarized = false;
+  std::array<int, 4> order = {0, 1, 2,
+                              3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
+  double brightness = 1, contrast = 1, saturation = 1, hue = 0;
+  double blur_radius = 0;        ///< px
+  std::optional<int> blur_taps;  ///< of a true Gaussian; none: Pillow's approximation
 };
 
 /** All random parameters of one view. */
 struct CropRecord {
-  int size = 0;          ///< px, side of the final view
-  int base_size = 0;     ///< px, side the box is resized to first; 0 = painted_size
-  int painted_size = 0;  ///< px, side at which color changes are applied; 0 = size
+  int size = 0;                  ///< px, side of the finished view
+  int painted_size = size;       ///< px, side at which colors are changed
+  int base_size = painted_size;  ///< px, side the box is resized to first
   int left = 0, top = 0, width = 0,
       height = 0;  ///< px in the source image; with `pad`, may reach outside it
-  bool flipped = false, jittered = false, grayscaled = false, blurred = false, solarized = false;
-  std::array<int, 4> order = {0, 1, 2,
-                              3};  ///< of jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue
-  double brightness = 1, contrast = 1, saturation = 1, hue = 0;
-  double blur_radius = 0;               ///< px
-  int blur_kernel = 0;                  ///< taps; 0 = Pillow's approximation
-  bool window = false;                  ///< the view is a window of the crop after color changes
-  int window_left = 0, window_top = 0;  ///< px in that crop
+  bool flipped = false;
+  ColorRecord colors = {};
+  bool window = false;                  ///< the view is a piece of the painted crop, at
+  int window_left = 0, window_top = 0;  ///< px in it
 };
 
 /** Draws one view of an image of width x height px. Views 0 and 1 are the global crops, 2 to 1 +
@@ -109,40 +81,7 @@ CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& op
 /** Draws a local view that is a window of the global crop `parent`. */
 CropRecord draw_window(const CropRecord& parent, const MultiCropOptions& options, Rng rng);
 
-/** Draws jitter and grayscale for a whole image (shared_jitter). */
-CropRecord draw_shared_colors(const MultiCropOptions& options, Rng rng);
-
-/** Makes the view that `record` describes, as 8-bit pixels before normalization. Thread-safe. */
-image::Image apply_crop(const image::Image& source, const CropRecord& record);
-
-/** The first step of apply_crop, which views may share: cuts the box, resizes it to base_size and
- * mirrors it. */
-image::Image crop_base(const image::Image& source, const CropRecord& record);
-/** The second step of apply_crop: resizes to painted_size, changes colors and cuts the window, if
- * any. The final resize to `size` is left to the caller. */
-image::Image paint_crop(image::Image base, const CropRecord& record);
-/** Applies jitter, grayscale, blur and solarization in place. */
-void change_colors(image::Image& image, const CropRecord& record);
-
-/** As above, reusing the memory of the workspace and of the output. crop_unmirrored() leaves out
- * the mirroring: only windows depend on left and right, so other callers can mirror while they
- * copy. */
-void crop_unmirrored(const image::Image& source, const CropRecord& record, image::Image& base,
-                     CropWorkspace& workspace);
-void paint_crop(image::Image& view, const CropRecord& record, CropWorkspace& workspace);
-void change_colors(image::Image& image, const CropRecord& record, CropWorkspace& workspace);
-
-/** The same for planes, without loss of range and with any number of bands; see planes_ops.h. */
-void crop_unmirrored(const image::Planes& source, const CropRecord& record, image::Planes& base,
-                     CropWorkspace& workspace);
-void paint_crop(image::Planes& view, const CropRecord& record, CropWorkspace& workspace);
-void change_colors(image::Planes& planes, const CropRecord& record, CropWorkspace& workspace);
-
-/** Calls draw_crop and apply_crop; `record` receives the parameters unless it is null. */
-image::Image crop_view(const image::Image& source, int view, const MultiCropOptions& options,
-                       Rng rng, CropRecord* record = nullptr);
-
-/** Normalizes one image as Normalizer does: writes C * H * W floats. */
-void normalize(const image::Image& source, const MultiCropOptions& options, float* out);
+/** Draws jitter and gray for a whole image (shared_jitter). */
+ColorRecord draw_shared_colors(const MultiCropOptions& options, Rng rng);
 
 }  // namespace dino::data

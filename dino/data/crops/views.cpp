@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "dino/data/crops/apply_crop.h"
 #include "dino/image/pixels/color.h"
 #include "dino/image/pixels/planes_ops.h"
 
@@ -20,7 +21,7 @@ std::size_t parent_of(int local, const MultiCropOptions& options) {
 CropRecord clean(CropRecord record, int size) {
   record.size = size;
   record.painted_size = size;
-  record.jittered = record.grayscaled = record.blurred = record.solarized = false;
+  record.colors = {};
   return record;
 }
 
@@ -33,7 +34,7 @@ CropRecord draw_view(int width, int height, int view, const CropRecord* globals,
   return draw_crop(width, height, view, options, rng);
 }
 
-std::optional<CropRecord> draw_shared(const MultiCropOptions& options, const SampleKey& key) {
+std::optional<ColorRecord> draw_shared(const MultiCropOptions& options, const SampleKey& key) {
   if (!options.shared_jitter) return std::nullopt;
   return draw_shared_colors(options, key.view(kSharedView));
 }
@@ -42,7 +43,7 @@ template <typename Pixels, typename Visit>
 void make_views(const Pixels& source, const MultiCropOptions& options, const SampleKey& key,
                 CropWorkspace& workspace, const Visit& visit) {
   CropRoom<Pixels>& room = workspace.room<Pixels>();
-  const std::optional<CropRecord> shared = draw_shared(options, key);
+  const std::optional<ColorRecord> shared = draw_shared(options, key);
   if (shared) {
     room.shared = source;
     change_colors(room.shared, *shared, workspace);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "dino/data/crops/crop_workspace.h"
 #include "dino/data/crops/multi_crop.h"
 
 namespace dino::data {
@@ -17,8 +18,8 @@ struct SampleKey {
 
 /** All random parameters of one image's views. */
 struct ViewDraw {
-  std::optional<CropRecord> shared;  ///< color changes of the whole image (shared_jitter)
-  std::vector<CropRecord> crops;     ///< [2 + local_count]
+  std::optional<ColorRecord> shared;  ///< colors of the whole image (shared_jitter)
+  std::vector<CropRecord> crops;      ///< [2 + local_count]
 };
 /** Draws the views of an image of width x height px. Thread-safe. */
 ViewDraw draw_views(int width, int height, const MultiCropOptions& options, const SampleKey& key);

@@ -2,9 +2,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "dino/base/aligned_bytes.h"
 #include "dino/data/crops/ibot_mask.h"
 
 namespace dino::data {
@@ -19,33 +19,29 @@ constexpr std::size_t bytes_of(SampleType type) {
   return type == SampleType::F32 ? 4 : type == SampleType::BF16 ? 2 : 1;
 }
 
-/** Owns samples of one type, 64-byte aligned; contents are undefined at first. */
+/** Samples of one type in aligned memory. */
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::size_t count, SampleType type = SampleType::F32);
-  /** `Sample` must match type(): float, std::uint16_t (BF16) or std::uint8_t. This is not checked.
-   */
+  explicit AlignedBuffer(std::size_t count, SampleType type = SampleType::F32)
+      : bytes_(count * bytes_of(type)), count_(count), type_(type) {}
+  /** Sample is float, std::uint16_t (BF16) or std::uint8_t, as type() says. */
   template <typename Sample = float>
   Sample* data() {
-    return reinterpret_cast<Sample*>(bytes_.get());
+    return bytes_.data<Sample>();
   }
   template <typename Sample = float>
   const Sample* data() const {
-    return reinterpret_cast<const Sample*>(bytes_.get());
+    return bytes_.data<const Sample>();
   }
   SampleType type() const { return type_; }
-  std::size_t size() const { return bytes_ ? count_ : 0; }  // 0 after a move
-  /** Changes the size, reusing the memory if it is large enough; contents are undefined afterwards.
-   */
+  std::size_t size() const { return bytes_.data() != nullptr ? count_ : 0; }  // 0 once moved from
+  /** Keeps the memory if it is large enough; contents are lost. */
   void resize(std::size_t count, SampleType type = SampleType::F32);
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte[], Free> bytes_;
-  std::size_t count_ = 0, capacity_ = 0;  // samples, bytes
+  AlignedBytes bytes_;
+  std::size_t count_ = 0;  // samples
   SampleType type_ = SampleType::F32;
 };
 

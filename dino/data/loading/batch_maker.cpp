@@ -39,7 +39,7 @@ Rows rows_of(CropBatch& batch, ViewKind kind) {
 }  // namespace
 
 BatchMaker::BatchMaker(const MultiCropOptions& crops, BatchOptions options)
-    : options_(std::move(options)), normalize_(crops) {
+    : options_(std::move(options)), normalize_(crops.mean, crops.std) {
   validate(crops, options_.channels);
   validate(options_.masks);
   validate(options_.mixes, crops);

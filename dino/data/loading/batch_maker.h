@@ -8,6 +8,7 @@
 #include "dino/data/crops/ibot_mask.h"
 #include "dino/data/crops/views.h"
 #include "dino/data/loading/batch.h"
+#include "dino/data/prepare/normalizer.h"
 
 namespace dino::data {
 

@@ -35,24 +35,22 @@ class DatasetFeed : public ImageFeed {
     return batch;
   }
   std::int64_t size() const override { return dataset_.size(); }
-  std::int64_t choices(const FeedBatch&) const override { return dataset_.size(); }
-  /** The images after it in the data set, cyclically. */
-  std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const override {
-    return (batch.draws[static_cast<std::size_t>(position)].index + step) % dataset_.size();
+  std::int64_t candidates(const FeedBatch&) const override { return dataset_.size(); }
+  /** Replacements are the images that follow, going round at the end. */
+  Candidate candidate(const FeedBatch& batch, int position, std::int64_t step) const override {
+    const std::int64_t drawn = batch.draws[static_cast<std::size_t>(position)].index;
+    const std::int64_t number = (drawn + step) % dataset_.size();
+    return {number, number, static_cast<std::uint64_t>(number)};
   }
-  void load(const FeedBatch&, std::int64_t choice, image::Image& out) const override {
-    out = dataset_.load(choice);
+  void load(const FeedBatch&, const Candidate& candidate, image::Image& out) const override {
+    out = dataset_.load(candidate.number);
   }
-  void load(const FeedBatch&, std::int64_t choice, image::Planes& out) const override {
-    out = dataset_.load_wide(choice);
+  void load(const FeedBatch&, const Candidate& candidate, image::Planes& out) const override {
+    out = dataset_.load_wide(candidate.number);
   }
-  std::string name(const FeedBatch&, std::int64_t choice) const override {
-    return dataset_.name(choice);
+  std::string name(const FeedBatch&, const Candidate& candidate) const override {
+    return dataset_.name(candidate.number);
   }
-  std::uint64_t identity(const FeedBatch&, std::int64_t choice) const override {
-    return static_cast<std::uint64_t>(choice);
-  }
-  std::int64_t index(const FeedBatch&, std::int64_t choice) const override { return choice; }
 
  private:
   const Dataset& dataset_;
@@ -106,34 +104,36 @@ class StreamFeed : public ImageFeed {
   }
 
   std::int64_t size() const override { return 0; }
-  std::int64_t choices(const FeedBatch& batch) const override {
+  std::int64_t candidates(const FeedBatch& batch) const override {
     return static_cast<std::int64_t>(batch.images.size());
   }
-  /** The images after it in the batch, so that the replacement does not depend on the worker. */
-  std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const override {
-    return (position + step) % choices(batch);
+  /** Replacements are the images that follow in the batch: whichever worker meets a bad one, the
+   * same takes its place. */
+  Candidate candidate(const FeedBatch& batch, int position, std::int64_t step) const override {
+    const std::int64_t number = (position + step) % candidates(batch);
+    const auto at = static_cast<std::size_t>(number);
+    return {number, batch.draws[at].index,
+            xxh3_64(std::as_bytes(std::span(batch.images[at].name)))};
   }
-  void load(const FeedBatch& batch, std::int64_t choice, image::Image& out) const override {
-    const EncodedImage& image = batch.images[static_cast<std::size_t>(choice)];
+  void load(const FeedBatch& batch, const Candidate& candidate, image::Image& out) const override {
+    const EncodedImage& image = encoded(batch, candidate);
     out = decode_image(image.bytes, decoding_, image.name);
   }
-  void load(const FeedBatch& batch, std::int64_t choice, image::Planes& out) const override {
-    const EncodedImage& image = batch.images[static_cast<std::size_t>(choice)];
+  void load(const FeedBatch& batch, const Candidate& candidate, image::Planes& out) const override {
+    const EncodedImage& image = encoded(batch, candidate);
     out = decode_image_wide(image.bytes, decoding_, image.name);
   }
-  std::string name(const FeedBatch& batch, std::int64_t choice) const override {
-    return batch.images[static_cast<std::size_t>(choice)].name;
-  }
-  std::uint64_t identity(const FeedBatch& batch, std::int64_t choice) const override {
-    return xxh3_64(std::as_bytes(std::span(batch.images[static_cast<std::size_t>(choice)].name)));
-  }
-  std::int64_t index(const FeedBatch& batch, std::int64_t choice) const override {
-    return batch.draws[static_cast<std::size_t>(choice)].index;
+  std::string name(const FeedBatch& batch, const Candidate& candidate) const override {
+    return encoded(batch, candidate).name;
   }
 
  private:
   static constexpr std::chrono::seconds kPatience{60};
   static constexpr std::size_t kBatchesAhead = 2;
+
+  static const EncodedImage& encoded(const FeedBatch& batch, const Candidate& candidate) {
+    return batch.images[static_cast<std::size_t>(candidate.number)];
+  }
 
   static std::int64_t epoch_length(const SamplerOptions& options) {
     if (options.epoch_images < 1)

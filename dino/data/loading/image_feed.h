@@ -24,9 +24,14 @@ struct FeedBatch {
   std::int64_t lost = 0;
 };
 
-/** A source of batches. next() is for one consumer; all other functions are thread-safe. The
- * "choices" for a position of a batch are the image drawn for it (step 0) and its replacements if
- * that is bad. */
+/** An image that may stand at a place of a batch. */
+struct Candidate {
+  std::int64_t number = 0;     ///< in the data set, or in the batch of a stream
+  std::int64_t index = 0;      ///< what CropBatch::indices says of it
+  std::uint64_t identity = 0;  ///< to know a bad one again
+};
+
+/** One consumer calls next(); the rest is thread-safe. */
 class ImageFeed {
  public:
   virtual ~ImageFeed() = default;
@@ -36,20 +41,18 @@ class ImageFeed {
   virtual std::optional<FeedBatch> next(const std::stop_token& stop) = 0;
   /** The number of images in the source; 0 if unknown. */
   virtual std::int64_t size() const = 0;
-  /** The number of choices for each position. */
-  virtual std::int64_t choices(const FeedBatch& batch) const = 0;
-  /** The `step`-th choice for `position`: an index into the data set or, for streams, into the
-   * batch. */
-  virtual std::int64_t choice(const FeedBatch& batch, int position, std::int64_t step) const = 0;
-  /** Decodes a choice into `out`. Throws Error{Io|Format} if the image is bad. */
-  virtual void load(const FeedBatch& batch, std::int64_t choice, image::Image& out) const = 0;
-  /** As above, without loss of range. */
-  virtual void load(const FeedBatch& batch, std::int64_t choice, image::Planes& out) const = 0;
-  virtual std::string name(const FeedBatch& batch, std::int64_t choice) const = 0;
-  /** A number that identifies the image, so that a bad one is reported once. */
-  virtual std::uint64_t identity(const FeedBatch& batch, std::int64_t choice) const = 0;
-  /** The image's entry in CropBatch::indices. */
-  virtual std::int64_t index(const FeedBatch& batch, std::int64_t choice) const = 0;
+  /** How many candidates each place has. */
+  virtual std::int64_t candidates(const FeedBatch& batch) const = 0;
+  /** Candidate 0 is the image drawn for `position`, the others are its replacements should it be
+   * bad. */
+  virtual Candidate candidate(const FeedBatch& batch, int position, std::int64_t step) const = 0;
+  /** Decodes it. Throws Error{Io|Format} if it is bad. */
+  virtual void load(const FeedBatch& batch, const Candidate& candidate,
+                    image::Image& out) const = 0;
+  /** The same without loss of range. */
+  virtual void load(const FeedBatch& batch, const Candidate& candidate,
+                    image::Planes& out) const = 0;
+  virtual std::string name(const FeedBatch& batch, const Candidate& candidate) const = 0;
 };
 
 /** A feed of a data set that begins at `first_iteration`. Borrows the data set. */

@@ -13,12 +13,10 @@
 #include <mutex>
 #include <span>
 #include <thread>
-#include <unordered_set>
 #include <utility>
 
 #include "dino/base/error.h"
 #include "dino/base/hash.h"
-#include "dino/base/text.h"
 #include "dino/data/loading/bad_share.h"
 #include "dino/data/loading/batch_maker.h"
 #include "dino/data/loading/image_feed.h"
@@ -31,9 +29,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-constexpr std::int64_t kListedBad = 100;  ///< bad images named in the statistics
-constexpr std::int64_t kLoggedBad = 10;   ///< of these, logged one by one
 
 void check_samples(const LoaderOptions& options) {
   if (options.full_range && options.type == SampleType::U8)
@@ -52,7 +47,6 @@ class Loader::Impl {
   Impl(const MakeFeed& make_feed, const MultiCropOptions& crops, const LoaderOptions& options,
        LogSink sink)
       : options_(options),
-        log_(std::move(sink)),
         maker_(crops, {.batch_size = options.batch_size,
                        .channels = options.channels,
                        .seed = options.seed,
@@ -61,8 +55,9 @@ class Loader::Impl {
                        .masks = options.masks,
                        .mixes = options.mixes,
                        .type = options.type}),
+        bad_(std::move(sink)),
         bad_shard_([this](const std::string& name, const Error& error) {
-          remember_bad(xxh3_64(std::as_bytes(std::span(name))), name, error);
+          bad_.add(xxh3_64(std::as_bytes(std::span(name))), name, error);
         }) {
     check_samples(options);
     feed_ = make_feed({.batch_size = options.batch_size,
@@ -94,14 +89,16 @@ class Loader::Impl {
   }
 
   LoaderStats stats() const {
+    BadImages::Counts bad = bad_.counts();
     const std::lock_guard lock(mutex_);
-    return stats_;
+    LoaderStats stats = stats_;
+    stats.bad = std::move(bad.listed);
+    stats.bad_count = bad.all;
+    stats.bad_by_reason = std::move(bad.by_reason);
+    return stats;
   }
 
-  std::vector<BadFile> take_bad() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(new_bad_, {});
-  }
+  std::vector<BadFile> take_bad() { return bad_.take_new(); }
 
  private:
   /** A batch in the making. Workers write to disjoint rows; the counters are guarded by mutex_. */
@@ -270,72 +267,46 @@ class Loader::Impl {
   template <typename Pixels>
   std::int64_t load_near(Slot& slot, int position, const std::stop_token& stop, Pixels& out) {
     const FeedBatch& drawn = slot.scheduled;
-    const std::int64_t choices = feed_->choices(drawn);
+    const std::int64_t candidates = feed_->candidates(drawn);
     std::vector<std::uint64_t> bad;
     std::int64_t found = -1;
-    for (std::int64_t step = 0; step < choices && found < 0 && !stop.stop_requested(); ++step) {
-      const std::int64_t choice = feed_->choice(drawn, position, step);
-      if (try_load(drawn, choice, out))
-        found = feed_->index(drawn, choice);
+    for (std::int64_t step = 0; step < candidates && found < 0 && !stop.stop_requested(); ++step) {
+      const Candidate candidate = feed_->candidate(drawn, position, step);
+      if (try_load(drawn, candidate, out))
+        found = candidate.index;
       else
-        bad.push_back(feed_->identity(drawn, choice));
+        bad.push_back(candidate.identity);
       if (images_ > 0 && bad_share_.over(std::ssize(bad), images_)) refuse_share();  // all bad
     }
-    const bool none = found < 0 && !stop.stop_requested();
+    if (found < 0 && !stop.stop_requested())
+      fail(ErrorKind::Data, "[load images] none of the {} images can be read; first: {}",
+           candidates, bad_.counts().listed.front());
     const std::lock_guard lock(mutex_);
-    if (none)
-      fail(ErrorKind::Data, "[load images] none of the {} images can be read; first: {}", choices,
-           stats_.bad.front());
     slot.asked_bad += bad.empty() ? 0 : 1;
     slot.bad_met.insert(slot.bad_met.end(), bad.begin(), bad.end());
     return found;
   }
 
   template <typename Pixels>
-  bool try_load(const FeedBatch& drawn, std::int64_t choice, Pixels& out) {
-    const std::uint64_t identity = feed_->identity(drawn, choice);
-    if (known_bad(identity)) return false;
+  bool try_load(const FeedBatch& drawn, const Candidate& candidate, Pixels& out) {
+    if (bad_.contains(candidate.identity)) return false;
     try {
-      feed_->load(drawn, choice, out);
+      feed_->load(drawn, candidate, out);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Io && error.kind() != ErrorKind::Format) throw;
-      remember_bad(identity, feed_->name(drawn, choice), error);
+      bad_.add(candidate.identity, feed_->name(drawn, candidate), error);
       return false;
     }
     DINO_ASSERT(out.channels == options_.channels && !out.empty());
     return true;
   }
 
-  bool known_bad(std::uint64_t identity) const {
-    const std::lock_guard lock(mutex_);
-    return bad_.contains(identity);
-  }
-
-  void remember_bad(std::uint64_t identity, const std::string& raw_name, const Error& error) {
-    const std::string name = printable(std::string_view(raw_name));
-    const std::string_view reason = error.what();
-    const std::string text =
-        reason.find(name) != reason.npos ? error.what() : fmt::format("{}: {}", name, reason);
-    std::int64_t count = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      if (!bad_.insert(identity).second) return;  // another worker met it at the same time
-      count = ++stats_.bad_count;
-      ++stats_.bad_by_reason[reason_of(error)];
-      new_bad_.push_back({name, reason_of(error), error.what()});
-      if (count <= kListedBad) stats_.bad.push_back(text);
-    }
-    if (count <= kLoggedBad) log(log_, LogLevel::Warning, "skipped a bad image: " + text);
-    if (count == kLoggedBad)
-      log(log_, LogLevel::Warning, "further bad images are counted, not shown");
-  }
-
   [[noreturn]] void refuse_share() const {
-    const LoaderStats now = stats();
+    const BadImages::Counts now = bad_.counts();
     fail(ErrorKind::Data,
          "[load images] {} images cannot be read ({}), more than the share data.max_bad_share = {} "
          "allows; first: {}; check data.train",
-         now.bad_count, bad_reasons(now.bad_by_reason), options_.max_bad_share, now.bad.front());
+         now.all, bad_reasons(now.by_reason), options_.max_bad_share, now.listed.front());
   }
 
   /** Batch by batch as they are given, so that it does not depend on how far workers are ahead. */
@@ -346,8 +317,8 @@ class Loader::Impl {
   }
 
   const LoaderOptions options_;
-  const LogSink log_;
   const BatchMaker maker_;
+  BadImages bad_;
   CropWorkspace here_;  // of the consumer, where there are no workers
   const BadSink bad_shard_;
   std::atomic<std::int64_t> images_ = 0;  // of the feed, which may report before it is here
@@ -357,8 +328,6 @@ class Loader::Impl {
   std::deque<std::unique_ptr<Slot>> window_;  // front: the batch next() gives
   std::vector<CropBatch> spare_;
   LoaderStats stats_;
-  std::unordered_set<std::uint64_t> bad_;
-  std::vector<BadFile> new_bad_;
   BadShare bad_share_{options_.max_bad_share};  // of the batches given; the consumer's own
   bool feed_failed_ = false;
   std::unique_ptr<ImageFeed> feed_;    // its thread uses what is above

@@ -15,9 +15,9 @@
 #include "dino/data/crops/crop_workspace.h"
 #include "dino/data/crops/ibot_mask.h"
 #include "dino/data/crops/multi_crop.h"
+#include "dino/data/loading/bad_images.h"
 #include "dino/data/loading/batch.h"
 #include "dino/data/loading/sampler.h"
-#include "dino/data/sources/bad_image.h"
 #include "dino/data/sources/dataset.h"
 #include "dino/data/sources/image_stream.h"
 
@@ -48,13 +48,6 @@ struct LoaderOptions {
 /** Thrown by next() if a stop is requested while it waits for a batch. */
 struct Stopped : std::exception {
   const char* what() const noexcept override { return "stopped while waiting for images"; }
-};
-
-/** An image that was skipped. */
-struct BadFile {
-  std::string name;
-  BadReason reason = BadReason::Corrupt;
-  std::string message;
 };
 
 struct LoaderStats {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "dino/data/crops/multi_crop.h"
+#include "dino/data/prepare/normalizer.h"
 #include "dino/data/prepare/placement.h"
 #include "dino/data/sources/dataset.h"
 #include "dino/image/image.h"

@@ -11,14 +11,6 @@
 namespace dino::image {
 namespace {
 
-/** The factor in Pillow's precision. Beyond 1e6 every blend is black and white anyway, and integers
- * would overflow. */
-float checked_factor(double factor, const char* operation) {
-  if (!(factor >= 0 && factor <= 1e6))
-    fail(ErrorKind::Usage, "[{}] factor must lie in [0, 1e6]: {}", operation, factor);
-  return static_cast<float>(factor);
-}
-
 /** from + factor * (to - from) in single precision, fraction dropped, cut to 0..255: Pillow's. */
 std::uint8_t blend(int from, int to, float factor) {
   const float value = static_cast<float>(from) + static_cast<float>(to - from) * factor;
@@ -31,6 +23,14 @@ ColorStep blend_with(int from, float factor) {
   for (int sample = 0; sample < 256; ++sample)
     step.table[static_cast<std::size_t>(sample)] = blend(from, sample, factor);
   return step;
+}
+
+/** One operation with a pass of its own. */
+template <typename Operation>
+void run_alone(Image& image, const Operation& operation) {
+  ColorChain chain(image);
+  operation(chain);
+  chain.run();
 }
 
 /** Reverses 5 RGB pixels at a time; `out` has room for 16 bytes more. */
@@ -57,6 +57,17 @@ void check_gray_or_rgb(int channels, const char* operation) {
 
 void check_gray_or_rgb(const Image& image, const char* operation) {
   if (!image.empty()) check_gray_or_rgb(image.channels, operation);
+}
+
+float checked_factor(double factor, const char* operation) {
+  if (!(factor >= 0 && factor <= 1e6))
+    fail(ErrorKind::Usage, "[{}] factor must lie in [0, 1e6]: {}", operation, factor);
+  return static_cast<float>(factor);
+}
+
+void check_turns(double turns) {
+  if (!(turns >= -0.5 && turns <= 0.5))
+    fail(ErrorKind::Usage, "[hue] shift must lie in [-0.5, 0.5] turns: {}", turns);
 }
 
 ColorChain::ColorChain(Image& image, const PixelKernels& kernels)
@@ -105,8 +116,7 @@ void ColorChain::saturation(double factor) {
 }
 
 void ColorChain::hue(double turns) {
-  if (!(turns >= -0.5 && turns <= 0.5))
-    fail(ErrorKind::Usage, "[hue] shift must lie in [-0.5, 0.5] turns: {}", turns);
+  check_turns(turns);
   ColorStep step;
   step.kind = ColorStep::Kind::Hue;
   step.shift = static_cast<int>(turns * 255);
@@ -128,39 +138,27 @@ void ColorChain::solarize(int threshold) {
 }
 
 void adjust_brightness(Image& image, double factor) {
-  ColorChain chain(image);
-  chain.brightness(factor);
-  chain.run();
+  run_alone(image, [=](ColorChain& chain) { chain.brightness(factor); });
 }
 
 void adjust_contrast(Image& image, double factor) {
-  ColorChain chain(image);
-  chain.contrast(factor);
-  chain.run();
+  run_alone(image, [=](ColorChain& chain) { chain.contrast(factor); });
 }
 
 void adjust_saturation(Image& image, double factor) {
-  ColorChain chain(image);
-  chain.saturation(factor);
-  chain.run();
+  run_alone(image, [=](ColorChain& chain) { chain.saturation(factor); });
 }
 
 void adjust_hue(Image& image, double turns) {
-  ColorChain chain(image);
-  chain.hue(turns);
-  chain.run();
+  run_alone(image, [=](ColorChain& chain) { chain.hue(turns); });
 }
 
 void to_grayscale(Image& image) {
-  ColorChain chain(image);
-  chain.grayscale();
-  chain.run();
+  run_alone(image, [](ColorChain& chain) { chain.grayscale(); });
 }
 
 void solarize(Image& image, int threshold) {
-  ColorChain chain(image);
-  chain.solarize(threshold);
-  chain.run();
+  run_alone(image, [=](ColorChain& chain) { chain.solarize(threshold); });
 }
 
 void flip_horizontal(Image& image) {

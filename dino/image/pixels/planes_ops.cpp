@@ -49,11 +49,6 @@ float largest(float a, float b) {
   return a > b ? a : b;
 }
 
-void check_factor(double factor, const char* operation) {
-  if (!(factor >= 0 && factor <= 1e6))
-    fail(ErrorKind::Usage, "[{}] factor must lie in [0, 1e6]: {}", operation, factor);
-}
-
 FloatTaps taps_for(int in_size, float from, float to, int out_size, Filter filter) {
   return make_taps<float>(in_size, from, to, out_size, filter,
                           [](double weight) { return static_cast<float>(weight); });
@@ -186,14 +181,13 @@ void flip_horizontal(Planes& planes) {
 }
 
 void adjust_brightness(Planes& planes, double factor) {
-  check_factor(factor, "brightness");
+  const float share = checked_factor(factor, "brightness");
   const Range range = range_of(planes);
-  const auto share = static_cast<float>(factor);
   for (float& value : planes.values) value = range.cut(value * share);
 }
 
 void adjust_contrast(Planes& planes, double factor) {
-  check_factor(factor, "contrast");
+  const float share = checked_factor(factor, "contrast");
   if (planes.empty()) return;
   const Range range = range_of(planes);
   const std::size_t size = planes.plane_size();
@@ -204,7 +198,6 @@ void adjust_contrast(Planes& planes, double factor) {
     means.push_back(static_cast<float>(sum / static_cast<double>(size)));
   }
   if (planes.channels == 3) means.assign(3, luma(means[0], means[1], means[2]));
-  const auto share = static_cast<float>(factor);
   for (int c = 0; c < planes.channels; ++c) {
     const float mean = means[static_cast<std::size_t>(c)];
     for (std::size_t i = 0; i < size; ++i) {
@@ -215,10 +208,9 @@ void adjust_contrast(Planes& planes, double factor) {
 }
 
 void adjust_saturation(Planes& planes, double factor) {
-  check_factor(factor, "saturation");
+  const float share = checked_factor(factor, "saturation");
   if (planes.channels != 3) return;
   const Range range = range_of(planes);
-  const auto share = static_cast<float>(factor);
   for_each_color(planes, [&](float& red, float& green, float& blue) {
     const float gray = luma(red, green, blue);
     for (float* value : {&red, &green, &blue}) *value = range.cut(gray + (*value - gray) * share);
@@ -226,8 +218,7 @@ void adjust_saturation(Planes& planes, double factor) {
 }
 
 void adjust_hue(Planes& planes, double turns) {
-  if (!(std::abs(turns) <= 0.5))
-    fail(ErrorKind::Usage, "[hue] turns must lie in [-0.5, 0.5]: {}", turns);
+  check_turns(turns);
   if (planes.channels != 3) return;
   const Range range = range_of(planes);
   constexpr Range unit;

@@ -3,8 +3,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
+#include "dino/base/aligned_bytes.h"
 #include "dino/image/pixels/taps.h"
 
 namespace dino::image {
@@ -12,22 +12,20 @@ namespace dino::image {
 struct PixelKernels;
 const PixelKernels& kernels();
 
-/** A scratch buffer that only grows; 64-byte aligned, not initialized. */
+/** Memory that only grows; aligned as AlignedBytes, not initialized. */
 class Room {
  public:
   /** Memory for `count` values; invalidated by the next call. */
   template <typename T>
   [[gnu::always_inline]] T* get(std::size_t count) {
-    return reinterpret_cast<T*>(reserve(count * sizeof(T)));
+    if (count * sizeof(T) > bytes_.size()) grow(count * sizeof(T));
+    return bytes_.data<T>();
   }
 
  private:
-  std::byte* reserve(std::size_t bytes);
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte[], Free> room_;
-  std::size_t bytes_ = 0;
+  void grow(std::size_t bytes);
+
+  AlignedBytes bytes_;
 };
 
 using FixedTaps = Taps<std::int32_t>;  ///< weights with kWeightBits fraction bits

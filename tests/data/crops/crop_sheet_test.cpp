@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "dino/base/error.h"
+#include "tests/data/crops/one_view.h"
 
 namespace dino::data {
 namespace {

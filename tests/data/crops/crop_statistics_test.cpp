@@ -62,15 +62,15 @@ TEST_P(CropStatistics, AreTheReferences) {
           draw_crop(500, 375, view, options,
                     Rng(3, 0, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(view)));
       EXPECT_EQ(r.size, view < 2 ? GetParam().global : GetParam().local);
-      flipped += r.flipped, jittered += r.jittered, grayscaled += r.grayscaled;
-      blurred += r.blurred, solarized += r.solarized;
-      if (r.blurred) drawn["blur"].push_back(r.blur_radius);
-      if (!r.jittered) continue;
-      drawn["brightness"].push_back(r.brightness);
-      drawn["contrast"].push_back(r.contrast);
-      drawn["saturation"].push_back(r.saturation);
-      drawn["hue"].push_back(r.hue);
-      ++orders[r.order];
+      flipped += r.flipped, jittered += r.colors.jittered, grayscaled += r.colors.grayscaled;
+      blurred += r.colors.blurred, solarized += r.colors.solarized;
+      if (r.colors.blurred) drawn["blur"].push_back(r.colors.blur_radius);
+      if (!r.colors.jittered) continue;
+      drawn["brightness"].push_back(r.colors.brightness);
+      drawn["contrast"].push_back(r.colors.contrast);
+      drawn["saturation"].push_back(r.colors.saturation);
+      drawn["hue"].push_back(r.colors.hue);
+      ++orders[r.colors.order];
     }
     expect_share(flipped, kDraws, GetParam().flip, "flip");
     expect_share(jittered, kDraws, 0.8, "jitter");

@@ -8,6 +8,7 @@
 
 #include "dino/base/error.h"
 #include "dino/data/crops/crop_mix.h"
+#include "tests/data/crops/one_view.h"
 
 namespace dino::data {
 namespace {
@@ -94,9 +95,11 @@ TEST(Views, SharedColorsAreOnTheWholeImage) {
   const SampleKey key{3, 0, 0};
   const auto draw = draw_views(60, 60, options, key);
   ASSERT_TRUE(draw.shared && draw.shared->jittered);
-  for (const auto& record : draw.crops) EXPECT_FALSE(record.jittered || record.grayscaled);
+  for (const auto& record : draw.crops)
+    EXPECT_FALSE(record.colors.jittered || record.colors.grayscaled);
   image::Image image = noise(60, 50);
-  change_colors(image, *draw.shared);
+  CropWorkspace workspace;
+  change_colors(image, *draw.shared, workspace);
   for (const auto& [kind, pixels] : all_views(options, key)) {
     if (kind == ViewKind::Global) {
       const auto record = draw_views(60, 50, options, key).crops[0];
