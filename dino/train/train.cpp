@@ -11,6 +11,7 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
+#include "dino/base/json_lines.h"
 #include "dino/data/loading/loader.h"
 #include "dino/model/backbone_file.h"
 #include "dino/recipe/training_images.h"
@@ -41,8 +42,8 @@ void record_session(const run::RunLayout& layout, const TrainRequest& request,
                   {"precision", start.precision}});
   nlohmann::json env = {{"sessions", nlohmann::json::array()}};
   if (std::filesystem::exists(layout.env())) {
-    const auto earlier = nlohmann::json::parse(read_text_file(layout.env()), nullptr, false);
-    if (earlier.is_object() && earlier.contains("sessions")) env = earlier;
+    const auto earlier = parse_json_if_valid(read_text_file(layout.env()));
+    if (earlier && earlier->is_object() && earlier->contains("sessions")) env = *earlier;
   }
   env["sessions"].push_back(std::move(session));
   write_json_file(layout.env(), env);
