@@ -58,9 +58,6 @@ LoadedNetwork load_network(const NetworkFlags& flags, Context& context, bool unt
 /** Says so if features are not computed in the precision that was asked for. */
 void report_precision(Context& context, const NetworkFlags& flags, const LoadedNetwork& network);
 
-/** Threads that decode images beside the network. */
-int decoding_threads();
-
 /** Extraction options that show progress on a terminal. */
 embed::ExtractOptions extract_options(Context& context, const std::string& what);
 

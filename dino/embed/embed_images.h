@@ -15,7 +15,7 @@ namespace dino::embed {
 
 struct EmbedOptions {
   int batch_size = 64;          ///< images per forward pass, at most
-  int threads = 2;              ///< decoding threads
+  int threads = 0;              ///< see BatchOptions
   std::int64_t max_tokens = 0;  ///< an image of more patches is bad; 0 = any number
   double commit_seconds = 2;    ///< work that a kill may lose, in whole stretches; 0 = each of them
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  ///< of what is missing

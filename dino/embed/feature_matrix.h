@@ -25,7 +25,7 @@ enum class FeatureKind {
 
 struct ExtractOptions {
   int batch_size = 256;  ///< images per forward pass; no influence on the result beyond rounding
-  int threads = 2;       ///< decoding threads
+  int threads = 0;       ///< see BatchOptions
   int patch_size = 1;    ///< px, of the network: see data::Remainder
   std::int64_t max_tokens = 0;  ///< an image of more patches is bad; 0 = any number
   data::Augment augment = {};   ///< none by default

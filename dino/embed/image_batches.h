@@ -22,9 +22,11 @@ inline constexpr std::int64_t kMaxTokens = 20'000;
 
 struct BatchOptions {
   int batch_size =
-      256;             ///< images per batch, at most; fewer of large ones, so that memory suffices
-  int threads = 2;     ///< decoding threads
-  int patch_size = 1;  ///< px, of the network: see data::Remainder
+      256;  ///< images per batch, at most; fewer of large ones, so that memory suffices
+  /// Decode images, in turns with the visitor: see plan_features() in base/cores.h; 0 = as many as
+  /// LibTorch computes with (at::set_num_threads)
+  int threads = 0;
+  int patch_size = 1;           ///< px, of the network: see data::Remainder
   std::int64_t max_tokens = 0;  ///< an image of more is bad; 0 = any number
   data::Augment augment = {};
   std::stop_token stop = {};  ///< ends the walk, also amid a stretch

@@ -13,7 +13,6 @@ struct SearchOptions {
       false;  ///< leave out gallery row i for query i (gallery and queries are the same set)
   int query_tile = 1024;  ///< rows of one matrix product; changes memory and speed, not the result
   int gallery_tile = 8192;
-  int threads = 0;  ///< 0 = as many as Torch uses
 };
 
 struct Neighbors {
@@ -36,7 +35,7 @@ CosineRows cosine_rows(const torch::Tensor& queries, const torch::Tensor& galler
  * out what cannot be among the k; the others are ordered by float64 dot products and, where these
  * are equal, by index. So the answer does not depend on tile sizes, whatever number of rows are
  * alike. Throws Error{Usage} on shapes that do not fit and on rows that are not finite.
- * Thread-safe. */
+ * Thread-safe; LibTorch's threads (at::set_num_threads) do the work. */
 Neighbors nearest_neighbors(const torch::Tensor& queries, const torch::Tensor& gallery,
                             const SearchOptions& options);
 

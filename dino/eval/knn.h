@@ -20,7 +20,6 @@ struct KnnOptions {
       false;  ///< gallery and queries are the same rows: leave each query itself out
   int query_tile = 1024,
       gallery_tile = 8192;  ///< rows per matrix product; no influence on the result
-  int threads = 0;          ///< 0 = as many as Torch uses
 };
 
 /** Share of queries, in [0, 1], whose own class comes first, or among the first five. */

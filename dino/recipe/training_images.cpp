@@ -85,7 +85,7 @@ TrainingImages::TrainingImages(const Recipe& recipe, const std::filesystem::path
   limited_ = data::subset(*all_, std::move(indices));
 }
 
-data::LoaderOptions loader_options(const Recipe& recipe) {
+data::LoaderOptions loader_options(const Recipe& recipe, int threads) {
   constexpr auto sample_type = [](std::string_view word) {
     return word == "uint8"  ? data::SampleType::U8
            : word == "bf16" ? data::SampleType::BF16
@@ -97,7 +97,9 @@ data::LoaderOptions loader_options(const Recipe& recipe) {
   options.full_range = recipe.data.full_range;
   options.type = sample_type(recipe.data.batch_type);
   options.seed = recipe.seed;
-  options.workers = recipe.data.workers;
+  const ThreadPlan plan = plan_training(threads, recipe.data.workers);
+  options.workers = plan.loading;
+  options.workers_beside = plan.beside;
   options.max_bad_share = recipe.data.max_bad_share;
   options.patch_size = patch_size(recipe);
   options.masks = recipe.masks;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dino/base/cores.h"
 #include "dino/data/loading/loader.h"
 #include "dino/data/sources/dataset.h"
 #include "dino/data/sources/image_stream.h"
@@ -33,8 +34,8 @@ class TrainingImages {
 /** What the recipe says of reading files. */
 data::SourceOptions source_options(const Recipe& recipe);
 
-/** What the recipe says of batches. */
-data::LoaderOptions loader_options(const Recipe& recipe);
+/** What the recipe says of batches, for a training that computes with `threads` threads. */
+data::LoaderOptions loader_options(const Recipe& recipe, int threads = usable_processors());
 
 /** What to set where the samples do not suit the recipe: see data::value_advice(). */
 std::vector<std::string> value_advice(const TrainingImages& images, const Recipe& recipe);
