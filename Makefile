@@ -2,6 +2,8 @@
 JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
 DEMO   := runs/fashion_mnist
+# WERROR=ON or OFF: whether warnings are errors; without it build/release keeps what it has, at first OFF.
+CONFIGURE = cmake --preset release --log-level=WARNING $(if $(WERROR),-DDINO_WERROR=$(WERROR))
 FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cpp')
 
 help:  ## Show this list
@@ -11,10 +13,10 @@ setup:  ## Install the Debian packages and LibTorch
 	@scripts/setup
 
 build: setup  ## Build build/release/dino
-	@cmake --preset release --log-level=WARNING && cmake --build --preset release -j$(JOBS) --target dino_cli
+	@$(CONFIGURE) && cmake --build --preset release -j$(JOBS) --target dino_cli
 
 all: setup  ## Build it, the tests and the benchmark programs
-	@cmake --preset release --log-level=WARNING && cmake --build --preset release -j$(JOBS)
+	@$(CONFIGURE) && cmake --build --preset release -j$(JOBS)
 
 demo: build  ## Pretrain DINO on Fashion-MNIST (about 10 minutes on 2 cores); continues an interrupted demo
 	build/release/dino train $(if $(wildcard $(DEMO)/checkpoints/*),--resume $(DEMO),--recipe recipes/fashion_mnist.toml --out $(DEMO) --force)

@@ -36,7 +36,7 @@ int run_bench_data(const DataBenchFlags& flags, Context& context) {
   const int threads = std::max(1, context.threads);
   data::LoaderOptions options = recipe::loader_options(recipe);
   options.batch_size = static_cast<int>(std::min<std::int64_t>(flags.batch, dataset->size()));
-  options.workers = threads;
+  options.workers = options.workers_beside = threads;
   options.epoch_images = 0;
   const data::DataSpeed speed =
       data::measure_loader(*dataset, recipe.crops, options, flags.seconds);

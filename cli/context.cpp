@@ -2,16 +2,25 @@
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <thread>
 
+#include "dino/base/cores.h"
 #include "dino/base/error.h"
 #include "dino/base/json.h"
 
 namespace dino::cli {
+namespace {
+
+/** The one place that decides how many threads compute; `asked` = --threads, 0 = not given.
+ * LibTorch's own number counts physical cores and obeys OMP_NUM_THREADS, but knows no quota. */
+void set_computing_threads(int asked) {
+  const int most = asked > 0 ? asked : usable_processors();
+  if (asked > 0 || most < at::get_num_threads()) at::set_num_threads(most);
+}
+
+}  // namespace
 
 CLI::App* add_command(CLI::App& parent, Context& context, const std::string& name,
                       const std::string& help, std::function<int()> run) {
@@ -19,11 +28,13 @@ CLI::App* add_command(CLI::App& parent, Context& context, const std::string& nam
   command->add_flag("--json", context.json, "Print the result as one JSON document");
   command->add_flag("-q,--quiet", context.quiet,
                     "No progress and no information on standard error");
-  command->add_option("--threads", context.threads, "CPU threads (default: one per core)")
+  command
+      ->add_option("--threads", context.threads,
+                   "CPU threads (default: one per core that may be used)")
       ->check(CLI::Range(1, 4096));
   command->callback([&context, run = std::move(run)] {
     context.console.set_quiet(context.quiet);
-    if (context.threads > 0) at::set_num_threads(context.threads);
+    set_computing_threads(context.threads);
     context.action = run;
   });
   return command;
@@ -33,11 +44,6 @@ CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string
   CLI::App* group = parent.add_subcommand(name, help);
   group->require_subcommand(1);
   return group;
-}
-
-std::size_t pool_workers(int threads) {
-  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  return (threads > 0 ? static_cast<std::size_t>(threads) : cores) - 1;
 }
 
 void print_result(const Context& context, const nlohmann::json& document, std::string_view text) {

@@ -19,7 +19,7 @@ struct Context {
   Console console;
   bool json = false;   ///< --json: one JSON document on standard output instead of text
   bool quiet = false;  ///< --quiet: no progress, no information; warnings stay
-  int threads = 0;  ///< --threads: CPU threads of the tensor library; 0 = its default (all cores)
+  int threads = 0;     ///< --threads as typed; 0 = not typed. Already applied: see base/cores.h
   std::string command_line;     ///< as typed, for the records of a run
   std::function<int()> action;  ///< set by the parsed command; returns an ExitCode
 
@@ -37,10 +37,6 @@ CLI::App* add_command(CLI::App& parent, Context& context, const std::string& nam
 
 /** A command that only groups others ("dino eval"): naming one of them is required. */
 CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help);
-
-/** The number of workers for a ThreadPool when --threads is `threads` (0 = one thread per core):
- * one less, since the caller works too. */
-std::size_t pool_workers(int threads);
 
 /** Writes a result to standard output: `document` with --json, else `text`. Throws Error{Io} if it
  * cannot be written. */

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/network.h"
+#include "dino/base/cores.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/data/pack.h"

@@ -103,7 +103,6 @@ int run_embed(const EmbedFlags& flags, Context& context) {
   });
   const auto result = embed::embed_images(*network.backbone, *dataset, network.preprocess, store,
                                           {.batch_size = flags.batch_size,
-                                           .threads = decoding_threads(),
                                            .max_tokens = flags.network.max_tokens,
                                            .commit_seconds = flags.save_every,
                                            .progress = show_progress(context),

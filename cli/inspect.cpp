@@ -12,6 +12,8 @@
 #include "cli/weights_summary.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
+#include "dino/base/json.h"
+#include "dino/base/json_lines.h"
 #include "dino/base/text.h"
 #include "dino/embed/feature_store.h"
 #include "dino/format/tensor_file.h"
@@ -157,8 +159,7 @@ Finding inspect_run(const run::RunLayout& layout) {
                                 percent_or_none(info.last_knn), percent_or_none(info.best_knn));
   }
   if (fs::exists(layout.summary())) {
-    finding.document["summary"] =
-        nlohmann::json::parse(read_text_file(layout.summary()), nullptr, false);
+    finding.document["summary"] = read_json_file(layout.summary());
     finding.text += fmt::format("  finished; summary: {}\n", printable(layout.summary()));
   } else {
     finding.text += fmt::format("  not finished; continue with: dino train --resume {}\n",
@@ -197,7 +198,7 @@ Finding inspect_store(const fs::path& path) {
                       {"precision", header.precision},
                       {"kernels", store.kernels()},
                       {"weights_hash", header.weights_hash},
-                      {"network", nlohmann::json::parse(header.network, nullptr, false)}};
+                      {"network", parse_json_if_valid(header.network).value_or(header.network)}};
   finding.text = fmt::format(
       "feature store {}\n  {} images, {} could not be read, {} classes\n  {} of {} numbers in {}, "
       "{:.1f} MB\n",

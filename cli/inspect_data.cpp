@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "cli/context.h"
+#include "dino/base/cores.h"
 #include "dino/base/text.h"
 
 namespace dino::cli {

@@ -176,12 +176,8 @@ void report_precision(Context& context, const NetworkFlags& flags, const LoadedN
                   model::name_of(computed.precision)));
 }
 
-int decoding_threads() {
-  return std::max(1, at::get_num_threads());
-}
-
 embed::ExtractOptions extract_options(Context& context, const std::string& what) {
-  embed::ExtractOptions options{.threads = decoding_threads()};
+  embed::ExtractOptions options;
   if (context.console.is_terminal())
     options.progress = [&context, what](std::int64_t done, std::int64_t total) {
       context.console.progress(fmt::format("{}: {} of {} images", what, done, total));

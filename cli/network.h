@@ -60,9 +60,6 @@ LoadedNetwork load_network(const NetworkFlags& flags, Context& context, bool unt
 /** Logs a message if features are not computed in the requested precision. */
 void report_precision(Context& context, const NetworkFlags& flags, const LoadedNetwork& network);
 
-/** The number of threads that decode images while the network runs. */
-int decoding_threads();
-
 /** Options for embed::extract_features that show progress on a terminal. */
 embed::ExtractOptions extract_options(Context& context, const std::string& what);
 

@@ -1,6 +1,5 @@
 #include "cli/run_figures.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <memory>
@@ -26,7 +25,7 @@ std::string percent(const nlohmann::json& summary, const std::string& key) {
 void add_knn_hooks(train::TrainHooks& hooks, const recipe::Recipe& recipe, Console& console,
                    const std::stop_token& stop) {
   if (recipe.knn.train.empty()) return;
-  const auto knn = std::make_shared<eval::RecipeKnn>(recipe, at::get_num_threads());
+  const auto knn = std::make_shared<eval::RecipeKnn>(recipe);
   hooks.knn = [knn, stop](model::Backbone& teacher) { return knn->held_out(teacher, stop); };
   hooks.evaluate = [knn, stop, &console](
                        model::Backbone& teacher,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "dino/base/json.h"
+
 namespace dino::cli {
 
 nlohmann::json heads_summary(const std::vector<weights::Head>& heads) {
@@ -46,7 +48,7 @@ nlohmann::json weights_summary(const weights::Weights& w) {
   for (const std::string& why : w.unusable_heads) notes.push_back("left out, a head: " + why);
   return {{"source", w.source},
           {"architecture", a.name.empty() ? std::string(arch::name_of(a.family)) : a.name},
-          {"network", nlohmann::json::parse(arch::to_json(w.network))},
+          {"network", parse_json(arch::to_json(w.network), "inspect", w.source)},
           {"tensors", w.tensors.size()},
           {"parameters", parameters},
           {"heads", heads},

@@ -1,5 +1,5 @@
-# Flags shared by every target of this project (never by its users): warnings are errors, one baseline instruction set
-# (dino/cpu adds faster ones at run time), sanitizers, ccache.
+# Flags shared by every target of this project (never by its users): warnings, one baseline instruction set (dino/cpu adds
+# faster ones at run time), sanitizers, ccache.
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)
 endif()
@@ -17,12 +17,28 @@ set(DINO_ARCH "${DINO_ARCH_DEFAULT}" CACHE STRING "Baseline -march of the build"
 
 # dino_checks: warnings and sanitizers; dino_options: these and the baseline instruction set.
 add_library(dino_checks INTERFACE)
-target_compile_options(dino_checks INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror)
+target_compile_options(dino_checks INTERFACE -Wall -Wextra -Wshadow -Wconversion $<$<BOOL:${DINO_WERROR}>:-Werror>)
 add_library(dino_options INTERFACE)
 target_link_libraries(dino_options INTERFACE dino_checks)
 if(DINO_ARCH)
   target_compile_options(dino_options INTERFACE -march=${DINO_ARCH})
 endif()
+
+# What asks an older processor for its level before anything of the baseline runs: see cli/processor_check.cpp.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set_source_files_properties(dino/cpu/processor_level.cpp cli/processor_check.cpp
+                              PROPERTIES COMPILE_OPTIONS -march=x86-64 SKIP_PRECOMPILE_HEADERS ON)
+endif()
+# dino_needs_level(TARGET): a shared library that is refused by the system's loader, which says so, where its level is missing.
+include(CheckLinkerFlag)
+function(dino_needs_level target)
+  if(DINO_ARCH MATCHES "^x86-64-v[234]$")
+    check_linker_flag(CXX LINKER:-z,${DINO_ARCH} DINO_LINKER_KNOWS_LEVELS)
+    if(DINO_LINKER_KNOWS_LEVELS)
+      target_link_options(${target} PRIVATE LINKER:-z,${DINO_ARCH})
+    endif()
+  endif()
+endfunction()
 if(DINO_SANITIZE)
   # With sanitizers the compiler loses track of what is initialized, and warns of what is.
   target_compile_options(dino_checks INTERFACE -fsanitize=${DINO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer

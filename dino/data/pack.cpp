@@ -10,6 +10,7 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/hash.h"
+#include "dino/base/json_lines.h"
 #include "dino/base/text.h"
 #include "dino/format/tar.h"
 #include "dino/image/codecs/encode.h"
@@ -65,7 +66,7 @@ void claim(const std::filesystem::path& out, const nlohmann::json& settings) {
   const std::filesystem::path file = out / "pack.json";
   std::error_code ignored;
   if (std::filesystem::exists(file)) {
-    const auto found = nlohmann::json::parse(read_text_file(file), nullptr, false);
+    const auto found = parse_json_if_valid(read_text_file(file)).value_or(nlohmann::json());
     for (const auto& [key, value] : settings.items()) {
       const auto there = found.is_object() ? found.value(key, nlohmann::json()) : found;
       if (there != value)

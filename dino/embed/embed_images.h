@@ -15,7 +15,7 @@ namespace dino::embed {
 
 struct EmbedOptions {
   int batch_size = 64;          ///< images per forward pass, at most
-  int threads = 2;              ///< decoding threads
+  int threads = 0;              ///< see BatchOptions
   std::int64_t max_tokens = 0;  ///< images with more patches count as bad; 0 = no limit
   /// Time between commits, at the end of a stretch; 0 = after each one
   double commit_seconds = 2;

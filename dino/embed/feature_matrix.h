@@ -25,7 +25,7 @@ enum class FeatureKind {
 
 struct ExtractOptions {
   int batch_size = 256;         ///< images per forward pass; affects results only by rounding
-  int threads = 2;              ///< decoding threads
+  int threads = 0;              ///< see BatchOptions
   int patch_size = 1;           ///< px of the network's patch; see data::Remainder
   std::int64_t max_tokens = 0;  ///< images with more patches count as bad; 0 = no limit
   data::Augment augment = {};   ///< none by default

@@ -1,5 +1,6 @@
 #include "dino/embed/image_batches.h"
 
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -7,7 +8,9 @@
 #include <map>
 #include <utility>
 
+#include "dino/base/cores.h"
 #include "dino/base/error.h"
+#include "dino/base/gate.h"
 #include "dino/base/thread_pool.h"
 
 namespace dino::embed {
@@ -30,15 +33,26 @@ std::int64_t images_per_batch(int height, int width, const BatchOptions& options
 class StretchReader {
  public:
   StretchReader(const data::Dataset& dataset, const data::Preprocess& preprocess,
-                const BatchOptions& options)
+                const BatchOptions& options, const ThreadPlan& plan)
       : dataset_(dataset),
         options_(options),
         preparer_(preprocess, options.patch_size, options.max_tokens),
-        pool_(static_cast<std::size_t>(std::max(options.threads, 1))) {}
+        gate_(plan.beside),
+        pool_(static_cast<std::size_t>(plan.loading)) {}
+
+  ~StretchReader() { gate_.open(); }  // for workers that wait before it
 
   /** The images at `order`, prepared by the workers while the caller goes on. */
   std::future<ImageStretch> start(std::span<const std::int64_t> order) {
     return pool_.submit([this, order] { return read(order); });
+  }
+
+  /** Waits for a stretch; only meanwhile may all workers run. */
+  ImageStretch wait(std::future<ImageStretch>& stretch) {
+    gate_.open();
+    stretch.wait();
+    gate_.narrow();
+    return stretch.get();
   }
 
  private:
@@ -93,7 +107,8 @@ class StretchReader {
       const std::int64_t tasks = (count - first + kImagesPerTask - 1) / kImagesPerTask;
       pool_.parallel_for(tasks, [&](std::int64_t task) {
         const std::int64_t last = std::min(count, first + (task + 1) * kImagesPerTask);
-        for (std::int64_t k = first + task * kImagesPerTask; k < last; ++k) {
+        Gate::Pass pass(gate_);
+        for (std::int64_t k = first + task * kImagesPerTask; k < last; ++k, pass.renew()) {
           const auto i = static_cast<std::size_t>(k);
           reasons[i] = load_into(order[i], prepared[i]);
         }
@@ -123,6 +138,7 @@ class StretchReader {
   const data::Dataset& dataset_;
   const BatchOptions options_;
   const data::Preparer preparer_;
+  Gate gate_;
   ThreadPool pool_;  // last: its threads use the members above
 };
 
@@ -133,7 +149,9 @@ void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t
                       const std::function<bool(ImageStretch&)>& visit) {
   if (options.batch_size < 1)
     fail(ErrorKind::Usage, "[extract] batch size must be at least 1: {}", options.batch_size);
-  StretchReader reader(dataset, preprocess, options);
+  StretchReader reader(
+      dataset, preprocess, options,
+      plan_features(options.threads > 0 ? options.threads : at::get_num_threads()));
   std::int64_t images = options.batch_size * kBatchesAhead;
   if (!data::keeps_shape(preprocess)) {  // all are squares of one size
     const int side = preprocess.image_size;
@@ -147,7 +165,7 @@ void for_each_stretch(const data::Dataset& dataset, std::span<const std::int64_t
   std::future<ImageStretch> next;
   if (!order.empty()) next = read_from(0);
   for (std::size_t begin = 0; begin < order.size();) {
-    ImageStretch stretch = next.get();
+    ImageStretch stretch = reader.wait(next);
     if (options.stop.stop_requested()) return;
     begin += static_cast<std::size_t>(stretch.done);
     stretch.done = static_cast<std::int64_t>(begin);

@@ -23,7 +23,9 @@ inline constexpr std::int64_t kMaxTokens = 20'000;
 struct BatchOptions {
   /// Images per batch, at most; large images have smaller batches to bound memory
   int batch_size = 256;
-  int threads = 2;              ///< decoding threads
+  /// Threads that decode images, in turns with the visitor: see plan_features() in base/cores.h; 0
+  /// = as many as LibTorch computes with (at::set_num_threads)
+  int threads = 0;
   int patch_size = 1;           ///< px of the network's patch; see data::Remainder
   std::int64_t max_tokens = 0;  ///< images with more patches count as bad; 0 = no limit
   data::Augment augment = {};

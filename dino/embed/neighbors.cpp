@@ -8,12 +8,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
 #include "dino/base/error.h"
-#include "dino/base/thread_pool.h"
 
 namespace dino::embed {
 namespace {
@@ -147,12 +145,9 @@ Neighbors nearest_neighbors(const torch::Tensor& queries_in, const torch::Tensor
     fail(ErrorKind::Usage, "[nearest_neighbors] the gallery holds nothing to compare with");
   const std::int64_t k = std::min<std::int64_t>(options.k, available);
   const double slack = product_error(dim, longest_row(queries), longest_row(gallery));
-  const int threads = options.threads > 0 ? options.threads : at::get_num_threads();
-  ThreadPool pool(static_cast<std::size_t>(threads - 1));
-  const auto for_each_row = [&](std::int64_t rows, const std::function<void(std::int64_t)>& work) {
-    const std::int64_t runs = std::min<std::int64_t>(rows, threads > 1 ? 4 * threads : 1);
-    pool.parallel_for(runs, [&](std::int64_t run) {
-      for (std::int64_t r = rows * run / runs; r < rows * (run + 1) / runs; ++r) work(r);
+  const auto for_each_row = [](std::int64_t rows, const auto& work) {
+    at::parallel_for(0, rows, 1, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t r = first; r < last; ++r) work(r);
     });
   };
 

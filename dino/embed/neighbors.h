@@ -13,7 +13,6 @@ struct SearchOptions {
   bool skip_self = false;
   int query_tile = 1024;  ///< rows of one matrix product; changes memory and speed, not the result
   int gallery_tile = 8192;
-  int threads = 0;  ///< 0 = as many as Torch uses
 };
 
 struct Neighbors {
@@ -35,7 +34,8 @@ CosineRows cosine_rows(const torch::Tensor& queries, const torch::Tensor& galler
  * for cosine similarity. queries [n, D], gallery [m, D], fp32 on the CPU. Tiled fp32 products
  * exclude rows that cannot be among the k; the others are ordered by float64 dot products, ties by
  * index. So the result does not depend on tile sizes, even if many rows are equal. Throws
- * Error{Usage} on mismatched shapes and on rows that are not finite. Thread-safe. */
+ * Error{Usage} on mismatched shapes and on rows that are not finite. Thread-safe; the work is done
+ * by LibTorch's threads (at::set_num_threads). */
 Neighbors nearest_neighbors(const torch::Tensor& queries, const torch::Tensor& gallery,
                             const SearchOptions& options);
 

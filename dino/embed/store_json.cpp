@@ -6,6 +6,7 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
+#include "dino/base/json_lines.h"
 #include "dino/base/text.h"
 #include "dino/embed/store_files.h"
 
@@ -30,9 +31,7 @@ Feature feature_named(const std::string& word) {
 Json header_json(const StoreHeader& header) {
   Json features = Json::array();
   for (const Feature feature : header.features) features.push_back(name_of(feature));
-  Json network = Json::parse(header.network, nullptr, false);
-  if (network.is_discarded()) network = header.network;
-  return {{"network", network},
+  return {{"network", parse_json_if_valid(header.network).value_or(header.network)},
           {"weights_hash", header.weights_hash},
           {"precision", header.precision},
           {"features", features},
@@ -129,7 +128,7 @@ std::int64_t for_each_line(const std::filesystem::path& path, std::int64_t count
            printable(path), number, count);
     const std::string_view line = std::string_view(text).substr(begin, end - begin);
     try {
-      use(Json::parse(line), number);
+      use(parse_json(line, "read JSON", "the line"), number);
     } catch (const std::exception& error) {
       fail(ErrorKind::Format, "[feature store] {}:{} is damaged: {}", printable(path), number + 1,
            printable(std::string_view(error.what())));

@@ -96,8 +96,7 @@ KnnResult knn_classify(const LabeledFeatures& gallery, const LabeledFeatures& qu
                                {.k = *std::max_element(options.k.begin(), options.k.end()),
                                 .skip_self = options.skip_first_nn,
                                 .query_tile = options.query_tile,
-                                .gallery_tile = options.gallery_tile,
-                                .threads = options.threads});
+                                .gallery_tile = options.gallery_tile});
 
   const std::int64_t n = queries.features.size(0), found = neighbors.index.size(1);
   const std::int64_t classes = 1 + *std::max_element(gallery.labels.begin(), gallery.labels.end());

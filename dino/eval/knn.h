@@ -18,7 +18,6 @@ struct KnnOptions {
   bool skip_first_nn = false;  ///< gallery and queries are the same rows: exclude each query itself
   int query_tile = 1024,
       gallery_tile = 8192;  ///< rows per matrix product; do not affect the result
-  int threads = 0;          ///< 0 = as many as Torch uses
 };
 
 /** The share of queries, in [0, 1], whose class is predicted first, or among the first five. */

@@ -68,8 +68,8 @@ data::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
       .value_range = recipe.data.value_range};
 }
 
-RecipeKnn::RecipeKnn(const recipe::Recipe& recipe, int threads)
-    : recipe_(recipe), threads_(threads), preprocess_(knn_preprocess(recipe)) {
+RecipeKnn::RecipeKnn(const recipe::Recipe& recipe)
+    : recipe_(recipe), preprocess_(knn_preprocess(recipe)) {
   if (recipe.knn.train.empty()) fail(ErrorKind::Config, "[knn] the recipe names no knn.train");
   data::validate(preprocess_);
   gallery_ = open_labeled(recipe.knn.train, preprocess_, "knn.train").images;
@@ -100,7 +100,7 @@ const data::Dataset& RecipeKnn::queries() const {
 
 std::optional<double> RecipeKnn::held_out(model::Backbone& backbone,
                                           const std::stop_token& stop) const {
-  const embed::ExtractOptions options{.threads = threads_, .stop = stop};
+  const embed::ExtractOptions options{.stop = stop};
   const auto extract = [&](const data::Dataset& dataset) {
     return embed::extract_features(backbone, dataset, preprocess_, embed::FeatureKind::Cls,
                                    options);
@@ -131,14 +131,13 @@ std::optional<KnnFigures> RecipeKnn::final(model::Backbone& backbone,
                                            const std::stop_token& stop) const {
   return measure([&](const data::Dataset& dataset, const data::Augment& augment) {
     return embed::extract_features(backbone, dataset, preprocess_, embed::FeatureKind::Cls,
-                                   {.threads = threads_, .augment = augment, .stop = stop});
+                                   {.augment = augment, .stop = stop});
   });
 }
 
 std::optional<KnnFigures> RecipeKnn::final_pixels(const std::stop_token& stop) const {
   return measure([&](const data::Dataset& dataset, const data::Augment& augment) {
-    return embed::extract_pixels(dataset, preprocess_,
-                                 {.threads = threads_, .augment = augment, .stop = stop});
+    return embed::extract_pixels(dataset, preprocess_, {.augment = augment, .stop = stop});
   });
 }
 

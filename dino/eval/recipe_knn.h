@@ -47,7 +47,7 @@ class RecipeKnn {
  public:
   /** Throws Error{Config} if the recipe has no knn.train, Error{Data} if a source has no labels or
    * the test set has a class that the gallery lacks. */
-  RecipeKnn(const recipe::Recipe& recipe, int threads);
+  explicit RecipeKnn(const recipe::Recipe& recipe);
 
   /** Top-1 on `knn.slice` gallery images held out by the seed, with up to `knn.gallery` others
    * voting; empty if stopped. */
@@ -67,7 +67,6 @@ class RecipeKnn {
   std::optional<KnnFigures> measure(const FeatureMaker& to_features) const;
 
   recipe::Recipe recipe_;
-  int threads_;
   data::Preprocess preprocess_;
   std::unique_ptr<data::Dataset> gallery_, test_;
   std::unique_ptr<data::Dataset> slice_, rest_,

@@ -4,12 +4,13 @@
 #include "dino/model/frozen_vit.h"
 
 #include <ATen/Parallel.h>
-#include <omp.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <mutex>
+#include <thread>
 
 #include "dino/base/error.h"
 #include "dino/cpu/bf16_rule.h"
@@ -106,29 +107,32 @@ void FrozenVit::share_out(Call& call) const {
       std::min<std::int64_t>(at::get_num_threads(), call.batch * call.tokens / kLeastRows + 1));
   const std::int64_t slab = std::clamp<std::int64_t>(kSlabRows / call.tokens, 1, call.batch);
   const bool alone = threads == 1 || call.batch % threads == 0 || call.batch >= 4 * threads;
-  // No exception may leave a parallel region, so memory is found before it.
+  // A member that throws would leave the others waiting for it, so memory is found before.
   if (alone) {  // each thread its own images
     const std::int64_t step = std::clamp<std::int64_t>(call.batch / threads, 1, slab);
     std::deque<Lane> lanes;
     for (int t = 0; t < threads; ++t) lanes.emplace_back(*this, call, step, 1);
     std::atomic<std::int64_t> next = 0;
-#pragma omp parallel num_threads(threads)
-    {
-      Lane& lane = lanes[static_cast<std::size_t>(omp_get_thread_num())];
+    at::parallel_for(0, threads, 1, [&](std::int64_t lane, std::int64_t) {
       for (std::int64_t first = next.fetch_add(step); first < call.batch;
            first = next.fetch_add(step))
-        if (!lane.run(first, std::min(step, call.batch - first), 0)) break;
-    }
+        if (!lanes[static_cast<std::size_t>(lane)].run(first, std::min(step, call.batch - first),
+                                                       0))
+          break;
+    });
     return;
   }
   Lane lane(*this, call, slab, threads);
-#pragma omp parallel num_threads(threads)
-  {
-#pragma omp single
-    lane.gather(omp_get_num_threads());
+  std::once_flag gathered;
+  at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+    // Where fewer threads come than were asked for, inside another parallel loop or under a limit
+    // of OpenMP, each is given as many places as the first; the last may get fewer.
+    const int member = at::get_thread_num();
+    const std::int64_t places = member == 0 ? end : begin / member;
+    std::call_once(gathered, [&] { lane.gather(static_cast<int>((threads - 1) / places + 1)); });
     for (std::int64_t first = 0; first < call.batch; first += slab)
-      if (!lane.run(first, std::min(slab, call.batch - first), omp_get_thread_num())) break;
-  }
+      if (!lane.run(first, std::min(slab, call.batch - first), member)) break;
+  });
 }
 
 FrozenVit::Call FrozenVit::make_call(const Input& input) const {

@@ -85,7 +85,7 @@ TrainingImages::TrainingImages(const Recipe& recipe, const std::filesystem::path
   limited_ = data::subset(*all_, std::move(indices));
 }
 
-data::LoaderOptions loader_options(const Recipe& recipe, int rank, int world) {
+data::LoaderOptions loader_options(const Recipe& recipe, int threads, int rank, int world) {
   if (recipe.train.batch_size % world != 0)
     fail(ErrorKind::Config,
          "[recipe] train.batch_size = {} images of a step cannot be shared by {} ranks; choose a "
@@ -104,7 +104,9 @@ data::LoaderOptions loader_options(const Recipe& recipe, int rank, int world) {
   options.full_range = recipe.data.full_range;
   options.type = sample_type(recipe.data.batch_type);
   options.seed = recipe.seed;
-  options.workers = recipe.data.workers;
+  const ThreadPlan plan = plan_training(threads, recipe.data.workers);
+  options.workers = plan.loading;
+  options.workers_beside = plan.beside;
   options.max_bad_share = recipe.data.max_bad_share;
   options.patch_size = patch_size(recipe);
   options.masks = recipe.masks;

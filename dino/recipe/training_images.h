@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dino/base/cores.h"
 #include "dino/data/loading/loader.h"
 #include "dino/data/sources/dataset.h"
 #include "dino/data/sources/image_stream.h"
@@ -33,9 +34,11 @@ class TrainingImages {
 /** What the recipe says of reading files. */
 data::SourceOptions source_options(const Recipe& recipe);
 
-/** What the recipe says of batches; those of rank `rank` of `world` hold train.batch_size / world
- * images. Throws Error{Config} if that is no whole number. */
-data::LoaderOptions loader_options(const Recipe& recipe, int rank = 0, int world = 1);
+/** What the recipe says of batches, for a training that computes with `threads` threads. Those of
+ * rank `rank` of `world` hold train.batch_size / world images; throws Error{Config} if that is no
+ * whole number. */
+data::LoaderOptions loader_options(const Recipe& recipe, int threads = usable_processors(),
+                                   int rank = 0, int world = 1);
 
 /** What to set where the samples do not suit the recipe: see data::value_advice(). */
 std::vector<std::string> value_advice(const TrainingImages& images, const Recipe& recipe);

@@ -2,6 +2,7 @@
 
 #include "dino/base/file.h"
 #include "dino/base/json.h"
+#include "dino/base/json_lines.h"
 
 namespace dino::run {
 
@@ -10,15 +11,12 @@ BadFileList::BadFileList(std::filesystem::path path) : path_(std::move(path)) {
   const std::string text = read_text_file(path_);
   const std::size_t whole = text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1;
   if (whole < text.size()) std::filesystem::resize_file(path_, whole);
-  for (std::size_t begin = 0; begin < whole;) {
-    const std::size_t end = text.find('\n', begin);
-    const auto line = nlohmann::json::parse(text.substr(begin, end - begin), nullptr, false);
-    begin = end + 1;
-    if (!line.is_object() || !line.contains("name") || !line["name"].is_string()) continue;
+  for_each_json_line(text, [this](const nlohmann::json& line, std::string_view) {
+    if (!line.contains("name") || !line["name"].is_string()) return;
     const auto reason = data::bad_reason_from_name(line.value("reason", ""));
     if (names_.insert(line["name"].get<std::string>()).second)
       ++reasons_[reason.value_or(data::BadReason::Corrupt)];
-  }
+  });
 }
 
 void BadFileList::add(std::span<const data::BadFile> files) {

@@ -39,7 +39,7 @@ Checkpoint open_checkpoint(const std::filesystem::path& path) {
          "[checkpoint] {} is not a training checkpoint: its metadata has no '{}'", path.string(),
          kMetadataKey);
   try {
-    const auto info = nlohmann::json::parse(found->second).get<CheckpointInfo>();
+    const auto info = parse_json(found->second, "checkpoint", path.native()).get<CheckpointInfo>();
     return {path, info, std::move(file)};
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::Format, "[checkpoint] {}: metadata does not parse: {}", path.string(),

@@ -10,8 +10,8 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
+#include "dino/base/cores.h"
 #include "dino/base/error.h"
 #include "dino/cpu/bf16_rule.h"
 
@@ -54,7 +54,7 @@ nlohmann::json describe_machine() {
           {"processor", proc_value("/proc/cpuinfo", "model name")},
           {"instruction_set", at::get_cpu_capability()},
           {"fast_bf16", has_fast_bf16()},
-          {"cores", std::thread::hardware_concurrency()},
+          {"cores", usable_processors()},
           {"threads", at::get_num_threads()},
           {"memory_bytes", physical_memory_bytes()},
           {"host", system.nodename},

@@ -5,6 +5,7 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
+#include "dino/base/json_lines.h"
 #include "dino/run/metric_table.h"
 
 namespace dino::run {
@@ -19,8 +20,8 @@ double wall_time() {
 void append_session(const std::filesystem::path& path, const nlohmann::json& session) {
   nlohmann::json env = {{"sessions", nlohmann::json::array()}};
   if (std::filesystem::exists(path)) {
-    const auto earlier = nlohmann::json::parse(read_text_file(path), nullptr, false);
-    if (earlier.is_object() && earlier.contains("sessions")) env = earlier;
+    const auto earlier = parse_json_if_valid(read_text_file(path));
+    if (earlier && earlier->is_object() && earlier->contains("sessions")) env = *earlier;
   }
   env["sessions"].push_back(session);
   write_json_file(path, env);

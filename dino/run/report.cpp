@@ -9,6 +9,7 @@
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "dino/base/json.h"
+#include "dino/base/json_lines.h"
 #include "dino/base/text.h"
 #include "dino/image/codecs/encode.h"
 #include "dino/image/pixels/resize.h"
@@ -274,14 +275,9 @@ RunRecord read_run_record(const std::filesystem::path& directory) {
   if (exists("recipe.toml")) record.recipe = read_text_file(directory / "recipe.toml");
   if (exists("figures.json")) record.figures = read_figures(directory / "figures.json");
   if (exists("metrics.jsonl")) {
-    const std::string text = read_text_file(directory / "metrics.jsonl");
-    for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos;
-         begin = end + 1) {
-      auto line =
-          nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                                text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
-      if (line.is_object()) record.metrics.push_back(std::move(line));
-    }
+    for_each_json_line(
+        read_text_file(directory / "metrics.jsonl"),
+        [&](nlohmann::json& line, std::string_view) { record.metrics.push_back(std::move(line)); });
   }
   return record;
 }

@@ -1,10 +1,10 @@
 #include "dino/run/run_dir.h"
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "dino/base/error.h"
 #include "dino/base/file.h"
+#include "dino/base/json_lines.h"
 #include "dino/base/text.h"
 
 namespace dino::run {
@@ -110,13 +110,9 @@ void truncate_metrics(const std::filesystem::path& path, std::int64_t iteration)
   if (!std::filesystem::exists(path)) return;
   const std::string text = read_text_file(path);
   std::string kept;
-  for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
-       begin = end + 1) {
-    const std::string line = text.substr(begin, end - begin);
-    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (entry.is_object() && entry.value("iteration", iteration + 1) <= iteration)
-      kept += line + '\n';
-  }
+  for_each_json_line(text, [&](const nlohmann::json& entry, std::string_view line) {
+    if (entry.value("iteration", iteration + 1) <= iteration) (kept += line) += '\n';
+  });
   write_file_atomically(path, kept);
 }
 

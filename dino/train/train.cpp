@@ -165,7 +165,8 @@ data::Loader make_loader(const recipe::TrainingImages& images, const recipe::Rec
                          const objectives::Needs& needs, std::int64_t first_iteration,
                          const parallel::Communicator& ranks, const TrainHooks& hooks,
                          const std::stop_token& stop) {
-  data::LoaderOptions options = recipe::loader_options(recipe, ranks.rank(), ranks.world());
+  data::LoaderOptions options =
+      recipe::loader_options(recipe, at::get_num_threads(), ranks.rank(), ranks.world());
   if (!needs.masks) options.masks = {};
   options.first_iteration = first_iteration;
   options.stop = stop;

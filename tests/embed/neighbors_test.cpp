@@ -23,8 +23,7 @@ TEST(NearestNeighbors, EqualBruteForceForAnyTiling) {
   for (const auto& [query_tile, gallery_tile] :
        {std::pair{256, 4096}, {1, 1}, {5, 33}, {37, 500}}) {
     const auto found = nearest_neighbors(
-        queries, gallery,
-        {.k = 60, .query_tile = query_tile, .gallery_tile = gallery_tile, .threads = 2});
+        queries, gallery, {.k = 60, .query_tile = query_tile, .gallery_tile = gallery_tile});
     EXPECT_TRUE(torch::equal(found.index, expected.index)) << query_tile << " x " << gallery_tile;
     EXPECT_TRUE(torch::allclose(found.similarity, expected.similarity, 1e-12, 1e-12));
   }

@@ -1,6 +1,7 @@
 // knn.json comes from tests/golden/eval/make.py: NumPy brute force, confirmed by scikit-learn.
 #include "dino/eval/knn.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -52,12 +53,14 @@ TEST(Knn, EqualsBruteForce) {
 
 TEST(Knn, TileSizesAndThreadsChangeNothing) {
   const Golden golden;
+  const int threads = at::get_num_threads();
   const auto expected = knn_classify(golden.gallery, golden.queries, tiles(256, 4096)).predictions;
   for (const auto& [query, gallery] : {std::pair{1, 1}, {7, 13}, {40, 119}, {39, 120}, {3, 64}}) {
-    auto options = tiles(query, gallery);
-    options.threads = 3;
-    EXPECT_EQ(knn_classify(golden.gallery, golden.queries, options).predictions, expected)
+    at::set_num_threads(3);
+    EXPECT_EQ(knn_classify(golden.gallery, golden.queries, tiles(query, gallery)).predictions,
+              expected)
         << query << " x " << gallery;
+    at::set_num_threads(threads);
   }
 }
 

@@ -66,7 +66,7 @@ recipe::Recipe recipe_for(const HalvesOnDisk& data) {
 
 TEST(RecipeKnn, PixelsSolveHalvesUntilTheyAreMirrored) {
   const HalvesOnDisk data;
-  const RecipeKnn knn(recipe_for(data), 2);
+  const RecipeKnn knn(recipe_for(data));
   const KnnFigures pixels = knn.final_pixels().value();
   EXPECT_DOUBLE_EQ(pixels.top1, 1);
   ASSERT_TRUE(pixels.shifted_top1.has_value());
@@ -77,7 +77,7 @@ TEST(RecipeKnn, PixelsSolveHalvesUntilTheyAreMirrored) {
 
 TEST(RecipeKnn, StopsWhenAsked) {
   const HalvesOnDisk data;
-  const RecipeKnn knn(recipe_for(data), 2);
+  const RecipeKnn knn(recipe_for(data));
   FakeBackbone backbone(4);
   std::stop_source stop;
   EXPECT_TRUE(knn.final(backbone, stop.get_token()).has_value());
@@ -90,7 +90,7 @@ TEST(RecipeKnn, HeldOutImagesAreNotInTheGallery) {
   const HalvesOnDisk data;
   auto recipe = recipe_for(data);
   recipe.knn.test = "";
-  const RecipeKnn knn(recipe, 1);
+  const RecipeKnn knn(recipe);
   EXPECT_EQ(knn.queries().size(), 10);
   EXPECT_EQ(knn.gallery().size(), 60);
   FakeBackbone backbone(4);
@@ -107,10 +107,10 @@ TEST(RecipeKnn, RefusesSourcesItCannotJudge) {
   const HalvesOnDisk data;
   auto recipe = recipe_for(data);
   recipe.knn.train = "";
-  EXPECT_THROW(RecipeKnn(recipe, 1), Error);
+  EXPECT_THROW(RecipeKnn{recipe}, Error);
   recipe.knn.train = data.source("train");
   recipe.knn.test = data.source("missing");
-  EXPECT_THROW(RecipeKnn(recipe, 1), Error);
+  EXPECT_THROW(RecipeKnn{recipe}, Error);
 }
 
 }  // namespace

@@ -60,5 +60,15 @@ TEST(LoaderOptions, AreThoseOfTheRecipe) {
   EXPECT_EQ(options.masks.share, 0.5);
 }
 
+TEST(LoaderOptions, ShareTheThreadsWithTheStep) {
+  Recipe recipe;
+  recipe.data.workers = 8;
+  EXPECT_EQ(loader_options(recipe, 2).workers, 8);
+  EXPECT_EQ(loader_options(recipe, 2).workers_beside, 1);
+  EXPECT_EQ(loader_options(recipe, 32).workers_beside, 4);
+  recipe.data.workers = 0;
+  EXPECT_EQ(loader_options(recipe, 2).workers, 0);
+}
+
 }  // namespace
 }  // namespace dino::recipe

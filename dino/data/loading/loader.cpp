@@ -161,10 +161,15 @@ class Loader::Impl {
   CropBatch wait_for_first() {
     if (window_.empty()) fill_window();
     {
+      const auto is_there = [&] { return window_.front()->finished == options_.batch_size; };
       std::unique_lock lock(mutex_);
-      const bool settled = ready_.wait(
-          lock, options_.stop, [&] { return window_.front()->finished == options_.batch_size; });
-      if (!settled) throw Stopped();
+      if (!is_there()) {
+        waiting_ = true;
+        work_.notify_all();
+        const bool settled = ready_.wait(lock, options_.stop, is_there);
+        waiting_ = false;
+        if (!settled) throw Stopped();
+      }
     }
     settle(*window_.front());  // finished: no worker touches it any more
     // The sampler may shuffle a whole epoch here, a stream make us wait; workers meanwhile have the
@@ -209,9 +214,10 @@ class Loader::Impl {
     std::unique_lock lock(mutex_);
     while (true) {
       Slot* slot = nullptr;
-      work_.wait(lock, stop, [&] { return (slot = unclaimed()) != nullptr; });
+      work_.wait(lock, stop, [&] { return may_run() && (slot = unclaimed()) != nullptr; });
       if (stop.stop_requested()) return;
       const int image = slot->claimed++;
+      ++running_;
       lock.unlock();
       std::exception_ptr error;
       try {
@@ -220,6 +226,7 @@ class Loader::Impl {
         error = std::current_exception();
       }
       lock.lock();
+      --running_;
       if (error && (!slot->failure || image < slot->failed_at)) {
         slot->failure = error;
         slot->failed_at = image;
@@ -227,6 +234,8 @@ class Loader::Impl {
       if (++slot->finished == options_.batch_size) ready_.notify_one();
     }
   }
+
+  bool may_run() const { return waiting_ || running_ < options_.workers_beside; }
 
   Slot* unclaimed() {
     for (const auto& slot : window_)
@@ -326,6 +335,8 @@ class Loader::Impl {
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any work_, ready_;
   std::deque<std::unique_ptr<Slot>> window_;  // front: the batch next() gives
+  bool waiting_ = false;                      // the consumer, for the first batch
+  int running_ = 0;                           // workers amid an image
   std::vector<CropBatch> spare_;
   LoaderStats stats_;
   BadShare bad_share_{options_.max_bad_share};  // of the batches given; the consumer's own

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -31,7 +32,10 @@ struct LoaderOptions {
   bool full_range = false;
   SampleType type = SampleType::F32;  ///< sample type of the batches; U8 is not for full_range
   std::uint64_t seed = 0;
-  int workers = 2;              ///< threads; 0 = make each batch in the caller's thread
+  int workers = 2;  ///< threads; 0 = make each batch in the caller's thread
+  /// Of the workers, how many may begin an image while next() is not waiting, so while its caller
+  /// computes; the others sleep until it waits. All by default. See plan_training() in base/cores.h
+  int workers_beside = std::numeric_limits<int>::max();
   int batches_ahead = 3;        ///< batches kept ready
   double max_bad_share = 0.05;  ///< throw Error{Data} if more than this share of the images
                                 ///< (and at least 16) is bad

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <barrier>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "dino/base/error.h"
 #include "dino/data/loading/sampler.h"
@@ -97,6 +100,48 @@ MultiCropOptions every_crop() {
   crops.shared_jitter = true;
   crops.local_window_step = 2;
   return crops;
+}
+
+/** Counts who loads at once; with `meets`, four that load wait for each other. */
+class CountedData : public FakeData {
+ public:
+  using FakeData::FakeData;
+  image::Image load(std::int64_t index) const override {
+    if (meets) four.arrive_and_wait();
+    const int now = ++inside;
+    int before = most;
+    while (now > before && !most.compare_exchange_weak(before, now)) {
+    }
+    std::this_thread::yield();
+    --inside;
+    return FakeData::load(index);
+  }
+  bool meets = false;
+  mutable std::barrier<> four{4};
+  mutable std::atomic<int> inside = 0, most = 0;
+};
+
+LoaderOptions one_beside() {
+  return {.batch_size = 4, .channels = 1, .workers = 4, .workers_beside = 1, .batches_ahead = 1};
+}
+
+TEST(Loader, FewWorkersRunWhileTheCallerComputes) {
+  const CountedData data(40);
+  Loader loader(data, tiny_crops(1), one_beside());
+  for (int batch = 1; batch < 5; ++batch) {
+    loader.next();
+    data.most = 0;
+    while (data.loads < 4 * (batch + 1)) std::this_thread::yield();  // the next is made meanwhile
+    EXPECT_LE(data.most, 1);
+  }
+}
+
+TEST(Loader, AllWorkersRunWhileTheCallerWaits) {
+  CountedData data(40);
+  data.meets = true;  // hangs unless all four load
+  Loader loader(data, tiny_crops(1), one_beside());
+  for (int batch = 0; batch < 5; ++batch) loader.next();
+  for (int rest = 0; rest < 3; ++rest) data.four.arrive_and_drop();  // the next batch's loader
 }
 
 TEST(Loader, MasksGramCropsAndMixesDependOnTheSeedAlone) {
