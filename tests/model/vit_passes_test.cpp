@@ -151,7 +151,7 @@ TEST_F(VitPasses, FeaturesOfDrawnOptions) {
 /** Teams of threads share an image, or each takes images of its own. */
 TEST_F(VitPasses, FrozenFeaturesOnSeveralThreads) {
   const torch::NoGradGuard no_grad;
-  for (const arch::Architecture& a : test::drawn_vits(4, 5)) {
+  for (const arch::Architecture& a : test::drawn_vits(2, 5)) {
     SCOPED_TRACE(a.name);
     const std::vector<Expected> sizes = expected_of(a);
     const auto vit = test::fake_vit(a);
