@@ -24,4 +24,17 @@ bool bf16_pairs_pay(const Processor& processor);
  * AVX512-BF16, slower on Intel without AMX. */
 bool bf16_pays_in_training(const Processor& processor);
 
+/** For tests of what the rule decides: Processor::here() answers with another processor while this
+ * lives. Not while anything computes. */
+class ProcessorForTesting {
+ public:
+  explicit ProcessorForTesting(const Processor& processor);
+  ~ProcessorForTesting();
+  ProcessorForTesting(const ProcessorForTesting&) = delete;
+  ProcessorForTesting& operator=(const ProcessorForTesting&) = delete;
+
+ private:
+  const Processor processor_;
+};
+
 }  // namespace dino::cpu

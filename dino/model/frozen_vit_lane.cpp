@@ -17,6 +17,11 @@ const float* or_null(const std::vector<float>& values) {
   return values.empty() ? nullptr : values.data();
 }
 
+/** Elements from one row of activations to the next: an even number, for products take pairs. */
+std::int64_t row_stride(std::int64_t columns) {
+  return columns + columns % 2;
+}
+
 std::size_t item_bytes(cpu::Type type) {
   return type == cpu::Type::BF16 ? 2 : 4;
 }
@@ -46,7 +51,8 @@ FrozenVit::Lane::Lane(const FrozenVit& net, const Call& call, std::int64_t slab_
   x_ = AlignedBytes(rows * dim * sizeof(float));
   normed_ = AlignedBytes(rows * dim * item);
   for (auto& qkv : qkv_) qkv = AlignedBytes(rows * 3 * dim * item);
-  hidden_ = AlignedBytes(rows * hidden * item);
+  hidden_ = AlignedBytes(rows * static_cast<std::size_t>(row_stride(v.hidden)) * item);
+  if (v.hidden % 2 != 0) std::memset(hidden_.data(), 0, hidden_.size());  // what lies between rows
   columns_ = AlignedBytes(static_cast<std::size_t>(slab_images * call.grid_height *
                                                    call.grid_width * net.patch_.weights.inputs()) *
                           sizeof(float));
@@ -150,32 +156,33 @@ void FrozenVit::Lane::multiply(const Linear& layer, Range rows, std::byte* in, s
   if (rows.size() <= 0) return;
   const cpu::PackedWeights& w = layer.weights;
   const bool to_x = epilogue == cpu::Epilogue::AddScaled;
-  const std::int64_t columns = w.gated() ? w.outputs() / 2 : w.outputs();
+  const std::int64_t stride = row_stride(w.inputs());
+  const std::int64_t out_stride = row_stride(w.gated() ? w.outputs() / 2 : w.outputs());
   cpu::Gemm gemm{.weights = &w,
                  .rows = rows.size(),
-                 .x = at(in, rows.first * w.inputs()),
-                 .x_stride = w.inputs(),
+                 .x = at(in, rows.first * stride),
+                 .x_stride = stride,
                  .bias = or_null(layer.bias),
                  .epilogue = epilogue,
                  .gain = or_null(layer.gain),
-                 .out = to_x ? static_cast<void*>(x(rows.first)) : at(out, rows.first * columns),
-                 .out_stride = columns,
+                 .out = to_x ? static_cast<void*>(x(rows.first)) : at(out, rows.first * out_stride),
+                 .out_stride = out_stride,
                  .out_type = to_x ? cpu::Type::F32 : net_.activations_,
                  .next = next == nullptr ? nullptr : &next->weights};
   if (w.type() == cpu::GemmType::I8) {
-    const std::int64_t stride = w.padded_inputs();
+    const std::int64_t bytes_stride = w.padded_inputs();
     auto* bytes = bytes_.data<std::uint8_t>() + rows.first * byte_stride_;
     float* scales = scales_.data<float>() + rows.first;
     cpu::kernels().quantize_rows({.type = net_.activations_,
                                   .x = gemm.x,
                                   .rows = rows.size(),
                                   .dim = w.inputs(),
-                                  .stride = w.inputs(),
+                                  .stride = stride,
                                   .out = bytes,
-                                  .out_stride = stride,
+                                  .out_stride = bytes_stride,
                                   .scales = scales});
     gemm.x = bytes;
-    gemm.x_stride = stride;
+    gemm.x_stride = bytes_stride;
     gemm.x_scales = scales;
   }
   cpu::kernels().gemm(gemm);

@@ -29,5 +29,14 @@ TEST(Bf16Rule, SaysTheSameEachTime) {
   }
 }
 
+TEST(ProcessorForTesting, IsForgottenAfterwards) {
+  const bool before = Processor::here().amd;
+  {
+    const ProcessorForTesting other({.amd = !before});
+    EXPECT_EQ(Processor::here().amd, !before);
+  }
+  EXPECT_EQ(Processor::here().amd, before);
+}
+
 }  // namespace
 }  // namespace dino::cpu

@@ -131,17 +131,5 @@ TEST(Knn, RefusesWhatDoesNotFit) {
   EXPECT_EQ(kind({features, two}, {features * NAN, two}, {}), ErrorKind::Usage);
 }
 
-TEST(KnnSlow, FashionSizedSearchTakesSeconds) {
-  torch::manual_seed(0);
-  const auto gallery = torch::randn({60000, 128}), queries = torch::randn({10000, 128});
-  std::vector<std::int64_t> labels(60000), query_labels(10000, 0);
-  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int64_t>(i % 10);
-  const auto start = std::chrono::steady_clock::now();
-  knn_classify({gallery, labels}, {queries, query_labels}, {});
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  RecordProperty("seconds", std::to_string(seconds.count()));
-  EXPECT_LT(seconds.count(), 60);
-}
-
 }  // namespace
 }  // namespace dino::eval

@@ -7,6 +7,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <string>
 
 #include "dino/base/error.h"
 #include "tests/embed/fakes.h"
@@ -86,21 +88,63 @@ TEST(RecipeKnn, StopsWhenAsked) {
   EXPECT_FALSE(knn.final_pixels(stop.get_token()).has_value());
 }
 
+/** Features that tell images by their brightness: the nearest is the one next in brightness. */
+class BrightnessBackbone : public FakeBackbone {
+ public:
+  BrightnessBackbone() : FakeBackbone(8) {}
+  model::Features forward_features(const torch::Tensor& images) override {
+    const auto angle = images.amax({1, 2, 3});
+    model::Features features;
+    features.cls = torch::stack({angle.cos(), angle.sin(), torch::zeros_like(angle)}, 1);
+    return features;
+  }
+};
+
+/** Brightness falls image by image and the class changes with it. So an image is judged rightly by
+ * itself, wrongly by its neighbors, and rightly again by those two away. */
 TEST(RecipeKnn, HeldOutImagesAreNotInTheGallery) {
   const HalvesOnDisk data;
   auto recipe = recipe_for(data);
   recipe.knn.test = "";
+  recipe.knn.k = 1;
+  recipe.knn.gallery = 0;  // all that are not held out
   const RecipeKnn knn(recipe);
-  EXPECT_EQ(knn.queries().size(), 10);
   EXPECT_EQ(knn.gallery().size(), 60);
-  FakeBackbone backbone(4);
-  const auto top1 =
-      knn.held_out(backbone);  // the fake's CLS is blind to left and right: chance, give or take
-  ASSERT_TRUE(top1.has_value());
-  EXPECT_LT(*top1, 1);
+  ASSERT_EQ(knn.queries().size(), 10);
+  std::set<int> held;
+  for (std::int64_t i = 0; i < 10; ++i) {
+    const std::string name = knn.queries().name(i);
+    held.insert(std::stoi(name.substr(name.rfind('#') + 1)));
+  }
+  ASSERT_EQ(held.size(), 10u);
+  double right = 0;
+  for (const int image : held) {
+    const auto votes = [&](int other) { return other >= 0 && other < 60 && !held.contains(other); };
+    int away = 1;
+    while (!votes(image - away) && !votes(image + away)) ++away;
+    right += away % 2 == 0;
+  }
+  BrightnessBackbone backbone;
+  EXPECT_DOUBLE_EQ(knn.held_out(backbone).value(), right / 10);
+  EXPECT_DOUBLE_EQ(knn.final(backbone)->top1, right / 10);
   std::stop_source stop;
   stop.request_stop();
   EXPECT_FALSE(knn.held_out(backbone, stop.get_token()).has_value());
+}
+
+/** knn.gallery of them vote, and no more. */
+TEST(RecipeKnn, AVoteCanBeOfASample) {
+  const HalvesOnDisk data;
+  auto recipe = recipe_for(data);
+  recipe.knn.test = "";
+  recipe.knn.k = 1;
+  recipe.knn.gallery = 1;  // one image, and so one class, is the answer to every query
+  const RecipeKnn knn(recipe, 1);
+  double of_class_0 = 0;
+  for (std::int64_t i = 0; i < 10; ++i) of_class_0 += knn.queries().label(i) == 0;
+  BrightnessBackbone backbone;
+  const double top1 = knn.held_out(backbone).value();
+  EXPECT_TRUE(top1 == of_class_0 / 10 || top1 == 1 - of_class_0 / 10) << top1;
 }
 
 TEST(RecipeKnn, RefusesSourcesItCannotJudge) {

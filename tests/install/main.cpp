@@ -2,9 +2,12 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 
+#include <cstdio>
+
 #include "dino/dino.h"
 
-int main() {
+/** Its argument is an image file, which main.c reads too. */
+int main(int, char** arguments) {
   dino::arch::Network network = dino::arch::zoo_entry("dinov2_vits14_reg").network;
   network.architecture.name.clear();
   network.architecture.vit.depth = 1;
@@ -17,5 +20,10 @@ int main() {
   const auto features = extractor.features(image);
   fmt::print("CLS {}, {} x {} patches\n", features.cls.size(1), features.grid_width,
              features.grid_height);
+
+  const auto of_file = extractor.features(std::filesystem::path(arguments[1])).cls.contiguous();
+  std::FILE* file = std::fopen("features.bin", "wb");
+  if (file == nullptr || std::fwrite(of_file.data_ptr(), sizeof(float), 384, file) != 384) return 2;
+  std::fclose(file);
   return features.cls.size(1) == 384 && features.grid_width == 16 ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "dino/model/vit.h"
+#include "tests/kernel_sets.h"
 
 namespace dino::model {
 namespace {
@@ -21,6 +22,11 @@ struct Case {
   Tokens tokens;
   double drop_path;
   double tolerance;  // relative to the largest magnitude
+};
+
+struct Outcome {
+  torch::Tensor cls;
+  std::vector<torch::Tensor> gradients;
 };
 
 class FusedEncoderTest : public testing::TestWithParam<Case> {};
@@ -47,9 +53,7 @@ TEST_P(FusedEncoderTest, EqualsPlainComposition) {
   const std::vector<CropGroup> groups = {{torch::empty({3, 2, 16, 16}).normal_(0, 1, data), {}},
                                          {torch::empty({5, 2, 8, 12}).normal_(0, 1, data), {}}};
 
-  std::vector<torch::Tensor> outputs;
-  std::vector<std::vector<torch::Tensor>> gradients;
-  for (const bool fused : {false, true}) {
+  const auto pass = [&](bool fused) {
     auto draws = generator(7);
     VisionTransformer vit(architecture, {.drop_path = c.drop_path}, draws);
     for (auto& p : vit.parameters()) {  // spread values so that every term matters
@@ -60,21 +64,25 @@ TEST_P(FusedEncoderTest, EqualsPlainComposition) {
     vit.set_precision(c.precision);
     vit.set_fused(fused);
     const auto features = vit.forward_groups(groups, c.tokens);
-    outputs.push_back(torch::cat({features[0].cls, features[1].cls}).detach());
     weighed(features).backward();
-    gradients.emplace_back();
-    for (const auto& p : vit.parameters()) gradients.back().push_back(p.grad());
-  }
+    Outcome outcome{torch::cat({features[0].cls, features[1].cls}).detach(), {}};
+    for (const auto& p : vit.parameters()) outcome.gradients.push_back(p.grad());
+    return outcome;
+  };
   const auto error = [](const torch::Tensor& a, const torch::Tensor& b) {
     return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
   };
-  EXPECT_LT(error(outputs[1], outputs[0]), c.tolerance);
-  for (std::size_t i = 0; i < gradients[0].size(); ++i) {
-    EXPECT_TRUE(gradients[0][i].defined()) << "plain parameter " << i;
-    EXPECT_TRUE(gradients[1][i].defined()) << "parameter " << i;
-    if (!gradients[0][i].defined() || !gradients[1][i].defined()) continue;
-    EXPECT_LT(error(gradients[1][i], gradients[0][i]), 4 * c.tolerance) << "parameter " << i;
-  }
+  const Outcome plain = pass(false);
+  test::on_every_kernel_set([&] {
+    const Outcome fused = pass(true);
+    EXPECT_LT(error(fused.cls, plain.cls), c.tolerance);
+    for (std::size_t i = 0; i < plain.gradients.size(); ++i) {
+      ASSERT_TRUE(plain.gradients[i].defined()) << "plain parameter " << i;
+      ASSERT_TRUE(fused.gradients[i].defined()) << "parameter " << i;
+      EXPECT_LT(error(fused.gradients[i], plain.gradients[i]), 4 * c.tolerance)
+          << "parameter " << i;
+    }
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(

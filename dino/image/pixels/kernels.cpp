@@ -1,6 +1,10 @@
 // Picks the instruction set at run time.
 #include "dino/image/pixels/kernels.h"
 
+#include <atomic>
+
+#include "dino/image/pixels/kernels_for_testing.h"
+
 namespace dino::image {
 
 const PixelKernels portable::kKernels = {
@@ -28,8 +32,22 @@ std::span<const PixelKernels* const> all_kernels() {
 #endif
 }
 
+namespace {
+std::atomic<const PixelKernels*>& chosen() {
+  static std::atomic<const PixelKernels*> table = all_kernels().back();
+  return table;
+}
+}  // namespace
+
 const PixelKernels& kernels() {
-  return *all_kernels().back();
+  return *chosen().load(std::memory_order_relaxed);
+}
+
+PixelKernelsForTesting::PixelKernelsForTesting(const PixelKernels& table) : before_(kernels()) {
+  chosen() = &table;
+}
+PixelKernelsForTesting::~PixelKernelsForTesting() {
+  chosen() = &before_;
 }
 
 }  // namespace dino::image

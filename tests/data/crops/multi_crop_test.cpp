@@ -9,6 +9,7 @@
 #include "dino/base/error.h"
 #include "dino/data/prepare/normalizer.h"
 #include "dino/image/pixels/color.h"
+#include "dino/image/pixels/kernels_for_testing.h"
 #include "tests/data/crops/one_view.h"
 
 namespace dino::data {
@@ -63,7 +64,12 @@ CropRecord record_of(const nlohmann::json& c) {
           .window_top = c.value("window_top", 0)};
 }
 
-TEST(MultiCrop, PixelsEqualTorchvisionOnPillow) {
+/** On one instruction set. */
+class CropGolden : public testing::TestWithParam<const image::PixelKernels*> {
+  const image::PixelKernelsForTesting set_{*GetParam()};
+};
+
+TEST_P(CropGolden, PixelsEqualTorchvisionOnPillow) {
   std::ifstream file(DINO_SOURCE_DIR "/tests/golden/data/crop_pixels.json");
   const auto cases = nlohmann::json::parse(file);
   ASSERT_EQ(cases.size(), 24u);
@@ -100,7 +106,7 @@ const nlohmann::json& pipelines() {
   return content;
 }
 
-TEST(MultiCrop, Dinov2sPixelsEqualThePackages) {
+TEST_P(CropGolden, Dinov2sPixelsEqualThePackages) {
   ASSERT_EQ(pipelines()["dinov2"].size(), 30U);
   std::size_t different = 0, all = 0, blurred = 0;
   for (const auto& c : pipelines()["dinov2"]) {
@@ -114,7 +120,7 @@ TEST(MultiCrop, Dinov2sPixelsEqualThePackages) {
   EXPECT_LT(different, all / 1000);
 }
 
-TEST(MultiCrop, Dinov3sPixelsEqualTorchvisions) {
+TEST_P(CropGolden, Dinov3sPixelsEqualTorchvisions) {
   std::size_t different = 0, all = 0, gram = 0, distorted = 0, windows = 0;
   for (const auto& c : pipelines()["dinov3"]) {
     SCOPED_TRACE(c.dump().substr(0, 400));
@@ -169,6 +175,9 @@ TEST(MultiCrop, Dinov3sPixelsEqualTorchvisions) {
   EXPECT_EQ(distorted, 4U);
   EXPECT_EQ(windows, 3U);
 }
+
+INSTANTIATE_TEST_SUITE_P(EverySet, CropGolden, testing::ValuesIn(image::all_kernels()),
+                         [](const auto& test) { return test.param->name; });
 
 TEST(MultiCrop, LargeStrengthsStopAtZero) {
   MultiCropOptions options = small();

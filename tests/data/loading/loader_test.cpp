@@ -12,6 +12,7 @@
 
 #include "dino/base/error.h"
 #include "dino/data/loading/sampler.h"
+#include "dino/image/pixels/kernels_for_testing.h"
 #include "tests/data/fake_data.h"
 #include "tests/data/source_folder.h"
 
@@ -157,6 +158,18 @@ TEST(Loader, MasksGramCropsAndMixesDependOnTheSeedAlone) {
   other.seed = 4;
   const auto different = run(data, other, 12, every_crop());
   EXPECT_NE(different[0].masks.masked, expected[0].masks.masked);
+}
+
+/** So that a run goes on alike on another machine. */
+TEST(Loader, BytesDoNotDependOnTheInstructionSet) {
+  const FakeData data(23, {2}, 3, 40);
+  const auto expected = run(data, everything(0), 8, every_crop());
+  for (const image::PixelKernels* table : image::all_kernels()) {
+    const image::PixelKernelsForTesting use(*table);
+    EXPECT_EQ(&image::kernels(), table);
+    EXPECT_EQ(run(data, everything(0), 8, every_crop()), expected) << table->name;
+  }
+  EXPECT_EQ(&image::kernels(), image::all_kernels().back());
 }
 
 TEST(Loader, RanksShareTheMixButNotTheMasks) {
