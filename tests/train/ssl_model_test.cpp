@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "dino/base/error.h"
 #include "tests/train/step_fakes.h"
@@ -322,6 +323,32 @@ TEST(SslModel, EveryOptimizerLearnsAFixedBatch) {
     for (int i = 1; i < 30; ++i) last = model.step(noise_batch(r, 1), i).figures.at("loss");
     EXPECT_LT(last, first - 1e-3) << name;
   }
+}
+
+// Checkpoints are read by these names: to change one is to lose every run that was begun before.
+TEST(SslModel, StateHasTheNamesOfEarlierCheckpoints) {
+  const SslModel model(step_recipe(), kFp32, 10);
+  std::map<std::string, int> kinds;
+  std::set<std::string> names;
+  for (const auto& [name, tensor] : model.state()) {
+    names.insert(name);
+    const auto second = name.find('.', name.find('.') + 1);
+    ++kinds[name.substr(0, second)];
+  }
+  const int backbone = 1 + 1 + 2 + 2 * 12 + 2, head = 3 * 2 + 2;
+  EXPECT_EQ(kinds, (std::map<std::string, int>{{"student.backbone", backbone},
+                                               {"student.dino_head", head},
+                                               {"teacher.backbone", backbone},
+                                               {"teacher.dino_head", head},
+                                               {"dino_loss.center", 1},
+                                               {"optimizer.first_moment", backbone + head},
+                                               {"optimizer.second_moment", backbone + head},
+                                               {"optimizer.steps", 1}}));
+  for (const char* name :
+       {"student.backbone.blocks.1.attn.qkv.weight", "teacher.dino_head.last_layer.weight_g",
+        "optimizer.first_moment.backbone.cls_token",
+        "optimizer.second_moment.dino_head.mlp.0.bias"})
+    EXPECT_TRUE(names.contains(name)) << name;
 }
 
 TEST(SslModel, RefusesTheStateOfAnotherArchitecture) {
