@@ -17,7 +17,8 @@ ZooEntry dino_vit(const char* name, const VitSize& size, int patch, double param
   return {name, network, parameters, file};
 }
 
-/** `table` px: released weights keep the position table of their last, 518 px phase. */
+/** `table` is the image size of the position table, px; released weights have that of their last
+ * phase, 518 px. */
 ZooEntry dinov2(std::string name, const VitSize& size, bool registers, double parameters) {
   constexpr int kTable = 518;
   Vit v = plain_vit(size, 14);
@@ -46,7 +47,7 @@ data::Preprocess dinov3_preprocess(bool satellite) {
   return p;
 }
 
-/** `hidden` 0: four times the width, GELU; else the width of SwiGLU. */
+/** `hidden` is the width of SwiGLU; 0 means an MLP of four times the width. */
 ZooEntry dinov3_vit(const char* name, const VitSize& size, std::int64_t hidden, double parameters,
                     const char* file, bool satellite = false, bool local_cls_norm = false) {
   Vit v = plain_vit(size, 16);

@@ -1,5 +1,5 @@
-// Text for people: bytes that may not be UTF-8 (file names, foreign headers) made safe for
-// messages, terminals and JSON; durations.
+// Makes bytes that may not be UTF-8 (file names, headers of files) safe for messages, terminals and
+// JSON; writes durations for people.
 #pragma once
 #include <concepts>
 #include <filesystem>

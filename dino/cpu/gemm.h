@@ -17,8 +17,8 @@ enum class GemmType {
   I8,    ///< 8-bit weights with a scale per output, 8-bit inputs with a scale per row
 };
 
-/** A weight [outputs, inputs] in panels of kernels().panel outputs, padded with zeros. Immutable,
- * so thread-safe; good only on this machine. */
+/** A weight [outputs, inputs] packed into panels of kernels().panel outputs, padded with zeros.
+ * Immutable, so thread-safe. The layout depends on the instruction set: do not store it. */
 class PackedWeights {
  public:
   PackedWeights() = default;

@@ -16,12 +16,11 @@
 
 namespace dino::format {
 
-/** Longest header that is read: the limit of the format's authors. */
+/** The longest header that is read: the limit of the format's authors. */
 inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 
-/** An open file. Records point into the mapping and keep it alive. The
- * format does not align them: other programs' files may hold floats at odd addresses. Thread-safe
- * to read. */
+/** An open file. Records point into the mapping and keep it alive. Their bytes may have any
+ * alignment, since the format requires none. Thread-safe to read. */
 class SafetensorsFile {
  public:
   /** Maps and validates the file. Throws Error{Io} if it cannot be read, Error{Format} naming the
@@ -35,9 +34,9 @@ class SafetensorsFile {
     return tensors_.records();
   }  ///< in file order
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /** The record of that name, or nullptr; in logarithmic time. */
+  /** The record of that name, or nullptr. Takes logarithmic time. */
   const TensorRecord* find(std::string_view name) const { return tensors_.find(name); }
-  /** The file, unless it was given as memory: see drop_pages(). */
+  /** The mapped file, for drop_pages(); empty for a file in memory. */
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:

@@ -29,7 +29,7 @@ class TensorFile {
   TensorFile() = default;
 
   const std::vector<TensorRecord>& tensors() const { return contents_->tensors.records(); }
-  /** The record of that name, or nullptr; in logarithmic time. */
+  /** The record of that name, or nullptr. Takes logarithmic time. */
   const TensorRecord* find(std::string_view name) const { return contents_->tensors.find(name); }
   /** safetensors' text entries; empty for torch.save. */
   const std::map<std::string, std::string>& metadata() const { return contents_->metadata; }

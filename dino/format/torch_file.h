@@ -31,13 +31,14 @@ class TorchFile {
   /** Validates a file in memory, which the caller keeps alive; `name` appears in errors. */
   TorchFile(std::span<const std::byte> bytes, std::string_view name);
 
-  /** In the order of the file. A name is the path of keys joined by '.':
-   * {"teacher": {"backbone.norm.bias": t}} holds "teacher.backbone.norm.bias". */
+  /** The tensors in the order of the file. A name is the path of keys joined by '.': {"teacher":
+   * {"backbone.norm.bias": t}} holds "teacher.backbone.norm.bias". */
   const std::vector<TensorRecord>& tensors() const { return tensors_.records(); }
-  /** The record of that name, or nullptr; in logarithmic time. */
+  /** The record of that name, or nullptr. Takes logarithmic time. */
   const TensorRecord* find(std::string_view name) const { return tensors_.find(name); }
-  /** All that is not a tensor, nested as in the file: {"epoch": 3, "args": {...}}. An
-   * argparse.Namespace is an object, NumPy's scalars are numbers, what JSON lacks is "<...>". */
+  /** The values that are not tensors, nested as in the file: {"epoch": 3, "args": {...}}. An
+   * argparse.Namespace becomes an object, NumPy's scalars become numbers, and what JSON cannot
+   * express becomes a string "<...>". */
   const nlohmann::json& scalars() const { return scalars_; }
   /** Whether the file has the format of PyTorch before 1.6. */
   bool legacy() const { return legacy_; }

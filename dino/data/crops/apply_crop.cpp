@@ -1,5 +1,5 @@
-// The reference's order: crop and resize, flip, color jitter, gray, blur, solarize. DINOv3's Gram
-// crops add a second resize, before the colors or after them.
+// Applies a drawn view to pixels in the reference's order: crop and resize, flip, color jitter,
+// gray, blur, solarize. DINOv3's Gram crops add a second resize, before the colors or after them.
 #include "dino/data/crops/apply_crop.h"
 
 #include <algorithm>

@@ -27,7 +27,7 @@ constexpr int kLargestTile = 256;  // px; larger views are shown reduced
 constexpr Color kFirst = {214, 39, 40}, kSecond = {31, 119, 240}, kLocal = {255, 200, 0};
 constexpr Color kCover = {96, 96, 104}, kGridLine = {150, 150, 160};
 
-/** What was done to pixels, in the order it was done. */
+/** Describes the changes of pixels in the order in which they were applied. */
 std::string describe(bool mirrored, const ColorRecord& colors, int channels) {
   std::vector<std::string> done;
   if (mirrored) done.emplace_back("mirrored");

@@ -15,7 +15,7 @@ constexpr int kTries = 10;
 constexpr double kSmallestBlock = 4;                                    // patches
 constexpr double kLowestBlock = 0.3, kTallestBlock = 1 / kLowestBlock;  // height / width
 
-/** A mask in the making. */
+/** A mask that is being drawn. */
 struct Grid {
   int height, width;
   std::vector<std::uint8_t> cells;  // [height, width]

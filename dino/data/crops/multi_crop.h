@@ -1,8 +1,7 @@
-// DINO's multi-crop augmentation (Caron et al. 2021, section 3.1 and appendix; main_dino.py
-// DataAugmentationDINO) and what DINOv2 and DINOv3 made of it: one image in, two global and L local
-// crops out, each with its own geometry and colors. Pixels stay 8-bit until normalization, as in
-// the references, unless more bands or more bits are asked for. Here is what may be drawn;
-// apply_crop.h does it to pixels, views.h makes all crops of an image.
+// The multi-crop augmentation of DINO (Caron et al. 2021, section 3.1 and appendix; main_dino.py
+// DataAugmentationDINO) with the extensions of DINOv2 and DINOv3: two global and L local crops per
+// image, each with its own geometry and colors. This file says what may be drawn; apply_crop.h
+// applies it to pixels, views.h makes all crops of an image.
 #pragma once
 #include <array>
 #include <optional>
@@ -50,7 +49,7 @@ struct MultiCropOptions {
  * `channels` entries. */
 void validate(const MultiCropOptions& options, int channels);
 
-/** Changes of color drawn for one view, or for a whole image that shares them. */
+/** Random changes of color: of one view, or of a whole image that shares them. */
 struct ColorRecord {
   bool jittered = false, grayscaled = false, blurred = false, solarized = false;
   std::array<int, 4> order = {0, 1, 2,
@@ -62,15 +61,15 @@ struct ColorRecord {
 
 /** All random parameters of one view. */
 struct CropRecord {
-  int size = 0;                  ///< px, side of the finished view
-  int painted_size = size;       ///< px, side at which colors are changed
+  int size = 0;                  ///< px, side of the final view
+  int painted_size = size;       ///< px, side at which color changes are applied
   int base_size = painted_size;  ///< px, side the box is resized to first
   int left = 0, top = 0, width = 0,
       height = 0;  ///< px in the source image; with `pad`, may reach outside it
   bool flipped = false;
   ColorRecord colors = {};
-  bool window = false;                  ///< the view is a piece of the painted crop, at
-  int window_left = 0, window_top = 0;  ///< px in it
+  bool window = false;                  ///< the view is a window of the crop after color changes
+  int window_left = 0, window_top = 0;  ///< px in that crop
 };
 
 /** Draws one view of an image of width x height px. Views 0 and 1 are the global crops, 2 to 1 +
@@ -81,7 +80,7 @@ CropRecord draw_crop(int width, int height, int view, const MultiCropOptions& op
 /** Draws a local view that is a window of the global crop `parent`. */
 CropRecord draw_window(const CropRecord& parent, const MultiCropOptions& options, Rng rng);
 
-/** Draws jitter and gray for a whole image (shared_jitter). */
+/** Draws jitter and grayscale for a whole image (shared_jitter). */
 ColorRecord draw_shared_colors(const MultiCropOptions& options, Rng rng);
 
 }  // namespace dino::data

@@ -18,7 +18,7 @@ struct SampleKey {
 
 /** All random parameters of one image's views. */
 struct ViewDraw {
-  std::optional<ColorRecord> shared;  ///< colors of the whole image (shared_jitter)
+  std::optional<ColorRecord> shared;  ///< color changes of the whole image (shared_jitter)
   std::vector<CropRecord> crops;      ///< [2 + local_count]
 };
 /** Draws the views of an image of width x height px. Thread-safe. */

@@ -19,13 +19,14 @@ constexpr std::size_t bytes_of(SampleType type) {
   return type == SampleType::F32 ? 4 : type == SampleType::BF16 ? 2 : 1;
 }
 
-/** Samples of one type in aligned memory. */
+/** Owns samples of one type, 64-byte aligned; contents are undefined at first. */
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t count, SampleType type = SampleType::F32)
       : bytes_(count * bytes_of(type)), count_(count), type_(type) {}
-  /** Sample is float, std::uint16_t (BF16) or std::uint8_t, as type() says. */
+  /** `Sample` must match type(): float, std::uint16_t (BF16) or std::uint8_t. This is not checked.
+   */
   template <typename Sample = float>
   Sample* data() {
     return bytes_.data<Sample>();
@@ -35,8 +36,9 @@ class AlignedBuffer {
     return bytes_.data<const Sample>();
   }
   SampleType type() const { return type_; }
-  std::size_t size() const { return bytes_.data() != nullptr ? count_ : 0; }  // 0 once moved from
-  /** Keeps the memory if it is large enough; contents are lost. */
+  std::size_t size() const { return bytes_.data() != nullptr ? count_ : 0; }  // 0 after a move
+  /** Changes the size, reusing the memory if it is large enough; contents are undefined afterwards.
+   */
   void resize(std::size_t count, SampleType type = SampleType::F32);
 
  private:

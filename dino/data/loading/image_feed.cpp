@@ -36,7 +36,7 @@ class DatasetFeed : public ImageFeed {
   }
   std::int64_t size() const override { return dataset_.size(); }
   std::int64_t candidates(const FeedBatch&) const override { return dataset_.size(); }
-  /** Replacements are the images that follow, going round at the end. */
+  /** Replacements are the images after it in the data set, cyclically. */
   Candidate candidate(const FeedBatch& batch, int position, std::int64_t step) const override {
     const std::int64_t drawn = batch.draws[static_cast<std::size_t>(position)].index;
     const std::int64_t number = (drawn + step) % dataset_.size();
@@ -107,8 +107,8 @@ class StreamFeed : public ImageFeed {
   std::int64_t candidates(const FeedBatch& batch) const override {
     return static_cast<std::int64_t>(batch.images.size());
   }
-  /** Replacements are the images that follow in the batch: whichever worker meets a bad one, the
-   * same takes its place. */
+  /** Replacements are the images after it in the batch, so that they do not depend on the worker.
+   */
   Candidate candidate(const FeedBatch& batch, int position, std::int64_t step) const override {
     const std::int64_t number = (position + step) % candidates(batch);
     const auto at = static_cast<std::size_t>(number);

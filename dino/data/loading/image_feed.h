@@ -24,14 +24,14 @@ struct FeedBatch {
   std::int64_t lost = 0;
 };
 
-/** An image that may stand at a place of a batch. */
+/** An image that may take a position of a batch. */
 struct Candidate {
-  std::int64_t number = 0;     ///< in the data set, or in the batch of a stream
-  std::int64_t index = 0;      ///< what CropBatch::indices says of it
-  std::uint64_t identity = 0;  ///< to know a bad one again
+  std::int64_t number = 0;     ///< an index into the data set or, for streams, into the batch
+  std::int64_t index = 0;      ///< the image's entry in CropBatch::indices
+  std::uint64_t identity = 0;  ///< identifies the image, so that a bad one is reported once
 };
 
-/** One consumer calls next(); the rest is thread-safe. */
+/** A source of batches. next() is for one consumer; all other functions are thread-safe. */
 class ImageFeed {
  public:
   virtual ~ImageFeed() = default;
@@ -41,15 +41,15 @@ class ImageFeed {
   virtual std::optional<FeedBatch> next(const std::stop_token& stop) = 0;
   /** The number of images in the source; 0 if unknown. */
   virtual std::int64_t size() const = 0;
-  /** How many candidates each place has. */
+  /** The number of candidates for each position. */
   virtual std::int64_t candidates(const FeedBatch& batch) const = 0;
-  /** Candidate 0 is the image drawn for `position`, the others are its replacements should it be
-   * bad. */
+  /** The `step`-th candidate for `position`: 0 is the image drawn for it, the others are its
+   * replacements if that is bad. */
   virtual Candidate candidate(const FeedBatch& batch, int position, std::int64_t step) const = 0;
-  /** Decodes it. Throws Error{Io|Format} if it is bad. */
+  /** Decodes a candidate into `out`. Throws Error{Io|Format} if the image is bad. */
   virtual void load(const FeedBatch& batch, const Candidate& candidate,
                     image::Image& out) const = 0;
-  /** The same without loss of range. */
+  /** As above, without loss of range. */
   virtual void load(const FeedBatch& batch, const Candidate& candidate,
                     image::Planes& out) const = 0;
   virtual std::string name(const FeedBatch& batch, const Candidate& candidate) const = 0;

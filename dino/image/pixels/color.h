@@ -57,14 +57,14 @@ class ColorChain {
 void check_gray_or_rgb(const Image& image, const char* operation);
 void check_gray_or_rgb(int channels, const char* operation);
 
-/** The factor of brightness, contrast or saturation in Pillow's precision. Throws Error{Usage} on
- * what is not in [0, 1e6]: beyond, every blend is black and white anyway, and integers would
+/** The factor of brightness, contrast or saturation in Pillow's precision. Throws Error{Usage} if
+ * it is not in [0, 1e6]: beyond, every blend is black and white anyway, and integers would
  * overflow. */
 float checked_factor(double factor, const char* operation);
 /** Throws Error{Usage} unless the shift of a hue lies in [-0.5, 0.5]. */
 void check_turns(double turns);
 
-/** Mirrors left and right. */
+/** Mirrors the image horizontally, in place. */
 void flip_horizontal(Image& image);
 
 /** Rec. 601 luma of one color as Pillow rounds it. */

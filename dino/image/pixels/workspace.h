@@ -12,7 +12,7 @@ namespace dino::image {
 struct PixelKernels;
 const PixelKernels& kernels();
 
-/** Memory that only grows; aligned as AlignedBytes, not initialized. */
+/** A scratch buffer that only grows; 64-byte aligned, not initialized. */
 class Room {
  public:
   /** Memory for `count` values; invalidated by the next call. */
