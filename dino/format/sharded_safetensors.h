@@ -32,14 +32,13 @@ class ShardedSafetensors {
    * differ from the index. */
   explicit ShardedSafetensors(const std::filesystem::path& index);
 
-  const std::vector<TensorRecord>& tensors() const {
-    return tensors_.records();
-  }  ///< file after file
-  /** Of the index; what is not text as JSON: {"total_size": "344000"}. */
+  /** Ordered by file. */
+  const std::vector<TensorRecord>& tensors() const { return tensors_.records(); }
+  /** The index's metadata; values that are not strings are JSON text: {"total_size": "344000"}. */
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /** The record of that name, or nullptr; in logarithmic time. */
+  /** The record of that name, or nullptr. Takes logarithmic time. */
   const TensorRecord* find(std::string_view name) const { return tensors_.find(name); }
-  /** The files: see drop_pages(). */
+  /** The mapped files, for drop_pages(). */
   const std::vector<MappedFile>& mapped() const { return mapped_; }
 
  private:

@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "dino/cpu/kernels.h"
-#include "dino/loss/cpu_rows.h"
+#include "dino/tensor/cpu_rows.h"
 
 namespace dino::loss {
+
+using tensor::cpu_type;
+using tensor::row_of;
 
 Targets center_and_sharpen(const torch::Tensor& logits, const torch::Tensor& center,
                            double temperature) {

@@ -8,9 +8,12 @@
 
 #include "dino/base/error.h"
 #include "dino/cpu/kernels.h"
-#include "dino/loss/cpu_rows.h"
+#include "dino/tensor/cpu_rows.h"
 
 namespace dino::loss {
+
+using tensor::cpu_type;
+using tensor::row_of;
 namespace {
 
 /** The gradient is made in the forward pass, in the logits' own memory where `overwrite` allows it:
