@@ -159,6 +159,28 @@ TEST(Backbone, AStopAtAnyTimeEndsAllThreadsOfAPass) {
   at::set_num_threads(threads);
 }
 
+/** Inside another parallel loop, and under a limit of OpenMP's, fewer threads come than were asked
+ * for. */
+TEST(Backbone, ATeamIsAsManyThreadsAsCome) {
+  const torch::NoGradGuard no_grad;
+  auto backbone = make_backbone(small(arch::Family::Vit), {}, at::detail::createCPUGenerator(1));
+  backbone->freeze();
+  const int threads = at::get_num_threads();
+  for (const std::int64_t batch : {1, 2, 5}) {
+    const torch::Tensor images = torch::rand({batch, 3, 64, 96});
+    at::set_num_threads(1);
+    const torch::Tensor expected = backbone->forward_features(images).patches;
+    for (const int asked : {2, 3, 4, 7}) {
+      at::set_num_threads(asked);
+      EXPECT_TRUE(torch::equal(backbone->forward_features(images).patches, expected)) << asked;
+      at::parallel_for(0, 1, 1, [&](std::int64_t, std::int64_t) {
+        EXPECT_TRUE(torch::equal(backbone->forward_features(images).patches, expected)) << asked;
+      });
+    }
+  }
+  at::set_num_threads(threads);
+}
+
 TEST(MakeBackbone, RefusesWhatContradictsItself) {
   arch::Architecture odd;
   odd.family = arch::Family::Xcit;
