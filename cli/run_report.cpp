@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -35,8 +33,7 @@ image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_im
   const auto gallery = data::subset(gallery_images, evenly(gallery_images.size(), kGallery));
   const auto queries = data::subset(shown, embed::sample_indices(shown, kNeighborRows));
   const auto extract = [&](const data::Dataset& dataset) {
-    return embed::extract_features(teacher, dataset, preprocess, embed::FeatureKind::Cls,
-                                   {.threads = std::max(1, at::get_num_threads())});
+    return embed::extract_features(teacher, dataset, preprocess, embed::FeatureKind::Cls, {});
   };
   const auto bank = extract(*gallery), asked = extract(*queries);
   std::vector<std::int64_t> rows(asked.indices.size());
