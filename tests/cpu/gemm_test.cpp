@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "dino/base/bfloat16.h"
 #include "dino/base/rng.h"
 
 namespace dino::cpu {
@@ -142,6 +143,32 @@ TEST_P(GemmTest, EveryEpilogueEqualsPlainLoops) {
   }
 }
 
+/** No bias, no gain, results in bf16; inputs and weights whose mean is not zero. */
+TEST_P(GemmTest, WithoutItsExtrasAndRounded) {
+  const Product p = size();
+  auto x = noise(p.rows * p.inputs, 1), w = noise(p.outputs * p.inputs, 2);
+  for (float& value : x) value += 3;
+  for (float& value : w) value -= 0.5F;
+  const auto y = plain(p, x, w, std::vector<float>(static_cast<std::size_t>(p.outputs), 0));
+  const PackedWeights packed(type(), w.data(), p.outputs, p.inputs);
+  Gemm g;
+  prepare(packed, x, g);
+  g.out_stride = p.outputs;
+  std::vector<float> sums(y.size(), 0);
+  g.epilogue = Epilogue::AddScaled;
+  g.out = sums.data();
+  kernels().gemm(g);
+  EXPECT_LT(relative_error(sums, y), tolerance());
+  std::vector<bf16> rounded(y.size() + 1, 0x1234);
+  g.epilogue = Epilogue::Store;
+  g.out = rounded.data();
+  g.out_type = Type::BF16;
+  kernels().gemm(g);
+  EXPECT_EQ(rounded.back(), 0x1234) << "written past the end";
+  for (std::size_t i = 0; i < y.size(); ++i)
+    ASSERT_EQ(rounded[i], to_bfloat16(sums[i])) << "the same sums, rounded once";
+}
+
 TEST_P(GemmTest, GatesTheSecondHalfWithTheFirst) {
   Product p = size();
   p.outputs *= 2;
@@ -204,6 +231,42 @@ TEST(PackedWeightsTest, Bf16WeightsAreRounded) {
                .out = &y,
                .out_stride = 1});
     EXPECT_EQ(y, 1.0F) << set->name;
+  }
+}
+
+/** Whole numbers up to 127 are bytes as they are, so their products have nothing to round. */
+TEST(Int8Gemm, IsExactWhereBytesAre) {
+  constexpr std::int64_t kRows = 7, kOutputs = 70, kInputs = 53;
+  Rng rng(1);
+  const auto drawn = [&](std::int64_t rows) {
+    std::vector<float> values(static_cast<std::size_t>(rows * kInputs));
+    for (float& value : values) value = static_cast<float>(rng.below(255)) - 127;
+    for (std::size_t row = 0; row < values.size(); row += kInputs) values[row + 5] = 127;
+    return values;
+  };
+  const auto x = drawn(kRows), weight = drawn(kOutputs);
+  const auto expected =
+      plain({kRows, kOutputs, kInputs}, x, weight, std::vector<float>(kOutputs, 0));
+  for (const Kernels* set : supported_kernels()) {
+    const KernelsForTesting use(*set);
+    const PackedWeights packed(GemmType::I8, weight.data(), kOutputs, kInputs);
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(kRows * packed.padded_inputs()));
+    std::vector<float> scales(kRows), y(expected.size());
+    set->quantize_rows({.x = x.data(),
+                        .rows = kRows,
+                        .dim = kInputs,
+                        .stride = kInputs,
+                        .out = bytes.data(),
+                        .out_stride = packed.padded_inputs(),
+                        .scales = scales.data()});
+    set->gemm({.weights = &packed,
+               .rows = kRows,
+               .x = bytes.data(),
+               .x_stride = packed.padded_inputs(),
+               .x_scales = scales.data(),
+               .out = y.data(),
+               .out_stride = kOutputs});
+    for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(double{y[i]}, expected[i]) << set->name;
   }
 }
 

@@ -210,6 +210,20 @@ TEST_P(EdgeKernelsTest, SoftmaxOfManyPrototypes) {
     }
 }
 
+/** What is too small for a float is nothing, however far below. */
+TEST_P(EdgeKernelsTest, SoftmaxOfFarLogitsIsZero) {
+  const std::vector<float> zeros(19, 0);
+  for (const float far : {-88.0F, -90.0F, -1e4F, -1e30F}) {
+    Values logits(type(), 19);
+    for (std::size_t i = 0; i < 19; ++i) logits.set(i, i == 7 ? 0.0F : far);
+    std::vector<float> out(19);
+    const double entropy =
+        set().softmax_row(type(), logits.data(), zeros.data(), 1, out.data(), 19);
+    EXPECT_NEAR(entropy, 0, 1e-6) << far;
+    for (std::size_t i = 0; i < 19; ++i) EXPECT_EQ(out[i], i == 7 ? 1.0F : 0.0F) << far;
+  }
+}
+
 TEST_P(EdgeKernelsTest, ConvertRoundsToEvenAndOverflowsToInfinity) {
   const std::vector<float> x = {1 + 0x1p-8F, 1 + 0x3p-8F, -1 - 0x1p-8F,  0x1p-130F, -0.0F,
                                 3.4e38F,     65504,       1 + 0x1.1p-8F, 0x1p-149F};

@@ -122,7 +122,9 @@ TEST_P(PublishedAttentionTest, EqualsTheLibrarys) {
 
 /** Rounded products change the features, by a few roundings: bf16 keeps 8 bits of a number, a byte
  * of int8 at most 7, in every product of every block. */
-TEST_P(PublishedTest, RoundingLowersNothingMuch) {
+class RoundingTest : public PublishedTest {};
+
+TEST_P(RoundingTest, LowersNothingMuch) {
   const cpu::ProcessorForTesting zen4({.avx512_bf16 = true, .amd = true});
   const auto size = golden_["sizes"].begin().key();
   const auto exact = load(true)->forward_features(images(size));
@@ -166,12 +168,14 @@ const auto kItself = [](const auto& golden) { return golden.param; };
 INSTANTIATE_TEST_SUITE_P(Transformers, PublishedTest, kTransformers, kItself);
 INSTANTIATE_TEST_SUITE_P(Transformers, PublishedAttentionTest, kTransformers, kItself);
 INSTANTIATE_TEST_SUITE_P(Transformers, PositionsTest, testing::Values("hf_v2"), kItself);
-INSTANTIATE_TEST_SUITE_P(Timm, PublishedTest,
-                         testing::Values("timm_v1", "timm_v2_giant", "timm_v2_reg", "timm_v3",
-                                         "timm_v3_plus_qkvb"),
-                         kItself);
-INSTANTIATE_TEST_SUITE_P(Official, PublishedTest,
-                         testing::Values("official_v2", "official_v2_native"), kItself);
+const auto kTimm =
+    testing::Values("timm_v1", "timm_v2_giant", "timm_v2_reg", "timm_v3", "timm_v3_plus_qkvb");
+const auto kOfficial = testing::Values("official_v2", "official_v2_native");
+INSTANTIATE_TEST_SUITE_P(Timm, PublishedTest, kTimm, kItself);
+INSTANTIATE_TEST_SUITE_P(Official, PublishedTest, kOfficial, kItself);
+INSTANTIATE_TEST_SUITE_P(Transformers, RoundingTest, kTransformers, kItself);
+INSTANTIATE_TEST_SUITE_P(Timm, RoundingTest, kTimm, kItself);
+INSTANTIATE_TEST_SUITE_P(Official, RoundingTest, kOfficial, kItself);
 INSTANTIATE_TEST_SUITE_P(GiantSlow, PublishedTest, testing::Values("hf_v2_giant"), kItself);
 
 }  // namespace
