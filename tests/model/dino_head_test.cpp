@@ -22,11 +22,11 @@ constexpr double kBatchNormEps = 1e-5;
 
 std::shared_ptr<DinoHead> make_head(int layers, bool batch_norm) {
   auto head = std::make_shared<DinoHead>(kIn,
-                                         recipe::Head{.prototypes = 17,
-                                                      .layers = layers,
-                                                      .hidden = 12,
-                                                      .bottleneck = 7,
-                                                      .batch_norm = batch_norm},
+                                         DinoHeadOptions{.prototypes = 17,
+                                                         .layers = layers,
+                                                         .hidden = 12,
+                                                         .bottleneck = 7,
+                                                         .batch_norm = batch_norm},
                                          at::detail::createCPUGenerator(1));
   golden::fill_parameters(*head);
   golden::fill_statistics(*head);
