@@ -139,7 +139,7 @@ TEST(RecipeKnn, AVoteCanBeOfASample) {
   recipe.knn.test = "";
   recipe.knn.k = 1;
   recipe.knn.gallery = 1;  // one image, and so one class, is the answer to every query
-  const RecipeKnn knn(recipe, 1);
+  const RecipeKnn knn(recipe);
   double of_class_0 = 0;
   for (std::int64_t i = 0; i < 10; ++i) of_class_0 += knn.queries().label(i) == 0;
   BrightnessBackbone backbone;
