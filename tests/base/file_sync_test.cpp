@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ namespace {
 
 /** Calls in their order, while a test listens. */
 std::vector<std::string>* calls = nullptr;
+/** What write() takes at once; 0 = all. */
+std::size_t most_at_once = 0;
 
 /** Where the descriptor leads, and how much lies there. */
 std::string place_of(int descriptor) {
@@ -31,6 +34,11 @@ std::string place_of(int descriptor) {
 extern "C" int fsync(int descriptor) {
   if (calls != nullptr) calls->push_back("sync " + place_of(descriptor));
   return static_cast<int>(::syscall(SYS_fsync, descriptor));
+}
+
+extern "C" ssize_t write(int descriptor, const void* bytes, std::size_t count) {
+  if (most_at_once > 0) count = std::min(count, most_at_once);
+  return ::syscall(SYS_write, descriptor, bytes, count);
 }
 
 extern "C" int rename(const char* from, const char* to) noexcept {
@@ -53,6 +61,17 @@ TEST(WriteFile, IsOnDiskBeforeItHasItsName) {
   EXPECT_EQ(noted[0], "sync " + temporary + " of 100000");
   EXPECT_EQ(noted[1], "rename " + temporary + " to " + target);
   EXPECT_EQ(noted[2], "sync " + folder.path().string());
+}
+
+// The system may take less than it is given: near a quota, or interrupted by a signal.
+TEST(WriteFile, GoesOnWhereTheSystemStopped) {
+  const test::TempDir folder;
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += std::to_string(i);
+  most_at_once = 7;
+  write_file_atomically(folder / "file", text);
+  most_at_once = 0;
+  EXPECT_EQ(read_text_file(folder / "file"), text);
 }
 
 }  // namespace

@@ -114,6 +114,26 @@ TEST(Rng, NormalHasTheRightMoments) {
   EXPECT_NEAR(fourth / n, 3, 5 * std::sqrt(96.0 / n));
 }
 
+// Where n is no small part of 2^64, a product alone would give every third value twice as often.
+TEST(Rng, BelowIsUniformWhereRejectionMatters) {
+  Rng rng(5);
+  constexpr int kDraws = 30000;
+  int thirds = 0;
+  for (int i = 0; i < kDraws; ++i) thirds += rng.below(3ULL << 62) % 3 == 0;
+  EXPECT_NEAR(thirds, kDraws / 3.0, 5 * std::sqrt(kDraws * 2.0 / 9));
+}
+
+TEST(Rng, UniformHasAllBitsOfADouble) {
+  Rng rng(6);
+  std::uint64_t seen = 0;
+  for (int i = 0; i < 200; ++i) {
+    const double scaled = rng.uniform() * 0x1p53;
+    ASSERT_EQ(scaled, std::floor(scaled));
+    seen |= static_cast<std::uint64_t>(scaled);
+  }
+  EXPECT_EQ(seen, (std::uint64_t{1} << 53) - 1);
+}
+
 TEST(Rng, BernoulliAlwaysConsumesOneDraw) {
   Rng a(1), b(1);
   EXPECT_FALSE(a.bernoulli(0.0));

@@ -90,6 +90,31 @@ TEST(WarmupCosineConstant, DinoV3HighResolutionRampsUp) {
   EXPECT_NEAR(lr.at(9999), 1.25e-5, 1e-18);
 }
 
+// numpy.linspace sets its last value to the end, which start + i * step can miss by a bit.
+TEST(CosineSchedule, WarmupEndsExactlyAtItsBase) {
+  for (std::int64_t warmup = 2; warmup < 2000; ++warmup) {
+    const CosineSchedule lr{.start = 1e-6, .base = 7e-4, .warmup = warmup, .iterations = 4000};
+    ASSERT_EQ(lr.at(warmup - 1), 7e-4) << warmup;
+    ASSERT_EQ(lr.at(warmup), 7e-4) << warmup;
+  }
+}
+
+TEST(Curve, HoldsAShapeForEachStride) {
+  const Curve curve{LinearWarmup{.start = 1, .end = 4, .warmup = 4}, /*stride=*/10};
+  for (std::int64_t i = 0; i < 60; ++i)
+    ASSERT_EQ(curve.at(i), std::min<double>(1 + static_cast<double>(i / 10), 4)) << i;
+  EXPECT_EQ(Curve{0.25}.at(1'000'000), 0.25);
+  const Curves curves = {{"a", {2.0}}, {"b", curve}};
+  EXPECT_EQ(evaluate(curves, 19), (Scheduled{{"a", 2}, {"b", 2}}));
+}
+
+TEST(RunLength, RoundsEpochsToIterations) {
+  const RunLength length{2.5, 7};
+  EXPECT_EQ(length.total(), 18);
+  EXPECT_EQ(length.iterations(0.07), 0);
+  EXPECT_EQ((RunLength{0.01, 7}).total(), 1);
+}
+
 TEST(LinearWarmup, TeacherTemperature) {
   const LinearWarmup boosted{.start = 0.04, .end = 0.07, .warmup = 30};  // DINO, in epochs
   EXPECT_EQ(boosted.at(0), 0.04);

@@ -22,6 +22,24 @@ TEST(DenseMap, EqualsSlidingWindowMeans) {
   EXPECT_TRUE(torch::allclose(means.slice(2, 2, -2).slice(3, 2, -2), sliding, 1e-5, 1e-6));
 }
 
+TEST(DenseMap, ACellIsAboutTheMiddleOfItsPixels) {
+  // Pixels that are their own row, or column: what a cell shows is where it looks.
+  const auto rows =
+      torch::arange(48).to(torch::kFloat32).view({1, 1, 48, 1}).expand({1, 1, 48, 48});
+  for (const auto& [patch, stride] : {std::pair{8, 4}, {8, 2}, {6, 2}, {12, 4}}) {
+    for (const auto& images : {rows, rows.transpose(2, 3)}) {
+      auto map = dense_map(images, patch, stride, [&, side = patch](const torch::Tensor& batch) {
+        return torch::avg_pool2d(batch, side);
+      });
+      if (images.stride(3) != 0) map = map.transpose(2, 3);
+      for (std::int64_t cell = 4; cell < map.size(2) - 4; ++cell)
+        EXPECT_NEAR(map[0][0][cell][5].item<float>(),
+                    (static_cast<double>(cell) + 0.5) * stride - 0.5, 1e-4)
+            << patch << " / " << stride << ", cell " << cell;
+    }
+  }
+}
+
 TEST(DenseMap, PlainCallAtPatchStride) {
   const auto images = torch::rand({1, 1, 8, 8});
   int calls = 0;

@@ -59,6 +59,20 @@ TEST(NearestNeighbors, ManyAlmostEqualRowsGiveOneAnswerForAnyTiling) {
   }
 }
 
+/** Similarities that differ by less than the rounding of their fp32 products. */
+TEST(NearestNeighbors, OrdersWhatFp32ProductsCannot) {
+  torch::manual_seed(4);
+  constexpr std::int64_t kDim = 96, kRows = 4000;
+  const auto query = l2_normalize(torch::randn({1, kDim}));
+  auto aside = torch::randn({kRows, kDim});
+  aside = l2_normalize(aside - aside.mm(query.t()).mm(query));  // at right angles to the query
+  const auto gallery = l2_normalize(query + aside);             // all at 45 degrees
+  for (const int k : {1, 3, 40}) {
+    const auto found = nearest_neighbors(query, gallery, {.k = k, .gallery_tile = 64});
+    EXPECT_TRUE(torch::equal(found.index, brute_force(query, gallery, k).index)) << k;
+  }
+}
+
 TEST(NearestNeighbors, PermutingTheGalleryPermutesTheAnswer) {
   torch::manual_seed(2);
   const auto queries = l2_normalize(torch::randn({11, 16})),

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr int kMutants = 600;  // of each seed
+constexpr int kMutants = 400;  // of each seed
 constexpr std::size_t kLargestSeed = 1 << 16;
 
 struct Target {
