@@ -206,6 +206,22 @@ TEST(StudentTeacher, AnEmaTeacherHasTheStudentsParameters) {
   EXPECT_THROW(run.build(TeacherKind::Ema, nullptr, 1, /*teacher_dim=*/24), Error);
 }
 
+TEST(StudentTeacher, AnEmaTeacherBeginsWithTheStudentsStatistics) {
+  HandMade run;
+  run.recipe.head.batch_norm = true;
+  run.add_dino();
+  Branch student = make_branch(run.recipe, true, run.objectives, run.generator);
+  Branch teacher = make_branch(run.recipe, false, run.objectives, run.generator);
+  for (const auto& item : student.module->named_buffers()) item.value().fill_(3);
+  const StudentTeacher networks(TeacherKind::Ema, std::move(student), teacher);
+  int compared = 0;
+  for (const auto& item : teacher.module->named_buffers()) {
+    EXPECT_TRUE((item.value() == 3).all().item<bool>()) << item.key();
+    ++compared;
+  }
+  EXPECT_GT(compared, 3);
+}
+
 TEST(StudentTeacher, WithoutATeacherThereIsNone) {
   HandMade run;
   run.add(std::make_unique<Pull>());
@@ -325,6 +341,31 @@ TEST(Ranks, TwoWithHalfABatchEachTakeTheSameSteps) {
       EXPECT_TRUE(torch::allclose(ours[i].tensor, theirs[i].tensor, 1e-3, 2e-4)) << ours[i].name;
     }
   });
+}
+
+/** The other ranks of a run, one of which has met something that is not finite. */
+class Dissent final : public parallel::Communicator {
+ public:
+  int rank() const override { return 0; }
+  int world() const override { return 2; }
+  void sum(std::span<torch::Tensor> tensors) override {
+    for (torch::Tensor& tensor : tensors) tensor.mul_(2);
+  }
+  bool all(bool) override { return false; }
+  void barrier() override {}
+};
+
+TEST(Ranks, AStepThatAnotherRankCannotTakeIsNotTaken) {
+  Dissent others;
+  HandMade run;
+  run.add(std::make_unique<Pull>());
+  run.build(TeacherKind::None, &others);
+  const torch::Tensor before = run.student();
+  const auto report = run.step->run(test::noise_batch(run.recipe, 1), 0);
+  EXPECT_TRUE(std::isfinite(report.figures.at("gradient_norm")));
+  EXPECT_TRUE(report.skipped);
+  EXPECT_TRUE(torch::equal(run.student(), before));
+  EXPECT_EQ(run.objectives[0].objective->state()[0].tensor.item<float>(), 0);
 }
 
 TEST(Ranks, OneThatIsNotFiniteStopsAll) {
