@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <vector>
 
 #include "dino/base/error.h"
 #include "dino/data/crops/crop_mix.h"
@@ -69,6 +70,34 @@ TEST(Views, WindowsArePiecesOfTheGlobalCropsHalfOfEach) {
           ASSERT_EQ(views[2 + local].second.row(y)[x],
                     parent.row(record.window_top + y)[3 * record.window_left + x]);
     }
+  }
+}
+
+// Student and teacher see the same region the same way round: only colors differ.
+TEST(Views, ACleanTeacherSeesTheGlobalCropsBeforeTheirColors) {
+  MultiCropOptions options = small();
+  options.clean_teacher = true;
+  options.jitter = options.grayscale = 0;
+  options.blur = options.solarize = {0, 0, 0};
+  int mirrored = 0;
+  for (std::uint64_t index = 0; index < 10; ++index) {
+    const SampleKey key{1, 0, index};
+    std::map<ViewKind, std::vector<image::Image>> views;
+    for (const auto& [kind, pixels] : all_views(options, key)) views[kind].push_back(pixels);
+    ASSERT_EQ(views[ViewKind::Teacher].size(), 2U);
+    EXPECT_EQ(views[ViewKind::Teacher], views[ViewKind::Global]) << index;
+    for (int i = 0; i < 2; ++i) mirrored += draw_views(60, 50, options, key).crops[i].flipped;
+  }
+  EXPECT_GT(mirrored, 4);
+}
+
+TEST(Views, AWindowIsMirroredAsItsGlobalCropIs) {
+  MultiCropOptions options = small();
+  options.local_window_step = 8;
+  for (std::uint64_t index = 0; index < 20; ++index) {
+    const auto crops = draw_views(60, 50, options, {1, 0, index}).crops;
+    for (std::size_t local = 0; local < 4; ++local)
+      EXPECT_EQ(crops[2 + local].flipped, crops[local < 2 ? 0 : 1].flipped) << index;
   }
 }
 

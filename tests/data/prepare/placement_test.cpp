@@ -41,6 +41,17 @@ TEST(Place, EveryRemainderMakesWholePatches) {
   EXPECT_EQ(place(5, 20, with(Fit::Native, 1, Remainder::Round), 14).height, 14);
 }
 
+// Python's min() takes the first of equal errors: a half goes down for Pillow's thumbnail.
+TEST(Place, HalvesOfAPixelGoAsPillowsAndOfAPatchUp) {
+  const Placement thumbnail = place(24, 64, with(Fit::LongSide, 4), 1);
+  EXPECT_EQ(thumbnail.resized_width, 1) << "1.5 px: 1/4 and 2/4 miss 3/8 alike";
+  EXPECT_EQ(thumbnail.resized_height, 4);
+  const Placement rounded = place(21, 35, with(Fit::Native, 1, Remainder::Round), 14);
+  EXPECT_EQ(rounded.width, 28);
+  EXPECT_EQ(rounded.height, 42);
+  EXPECT_EQ(place(20, 34, with(Fit::Native, 1, Remainder::Round), 14).width, 14);
+}
+
 TEST(Place, SaysWhatToDoAboutARemainder) {
   const auto expect = [](Remainder remainder, std::initializer_list<const char*> parts) {
     try {

@@ -93,6 +93,8 @@ TEST_F(IdxFiles, LabelsThatDoNotFitAreRefused) {
   EXPECT_EQ(refusal(images, ErrorKind::Data), "[open data set] '" + labels +
                                                   "' holds 4 labels for the 5 images of '" +
                                                   images + "'; are they of one set?");
+  const std::string more = write("more-labels", {6});
+  EXPECT_NE(refusal(images, ErrorKind::Data, more).find("6 labels for the 5"), std::string::npos);
   EXPECT_NE(refusal(images, ErrorKind::Data, images).find("holds no labels"), std::string::npos);
   refusal(images, ErrorKind::Io, (folder_ / "missing").native());
 }
