@@ -76,6 +76,28 @@ TEST(Report, ShowsFiguresCurvesPicturesAndRecipe) {
   EXPECT_EQ(html.find("{{"), std::string::npos);
 }
 
+/** The last figure beside each curve's name. */
+std::string last_of(const std::string& html, const std::string& name) {
+  const auto at = html.find("<b>" + name);
+  if (at == std::string::npos) return "no curve";
+  const auto begin = html.find("<span>", at) + 6;
+  return html.substr(begin, html.find("</span>", begin) - begin);
+}
+
+TEST(Report, CurvesReadAsTheirFiguresAreDescribed) {
+  RunRecord record = record_of_ten();
+  for (std::size_t i = 0; i < record.metrics.size(); ++i)
+    record.metrics[i]["knn_top1"] = 0.05 * static_cast<double>(i);
+  const std::string html = report_html(record, {});
+  EXPECT_EQ(last_of(html, "k-NN"), "45.0 %");
+  EXPECT_EQ(last_of(html, "Loss"), "3.3");
+  EXPECT_EQ(count(html, "<svg"), 3);
+  record.figures.clear();  // a run of before there were descriptions: plain names, as stored
+  const std::string plain = report_html(record, {});
+  EXPECT_EQ(last_of(plain, "knn_top1"), "0.45");
+  EXPECT_EQ(last_of(plain, "epoch"), "no curve") << "the axis";
+}
+
 TEST(Report, LoadsNothingFromElsewhere) {
   const std::string html = report_html(record_of_ten(), {});
   EXPECT_FALSE(std::regex_search(html, std::regex(R"((https?:)?//[a-z])")));
@@ -125,6 +147,13 @@ TEST(Chart, DrawsEveryPointInsideTheFrame) {
     EXPECT_LE(std::stod((*it)[2]), 190);
   }
   EXPECT_EQ(points, 300);
+}
+
+TEST(Chart, ManyPointsAreMeansOfTheirNeighbors) {
+  Chart many, few;
+  for (int i = 0; i < 6000; ++i) many.points.emplace_back(i, i % 20);  // 20 points to a mean
+  for (int i = 0; i < 300; ++i) few.points.emplace_back(20 * i + 9.5, 9.5);
+  EXPECT_EQ(svg_chart(many), svg_chart(few));
 }
 
 TEST(Chart, ConstantAndMissingCurves) {

@@ -4,6 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <string>
+#include <vector>
+
 #include "dino/base/error.h"
 #include "dino/base/file.h"
 #include "tests/temp_dir.h"
@@ -54,13 +57,16 @@ TEST(RunDir, ARunThatFailedInItsFirstStepIsNoObstacle) {
 TEST(RunDir, ForceRemovesTheRunAndNothingElse) {
   const test::TempDir temp;
   { RunDir::create(temp / "run", false); }
-  for (const char* name : {"recipe.toml", "metrics.jsonl", "events.out.tfevents.1.x",
-                           "checkpoints/step_1", "thesis.tex"})
-    write(temp / "run" / name, "x");
+  const std::vector<std::string> ours = {
+      "recipe.toml",       "env.json",     "metrics.jsonl",
+      "bad_files.jsonl",   "figures.json", "summary.json",
+      "report.html",       "weights/a",    "events.out.tfevents.1.x",
+      "checkpoints/step_1"};
+  for (const std::string& name : ours) write(temp / "run" / name, "x");
+  write(temp / "run/thesis.tex", "x");
   const RunDir run = RunDir::create(temp / "run", true);
-  EXPECT_FALSE(std::filesystem::exists(temp / "run/metrics.jsonl"));
-  EXPECT_FALSE(std::filesystem::exists(temp / "run/events.out.tfevents.1.x"));
-  EXPECT_FALSE(std::filesystem::exists(temp / "run/checkpoints/step_1"));
+  for (const std::string& name : ours)
+    EXPECT_FALSE(std::filesystem::exists(temp / "run" / name)) << name;
   EXPECT_TRUE(std::filesystem::exists(temp / "run/thesis.tex"));
 }
 

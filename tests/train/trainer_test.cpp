@@ -124,6 +124,24 @@ TEST(Trainer, AStopAtAnyStepAndAResumeChangeNothing) {
   }
 }
 
+TEST(Trainer, TheSecondsOfAllSessionsAreCounted) {
+  const test::TempDir temp;
+  double first_seconds = 0;
+  {
+    Session first(temp / "run");
+    first.learner.on_step = [&](std::int64_t iteration) {
+      if (iteration == 4) first.stop.request_stop();
+    };
+    first.train();
+    first_seconds = first.trainer->info().total_seconds;
+    EXPECT_GT(first_seconds, 0);
+  }
+  Session second(temp / "run");
+  second.stop.request_stop();  // a session that does next to nothing
+  second.train();
+  EXPECT_GE(second.trainer->info().total_seconds, first_seconds);
+}
+
 TEST(Trainer, KnnRunsEachEpochAndTheBestIsKept) {
   const test::TempDir temp;
   recipe::Recipe recipe = test::tiny_recipe();
