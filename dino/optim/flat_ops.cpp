@@ -18,7 +18,7 @@ double correction(double beta, std::int64_t steps) {
 }
 
 /** Fixed pieces, summed in order: the result does not depend on the number of threads. */
-std::vector<double> sums_of_squares_by_kernel(const float* x, std::span<const Stretch> stretches) {
+SquareSums sums_of_squares_by_kernel(const float* x, std::span<const Stretch> stretches) {
   struct Piece {
     std::size_t stretch;
     std::int64_t begin, count;
@@ -34,21 +34,25 @@ std::vector<double> sums_of_squares_by_kernel(const float* x, std::span<const St
         for (auto p = static_cast<std::size_t>(first); p < static_cast<std::size_t>(last); ++p)
           pieces[p].squares = cpu::kernels().sum_of_squares(x + pieces[p].begin, pieces[p].count);
       });
-  std::vector<double> sums(stretches.size());
-  for (const Piece& piece : pieces) sums[piece.stretch] += piece.squares;
+  SquareSums sums{std::vector<double>(stretches.size())};
+  for (const Piece& piece : pieces) {
+    sums.of_stretch[piece.stretch] += piece.squares;
+    sums.total += piece.squares;
+  }
   return sums;
 }
 
 }  // namespace
 
-std::vector<double> sums_of_squares(const torch::Tensor& x, std::span<const Stretch> stretches) {
+SquareSums sums_of_squares(const torch::Tensor& x, std::span<const Stretch> stretches) {
   if (x.is_cpu()) return sums_of_squares_by_kernel(x.const_data_ptr<float>(), stretches);
   std::vector<torch::Tensor> sums;
   for (const Stretch& s : stretches)
     sums.push_back(x.narrow(0, s.offset, s.count).to(torch::kFloat64).square().sum());
   if (sums.empty()) return {};
   const torch::Tensor all = torch::stack(sums).cpu();
-  return {all.const_data_ptr<double>(), all.const_data_ptr<double>() + all.numel()};
+  return {{all.const_data_ptr<double>(), all.const_data_ptr<double>() + all.numel()},
+          all.sum().item<double>()};
 }
 
 // One loop over the buffer: most tensors are too small to be worth a second thread of their own.

@@ -16,9 +16,14 @@ struct Stretch {
   std::int64_t offset = 0, count = 0;
 };
 
-/** Sum of squares of each stretch of `x` [n] fp32. Not finite if an element is not. Does not depend
+struct SquareSums {
+  std::vector<double> of_stretch;
+  double total = 0;
+};
+
+/** Sums of squares of the stretches of `x` [n] fp32. Not finite if an element is not. Do not depend
  * on the number of threads. Waits for the device. */
-std::vector<double> sums_of_squares(const torch::Tensor& x, std::span<const Stretch> stretches);
+SquareSums sums_of_squares(const torch::Tensor& x, std::span<const Stretch> stretches);
 
 /** One stretch of an AdamW step (Loshchilov and Hutter 2019, algorithm 2; as torch.optim.AdamW). */
 struct AdamWStretch {

@@ -42,13 +42,10 @@ double Optimizer::measure_gradients() {
   for (std::size_t i = 0; i < groups_.size(); ++i)
     stretches.push_back(groups_[i].frozen_until == kAlways ? Stretch{}
                                                            : stretch_of(arena_.slices()[i]));
-  const std::vector<double> squares = sums_of_squares(arena_.gradients(), stretches);
-  double total = 0;
+  const auto [squares, total] = sums_of_squares(arena_.gradients(), stretches);
   std::map<std::string, double> group_squares;
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
-    total += squares[i];
+  for (std::size_t i = 0; i < groups_.size(); ++i)
     group_squares[groups_[i].clip_group] += squares[i];
-  }
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const std::string& group = groups_[i].clip_group;
     norms_[i] = std::sqrt(group.empty() ? squares[i] : group_squares[group]);

@@ -48,7 +48,9 @@ struct Axis {
 };
 
 Axis make_axis(double low, double high, int count, bool widen) {
-  if (!(high > low)) {  // a constant curve still needs an axis
+  // A constant curve still needs an axis. So does one that differs in its last bits alone, where a
+  // step between ticks could be too small to be added.
+  if (!(high - low > 1e-9 * std::max(std::abs(low), std::abs(high)))) {
     const double pad = low == 0 ? 1 : std::abs(low) * 0.1;
     low -= pad;
     high += pad;
@@ -59,6 +61,14 @@ Axis make_axis(double low, double high, int count, bool widen) {
     high = std::ceil(high / step) * step;
   }
   return {low, high, step};
+}
+
+/** first, first + step, ... up to `last`: as many as an axis can have. */
+std::vector<double> ticks(double first, double last, double step) {
+  constexpr int kMost = 20;
+  std::vector<double> values;
+  for (int i = 0; i < kMost && first + i * step <= last; ++i) values.push_back(first + i * step);
+  return values;
 }
 
 }  // namespace
@@ -103,8 +113,8 @@ std::string html_escape(std::string_view text) {
 std::string svg_chart(const Chart& chart) {
   const Points points = thinned(chart.points);
   if (points.size() < 2) return {};
-  const bool reference = !chart.reference_label.empty();
-  double low = reference ? chart.reference : points[0].second, high = low;
+  const bool reference = chart.reference.has_value();
+  double low = reference ? *chart.reference : points[0].second, high = low;
   for (const auto& [x, y] : points) {
     low = std::min(low, y);
     high = std::max(high, y);
@@ -119,20 +129,20 @@ std::string svg_chart(const Chart& chart) {
 
   std::string svg =
       fmt::format(R"(<svg class="chart" viewBox="0 0 {} {}" role="img">)", kWidth, kHeight);
-  for (double y = y_axis.low; y <= y_axis.high + y_axis.step / 2; y += y_axis.step)
+  for (const double y : ticks(y_axis.low, y_axis.high + y_axis.step / 2, y_axis.step))
     svg += fmt::format(
         R"(<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}" text-anchor="end">{}</text>)",
         kLeft, kWidth - kRight, at_y(y), at_y(y), kLeft - 6, at_y(y) + 4,
         short_number(std::abs(y) < y_axis.step / 1e6 ? 0 : y));
-  for (double x = std::ceil(x_axis.low / x_axis.step) * x_axis.step; x <= x_axis.high * (1 + 1e-9);
-       x += x_axis.step)
+  for (const double x : ticks(std::ceil(x_axis.low / x_axis.step) * x_axis.step,
+                              x_axis.high + x_axis.step * 1e-6, x_axis.step))
     svg += fmt::format(R"(<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", at_x(x),
                        kHeight - 10, short_number(std::abs(x) < x_axis.step / 1e6 ? 0 : x));
   if (reference)
     svg += fmt::format(
         R"(<line class="reference" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text class="label" x="{}" y="{:.1f}" text-anchor="end">{}</text>)",
-        kLeft, kWidth - kRight, at_y(chart.reference), at_y(chart.reference), kWidth - kRight - 2,
-        at_y(chart.reference) + 13, html_escape(chart.reference_label));
+        kLeft, kWidth - kRight, at_y(*chart.reference), at_y(*chart.reference), kWidth - kRight - 2,
+        at_y(*chart.reference) + 13, html_escape(chart.reference_label));
   std::string path;
   for (const auto& [x, y] : points)
     path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", at_x(x), at_y(y));

@@ -1,6 +1,7 @@
 // A line chart as inline SVG: no scripts, colors from the page's CSS variables, so that it follows
 // light and dark themes.
 #pragma once
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,10 +10,10 @@ namespace dino::run {
 
 struct Chart {
   std::vector<std::pair<double, double>>
-      points;              ///< (x, y), x rising; non-finite ones are left out
-  bool from_zero = false;  ///< the y axis begins at 0
-  double reference = 0;    ///< a dashed line at this y, if reference_label is not empty
-  std::string reference_label = {};
+      points;                            ///< (x, y), x rising; non-finite ones are left out
+  bool from_zero = false;                ///< the y axis begins at 0
+  std::optional<double> reference = {};  ///< a dashed line at this y
+  std::string reference_label = {};      ///< plain text
 };
 
 /** The chart, or an empty string below two points. Many points are averaged down to what a screen

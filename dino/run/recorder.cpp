@@ -21,7 +21,9 @@ void append_session(const std::filesystem::path& path, const nlohmann::json& ses
   nlohmann::json env = {{"sessions", nlohmann::json::array()}};
   if (std::filesystem::exists(path)) {
     const auto earlier = parse_json_if_valid(read_text_file(path));
-    if (earlier && earlier->is_object() && earlier->contains("sessions")) env = *earlier;
+    if (earlier && earlier->is_object() && earlier->contains("sessions") &&
+        earlier->at("sessions").is_array())
+      env = *earlier;
   }
   env["sessions"].push_back(session);
   write_json_file(path, env);

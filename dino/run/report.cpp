@@ -150,7 +150,7 @@ std::string curve(const Metric& metric, const std::vector<nlohmann::json>& lines
   }
   if (metric.reference) {
     chart.reference = *metric.reference * metric.scale;
-    chart.reference_label = html_escape(printable(metric.reference_label));
+    chart.reference_label = printable(metric.reference_label);
   }
   const std::string svg = svg_chart(chart);
   if (svg.empty()) return {};

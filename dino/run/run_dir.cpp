@@ -111,7 +111,8 @@ void truncate_metrics(const std::filesystem::path& path, std::int64_t iteration)
   const std::string text = read_text_file(path);
   std::string kept;
   for_each_json_line(text, [&](const nlohmann::json& entry, std::string_view line) {
-    if (entry.value("iteration", iteration + 1) <= iteration) (kept += line) += '\n';
+    const auto at = entry.find("iteration");
+    if (at != entry.end() && at->is_number_integer() && *at <= iteration) (kept += line) += '\n';
   });
   write_file_atomically(path, kept);
 }

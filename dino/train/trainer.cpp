@@ -36,6 +36,13 @@ std::vector<AlarmRule> alarms_of(const Learner& learner) {
   return rules;
 }
 
+MetricsWindow window_of(const run::CheckpointInfo& info) try {
+  return info.metrics_window.get<MetricsWindow>();
+} catch (const nlohmann::json::exception& error) {
+  fail(ErrorKind::Format, "[resume] the checkpoint of step {} has a damaged metrics_window: {}",
+       info.iteration, error.what());
+}
+
 RunLength length_of(const recipe::Recipe& recipe, const run::CheckpointInfo& info) {
   return {recipe.train.epochs, info.iterations_per_epoch};
 }
@@ -67,7 +74,7 @@ Trainer::Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& l
       earlier_seconds_(info_.total_seconds),
       metrics_(learner.metrics()),
       monitor_({.rules = alarms_of(learner), .iterations_per_epoch = info_.iterations_per_epoch}),
-      window_(info_.metrics_window.get<MetricsWindow>()) {
+      window_(window_of(info_)) {
   if (info_.last_knn >= 0) progress_.knn_top1 = info_.last_knn;
 }
 

@@ -205,7 +205,8 @@ TEST(FlatOps, KernelsEqualTensorOperations) {
   const auto noise = [](std::int64_t seed) {
     return torch::randn({70'144}, at::make_generator<at::CPUGeneratorImpl>(seed)) + 0.1;
   };
-  const auto squares = sums_of_squares(noise(1), stretches);
+  const auto [squares, total] = sums_of_squares(noise(1), stretches);
+  EXPECT_NEAR(total, squares[0] + squares[1] + squares[2] + squares[3], 1e-9 * total);
   for (std::size_t i = 0; i < stretches.size(); ++i) {
     const double expected = noise(1)
                                 .narrow(0, stretches[i].offset, stretches[i].count)

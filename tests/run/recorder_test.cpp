@@ -82,6 +82,21 @@ TEST(Recorder, SessionsOfARunAreListedAndItsMetricsGoOn) {
   EXPECT_EQ(read_text_file(run.layout().metrics()), "{\"iteration\":3,\"loss\":1.5}\n");
 }
 
+TEST(Recorder, GoesOnBesideDamagedFilesOfARun) {
+  const test::TempDir temp;
+  const RunDir run = RunDir::create(temp / "run", false);
+  for (const char* sessions : {"{\"sessions\":3}", "null", "[", "{}"}) {
+    write_file_atomically(run.layout().env(), std::string_view(sessions));
+    write_file_atomically(run.layout().metrics(),
+                          std::string_view("{\"iteration\":\"1\"}\n{\"iteration\":null}\n"
+                                           "{\"iteration\":2}\n{}\n{\"iteration\":[1]}\n"));
+    Recorder recorder(run, 3, 3, {});
+    recorder.begin_session("x", {{"host", "here"}}, {});
+    EXPECT_EQ(read_json_file(run.layout().env()).at("sessions").size(), 1U) << sessions;
+    EXPECT_EQ(read_text_file(run.layout().metrics()), "{\"iteration\":2}\n") << sessions;
+  }
+}
+
 TEST(MetricTable, SaysAllThatAReaderNeeds) {
   const std::vector<Metric> metrics = {
       {.name = "a", .title = "A", .unit = "%", .scale = 100, .from_zero = false},

@@ -49,7 +49,7 @@ RunRecord record_of_ten() {
                      .title = "Teacher <entropy>",
                      .unit = "nats",
                      .reference = 6.24,
-                     .reference_label = "ln K = 6.24"},
+                     .reference_label = "ln K = 6.24 & more"},
                     {.name = "knn_top1", .title = "k-NN", .unit = "%", .scale = 100}};
   return record;
 }
@@ -67,7 +67,7 @@ TEST(Report, ShowsFiguresCurvesPicturesAndRecipe) {
   const std::string html =
       report_html(record_of_ten(), {.sheets = {sheet}, .next_commands = {"dino show pca"}});
   for (const char* part :
-       {"83.1 %", "72.5 %", "86.1 %", "9 min 35 s", "1&#8239;234", "ln K = 6.24",
+       {"83.1 %", "72.5 %", "86.1 %", "9 min 35 s", "1&#8239;234", "ln K = 6.24 &amp; more",
         "a &lt; b &amp; c", "data:image/png;base64,iVBORw0KGgo", "tile good",
         "Teacher &lt;entropy&gt;, nats", "boot", "dino show pca", "two", "resumed 1 times"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
@@ -154,6 +154,27 @@ TEST(Chart, ManyPointsAreMeansOfTheirNeighbors) {
   for (int i = 0; i < 6000; ++i) many.points.emplace_back(i, i % 20);  // 20 points to a mean
   for (int i = 0; i < 300; ++i) few.points.emplace_back(20 * i + 9.5, 9.5);
   EXPECT_EQ(svg_chart(many), svg_chart(few));
+}
+
+// Means of equal values differ in their last bit, and a tick of such a span could never be passed.
+TEST(Chart, CurvesThatDifferInTheirLastBitsAreConstant) {
+  for (const double level : {0.2962962962962963, 1.0, 1e300, -7e-300, 123456789.0}) {
+    Chart chart;
+    for (int i = 0; i < 700; ++i)
+      chart.points.emplace_back(i, i % 3 == 0 ? std::nextafter(level, HUGE_VAL) : level);
+    const std::string svg = svg_chart(chart);
+    EXPECT_LT(svg.size(), 20'000U) << level;
+    EXPECT_EQ(svg.find("nan"), std::string::npos) << level;
+    chart.points = {{1e15, level}, {std::nextafter(1e15, HUGE_VAL), level}};
+    EXPECT_LT(svg_chart(chart).size(), 5'000U) << level;
+  }
+}
+
+TEST(Chart, AReferenceIsDrawnWithOrWithoutALabel) {
+  Chart chart{.points = {{0, 1}, {1, 2}}, .reference = 5};
+  EXPECT_NE(svg_chart(chart).find("class=\"reference\""), std::string::npos);
+  chart.reference_label = "a & b";
+  EXPECT_NE(svg_chart(chart).find(">a &amp; b<"), std::string::npos);
 }
 
 TEST(Chart, ConstantAndMissingCurves) {

@@ -95,6 +95,7 @@ TEST(Trainer, RunsToTheEndAndLeavesMetricsAndACheckpoint) {
   for (const auto& line : metric_lines(session.layout().metrics())) {
     iterations.push_back(line["iteration"]);
     EXPECT_GE(line["brightness"], 1);
+    EXPECT_EQ(line["lr"], 1.0 / line["iteration"].get<double>()) << "of the last step of the line";
   }
   EXPECT_EQ(iterations, (std::vector<std::int64_t>{3, 6, 9, 12, 15, 18, 20}));
   EXPECT_EQ(run::CheckpointStore(session.layout().checkpoints(), 3).newest()->info.iteration, 20);
