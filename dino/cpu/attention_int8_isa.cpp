@@ -12,7 +12,7 @@
 namespace dino::cpu::DINO_ISA {
 namespace {
 
-// Sums of kValueWords * 2 products stay below 2^31.
+// The sum of kValueWords * 2 products stays below 2^31.
 constexpr std::int64_t kValueWords = 64;
 constexpr float kWeightTop = 16383.0F, kValueTop = 1023.0F;
 static_assert(2.0 * kValueWords * double{kWeightTop} * double{kValueTop} < 2147483648.0);

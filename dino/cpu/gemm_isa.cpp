@@ -1,5 +1,5 @@
-// Products of packed weights on register tiles: kTileRows rows of x times one panel of weights. Its
-// sums pass through a buffer in the first cache, where the epilogue takes them.
+// Products of packed weights on register tiles: kTileRows rows of x times one panel of weights. The
+// sums go to a buffer that stays in the L1 cache, from which the epilogue reads them.
 #include "dino/cpu/gemm.h"
 
 #include <algorithm>
@@ -175,7 +175,7 @@ void write_tile(const Gemm& g, const float* y, const float* gate, int rows, std:
 
 // ---- the product ----
 
-/** Fetches what is needed next from memory, a little with each tile, into the second cache. */
+/** Prefetches the panel that is needed next into the L2 cache, a few lines with each tile. */
 class Prefetch {
  public:
   Prefetch(const void* first, std::int64_t bytes)

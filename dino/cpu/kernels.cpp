@@ -54,8 +54,8 @@ KernelsForTesting::~KernelsForTesting() {
 
 std::int64_t attention_scratch_bytes(std::int64_t keys, std::int64_t head_dim) {
   const std::int64_t rows = std::max<std::int64_t>(keys, 48) + 16, dim = head_dim + 16;
-  // 32-bit words: rows, transposed keys and values, packed keys, queries, gradients; then scores
-  // three times and sums twice.
+  // In 32-bit words: rows, transposed keys and values, packed keys, queries and gradients; then
+  // three buffers of scores and two of sums.
   return 4 * (6 * rows * dim + 3 * 48 * (keys + 16) + 3 * rows * dim + 4 * rows) + 64 * 16;
 }
 

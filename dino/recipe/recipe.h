@@ -31,20 +31,21 @@ struct Data {
   std::vector<DataSource> sources;  ///< instead of `train`: several, as [[data.sources]] tables.
                                     ///< Weights on all or none; without them each image counts the
                                     ///< same
-  std::vector<std::string> inputs;  ///< of archives: which members are images ("jpg", "left.png");
-                                    ///< empty = all
-  std::int64_t epoch_images = 0;    ///< images of an epoch; 0 = all there are; streams need it
-  int shuffle_buffer = 1000;        ///< images of a stream held to draw the next from
-  int channels = 3;                 ///< 1 gray, 3 RGB, others with full_range
-  bool full_range = false;          ///< keep samples finer than 8 bits and outside their range, and
-                                    ///< any number of bands; false: 8 bits, as the references train
+  std::vector<std::string> inputs;  ///< the members of archives that are images ("jpg",
+                                    ///< "left.png"); empty = all
+  std::int64_t epoch_images = 0;  ///< images per epoch; 0 = all. Required for streams
+  int shuffle_buffer =
+      1000;                 ///< encoded images of a stream in memory, from which the next is drawn
+  int channels = 3;         ///< 1 gray, 3 RGB, others with full_range
+  bool full_range = false;  ///< keep samples finer than 8 bits and outside their range, and
+                            ///< any number of bands; false: 8 bits, as the references train
   std::vector<double> value_range;  ///< stored values that are black and white, [low, high]; empty
                                     ///< = as the files or the types of their samples say
   std::vector<int> background;      ///< RGB behind transparent pixels; empty = drop the alpha
   bool upright = true;              ///< turn images as their EXIF orientation says; the reference
                                     ///< does not
-  bool shrink_jpeg = false;         ///< decode large JPEG files at 1/2, 1/4 or 1/8 where every crop
-                                    ///< is still made smaller; faster, but other pixels
+  bool shrink_jpeg = false;  ///< decode large JPEG files at 1/2, 1/4 or 1/8 where no crop has
+                             ///< to be enlarged; faster, but the pixels differ slightly
   std::int64_t max_pixels = 178'956'970;  ///< width x height above which an image is a bad one
   std::string batch_type = "fp32";  ///< samples of a batch in memory: fp32, bf16 or uint8 (which is
                                     ///< normalized by the training step)
@@ -54,7 +55,7 @@ struct Data {
   bool operator==(const Data&) const = default;
 };
 
-/** [backbone] Numbers below that are 0 (registers: -1) mean the arch's own. */
+/** [backbone] A number that is 0 (for registers: -1) stands for that of `arch`. */
 struct Backbone {
   std::string arch = "vit_small";  ///< vit_tiny, vit_small, vit_base, vit_large, vit (dim, depth
                                    ///< and heads given), or a published backbone: dino_vits8,
@@ -66,9 +67,10 @@ struct Backbone {
   double mlp_ratio = 0;            ///< hidden width of the MLP over D; SwiGLU has two thirds of it
   int registers = -1;              ///< tokens between CLS and patches
   double layer_scale = 1e-5;       ///< initial gain of the branches, where the arch has gains
-  double drop_path = 0.1;          ///< student's stochastic depth of the last block; linear from 0
-  double rope_shift = 0, rope_jitter = 0, rope_rescale = 0;  ///< augmentation of rotary positions,
-                                                             ///< student only; see RopeAugment
+  double drop_path = 0.1;  ///< probability that the student drops a branch of the last block; grows
+                           ///< linearly from 0 at the first
+  /** Augmentation of the student's rotary positions; see model::RopeAugment. 0 = none. */
+  double rope_shift = 0, rope_jitter = 0, rope_rescale = 0;
   bool operator==(const Backbone&) const = default;
 };
 
@@ -99,7 +101,7 @@ struct Optim {
   std::string optimizer = "adamw";  ///< adamw, sgd, lars
   double lr = 5e-4;                 ///< base rate at lr_reference_batch images
   int lr_reference_batch = 256;     ///< linear rule: lr * batch / reference; 0 = use lr as it is
-  double min_lr = 1e-6;             ///< not scaled
+  double min_lr = 1e-6;             ///< final rate; not scaled with the batch
   double warmup_epochs = 10;
   double weight_decay = 0.04, weight_decay_end = 0.4;
   double ema_momentum = 0.996, ema_momentum_end = 1.0;
@@ -130,9 +132,10 @@ struct Knn {
   std::string test;   ///< labeled queries of the final figure; empty = only the held-out slice
   int k = 20;
   double temperature = 0.07;
-  bool center = false;           ///< subtract the gallery's mean feature before normalizing
-  int every_epochs = 1;          ///< in training, on a slice of the gallery held out by the seed
-  std::int64_t slice = 2000;     ///< queries held out from `train` for the in-training figure
+  bool center = false;        ///< subtract the gallery's mean feature before normalizing
+  int every_epochs = 1;       ///< epochs between the figures in training, which use a slice of the
+                              ///< gallery that the seed holds out
+  std::int64_t slice = 2000;  ///< queries held out from `train` for the in-training figure
   std::int64_t gallery = 20000;  ///< gallery images of the in-training figure (0 = all)
   int shift_px =
       0;  ///< also report: queries shifted at random by up to this and mirrored at random
