@@ -33,7 +33,7 @@ struct Data {
                                     ///< same
   std::vector<std::string> inputs;  ///< the members of archives that are images ("jpg",
                                     ///< "left.png"); empty = all
-  std::int64_t epoch_images = 0;  ///< images per epoch; 0 = all. Required for streams
+  std::int64_t epoch_images = 0;    ///< images per epoch; 0 = all. Required for streams
   int shuffle_buffer =
       1000;                 ///< encoded images of a stream in memory, from which the next is drawn
   int channels = 3;         ///< 1 gray, 3 RGB, others with full_range
