@@ -17,6 +17,10 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
   if (void* room = std::aligned_alloc(alignment, rounded > 0 ? rounded : alignment)) return room;
   throw std::bad_alloc();
 }
+/** Not inline: where it is, GCC sees free() of what it knows to come from operator new. */
+[[gnu::noinline]] void release(void* room) {
+  std::free(room);
+}
 }  // namespace
 
 void* operator new(std::size_t bytes) {
@@ -32,28 +36,28 @@ void* operator new[](std::size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* room) noexcept {
-  std::free(room);
+  release(room);
 }
 void operator delete[](void* room) noexcept {
-  std::free(room);
+  release(room);
 }
 void operator delete(void* room, std::size_t) noexcept {
-  std::free(room);
+  release(room);
 }
 void operator delete[](void* room, std::size_t) noexcept {
-  std::free(room);
+  release(room);
 }
 void operator delete(void* room, std::align_val_t) noexcept {
-  std::free(room);
+  release(room);
 }
 void operator delete[](void* room, std::align_val_t) noexcept {
-  std::free(room);
+  release(room);
 }
 void operator delete(void* room, std::size_t, std::align_val_t) noexcept {
-  std::free(room);
+  release(room);
 }
 void operator delete[](void* room, std::size_t, std::align_val_t) noexcept {
-  std::free(room);
+  release(room);
 }
 
 namespace dino::data {
