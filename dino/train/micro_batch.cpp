@@ -39,8 +39,8 @@ torch::Tensor MicroBatch::locals() const {
 }
 
 torch::Tensor MicroBatch::teacher_globals() const {
-  return batch_.teacher_globals.size() > 0 ? crops(batch_.teacher_globals, 2, batch_.global_size)
-                                           : globals();
+  if (batch_.teacher_globals.size() == 0) return {};
+  return crops(batch_.teacher_globals, 2, batch_.global_size);
 }
 
 torch::Tensor MicroBatch::crops(const data::AlignedBuffer& buffer, int views, int size) const {

@@ -27,7 +27,7 @@ class MicroBatch {
   torch::Tensor globals() const;
   /** Undefined if there are none. */
   torch::Tensor locals() const;
-  /** The teacher's own global crops if the batch has them, else globals(). */
+  /** The teacher's own global crops; undefined if it sees those of the student. */
   torch::Tensor teacher_globals() const;
 
  private:

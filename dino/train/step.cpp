@@ -63,14 +63,15 @@ StepReport Step::run(const data::CropBatch& batch, std::int64_t iteration) {
 void Step::accumulate(const MicroBatch& batch, int part, const Scheduled& now,
                       std::int64_t iteration, std::vector<Scalar>& losses) {
   const int parts = options_.accumulate;
-  Views views = teacher_views(batch);
+  const torch::Tensor globals = batch.globals();  // once for both networks
+  Views views = teacher_views(batch, globals);
   views.part = part;
   views.parts = parts;
   {
     const torch::NoGradGuard no_grad;
     for (const Weighted& weighted : objectives_) weighted.objective->targets(views, now, ranks_);
   }
-  add_student_views(batch, views);
+  add_student_views(batch, globals, views);
 
   torch::Tensor total;
   for (std::size_t i = 0; i < objectives_.size(); ++i) {
@@ -86,18 +87,19 @@ void Step::accumulate(const MicroBatch& batch, int part, const Scheduled& now,
   if (total.requires_grad()) total.backward();
 }
 
-Views Step::teacher_views(const MicroBatch& batch) {
+Views Step::teacher_views(const MicroBatch& batch, const torch::Tensor& globals) {
   Views views;
   views.images = batch.images();
   if (!needs_.teacher) return views;
   const torch::NoGradGuard no_grad;
+  const torch::Tensor own = batch.teacher_globals();
   views.teacher_global = networks_.teacher().backbone->forward_groups(
-      {{batch.teacher_globals(), {}}}, needs_.teacher_tokens)[0];
+      {{own.defined() ? own : globals, {}}}, needs_.teacher_tokens)[0];
   return views;
 }
 
-void Step::add_student_views(const MicroBatch& batch, Views& views) {
-  std::vector<model::CropGroup> groups = {{batch.globals(), {}}};
+void Step::add_student_views(const MicroBatch& batch, const torch::Tensor& globals, Views& views) {
+  std::vector<model::CropGroup> groups = {{globals, {}}};
   if (const torch::Tensor locals = batch.locals(); locals.defined()) groups.push_back({locals, {}});
   auto features = networks_.student().backbone->forward_groups(groups, needs_.student_tokens);
   views.student_global = std::move(features[0]);

@@ -40,8 +40,9 @@ class Step {
   /** Features and losses of one micro-batch, and its share of the gradients. */
   void accumulate(const MicroBatch& batch, int part, const Scheduled& now, std::int64_t iteration,
                   std::vector<objectives::Scalar>& losses);
-  objectives::Views teacher_views(const MicroBatch& batch);
-  void add_student_views(const MicroBatch& batch, objectives::Views& views);
+  objectives::Views teacher_views(const MicroBatch& batch, const torch::Tensor& globals);
+  void add_student_views(const MicroBatch& batch, const torch::Tensor& globals,
+                         objectives::Views& views);
   StepReport report(const std::vector<objectives::Scalar>& losses, std::int64_t iteration);
 
   StudentTeacher& networks_;
