@@ -12,6 +12,7 @@
 namespace dino::train {
 namespace {
 
+using objectives::Objective;
 using objectives::Role;
 using objectives::Weighted;
 
@@ -83,6 +84,18 @@ Curves curves_of(const recipe::Recipe& recipe, const RunLength& length) {
                .base = optim.ema_momentum, .end = optim.ema_momentum_end, .iterations = total}}}};
 }
 
+/** What all objectives give, in their order. */
+template <typename Part>
+std::vector<Part> collect(const std::vector<Weighted>& objectives,
+                          std::vector<Part> (Objective::*give)() const) {
+  std::vector<Part> all;
+  for (const Weighted& weighted : objectives) {
+    const std::vector<Part> parts = (weighted.objective.get()->*give)();
+    all.insert(all.end(), parts.begin(), parts.end());
+  }
+  return all;
+}
+
 }  // namespace
 
 struct SslModel::Impl {
@@ -138,26 +151,17 @@ StepReport SslModel::step(const data::CropBatch& batch, std::int64_t iteration) 
 }
 
 std::vector<Metric> SslModel::metrics() const {
-  std::vector<Metric> all;
-  for (const Weighted& weighted : impl_->objectives)
-    for (Metric& metric : weighted.objective->metrics()) all.push_back(std::move(metric));
-  return all;
+  return collect(impl_->objectives, &Objective::metrics);
 }
 
 std::vector<AlarmRule> SslModel::alarms() const {
-  std::vector<AlarmRule> all;
-  for (const Weighted& weighted : impl_->objectives)
-    for (AlarmRule& rule : weighted.objective->alarms()) all.push_back(std::move(rule));
-  return all;
+  return collect(impl_->objectives, &Objective::alarms);
 }
 
 std::vector<model::NamedTensor> SslModel::state() const {
   std::vector<model::NamedTensor> all = impl_->networks.state();
-  const auto add = [&](std::vector<model::NamedTensor> more) {
-    for (model::NamedTensor& tensor : more) all.push_back(std::move(tensor));
-  };
-  for (const Weighted& weighted : impl_->objectives) add(weighted.objective->state());
-  add(impl_->optimizer.state());
+  for (const auto& part : {collect(impl_->objectives, &Objective::state), impl_->optimizer.state()})
+    all.insert(all.end(), part.begin(), part.end());
   return all;
 }
 
