@@ -72,10 +72,13 @@ Trainer::Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& l
       info_(std::move(start)),
       total_iterations_(length_of(recipe, info_).total()),
       earlier_seconds_(info_.total_seconds),
-      metrics_(learner.metrics()),
+      shown_(learner.metrics()),
       monitor_({.rules = alarms_of(learner), .iterations_per_epoch = info_.iterations_per_epoch}),
       window_(window_of(info_)) {
   if (info_.last_knn >= 0) progress_.knn_top1 = info_.last_knn;
+  std::erase_if(shown_, [](const Metric& metric) { return metric.progress.empty(); });
+  for (const Metric& metric : shown_)
+    progress_.figures.push_back({metric.progress, 0, metric.reference});
 }
 
 Outcome Trainer::run(const std::stop_token& stop) {
@@ -197,14 +200,10 @@ void Trainer::report_progress(const StepReport& report, double seconds, double w
   follow(progress_.data_wait_share, wait_seconds / seconds);
   if (!report.skipped) {
     follow(progress_.loss, report.figures.at("loss"));
-    for (std::size_t i = 0, shown = 0; i < metrics_.size(); ++i) {
-      const Metric& metric = metrics_[i];
-      if (metric.progress.empty()) continue;
-      if (shown == progress_.figures.size())
-        progress_.figures.push_back({metric.progress, 0, metric.reference});
-      ProgressFigure& figure = progress_.figures[shown++];
-      const auto found = report.figures.find(metric.name);
-      if (found != report.figures.end()) follow(figure.value, metric.scale * found->second);
+    for (std::size_t i = 0; i < shown_.size(); ++i) {
+      const auto found = report.figures.find(shown_[i].name);
+      if (found != report.figures.end())
+        follow(progress_.figures[i].value, shown_[i].scale * found->second);
     }
   }
   progress_.iteration = info_.iteration;

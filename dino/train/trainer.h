@@ -71,8 +71,8 @@ class Trainer {
   TrainerHooks hooks_;
   run::CheckpointInfo info_;
   std::int64_t total_iterations_;
-  double earlier_seconds_;  // total_seconds of the sessions before this one
-  std::vector<Metric> metrics_;
+  double earlier_seconds_;     // total_seconds of the sessions before this one
+  std::vector<Metric> shown_;  // in the progress line; progress_.figures holds their values
   Monitor monitor_;
   MetricsWindow window_;
   Progress progress_;
