@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dino/base/rng.h"
+#include "dino/data/loading/batch_maker.h"
 #include "dino/objectives/registry.h"
 #include "dino/train/step.h"
 
@@ -39,16 +40,8 @@ inline recipe::Recipe step_recipe() {
 
 inline data::CropBatch noise_batch(const recipe::Recipe& r, std::uint64_t seed) {
   data::CropBatch batch;
-  batch.batch_size = r.train.batch_size;
-  batch.channels = r.data.channels;
-  batch.global_size = r.crops.global_size;
-  batch.local_size = r.crops.local_size;
-  batch.local_count = r.crops.local_count;
-  const auto pixels = [&](int views, int size) {
-    return static_cast<std::size_t>(views * batch.batch_size * batch.channels * size * size);
-  };
-  batch.globals = data::AlignedBuffer(pixels(2, batch.global_size));
-  batch.locals = data::AlignedBuffer(pixels(batch.local_count, batch.local_size));
+  data::BatchMaker(r.crops, {.batch_size = r.train.batch_size, .channels = r.data.channels})
+      .begin(batch, 0);
   Rng rng(seed);
   for (auto* buffer : {&batch.globals, &batch.locals})
     for (std::size_t i = 0; i < buffer->size(); ++i)
