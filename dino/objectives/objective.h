@@ -27,8 +27,7 @@ struct Needs {
   bool teacher = false;  ///< the teacher's features of the global crops
   model::Tokens student_tokens = model::Tokens::Cls;
   model::Tokens teacher_tokens = model::Tokens::Cls;
-  bool masks = false;       ///< patches of the student's global crops are masked
-  bool gram_crops = false;  ///< the global crops at the size of the Gram teacher
+  bool masks = false;  ///< the student's global crops have the masks of the batch
 };
 /** What both need. */
 Needs operator|(const Needs& a, const Needs& b);
@@ -39,7 +38,8 @@ struct Views {
   std::int64_t images = 0;  ///< B, of this rank's micro-batch
   int part = 0, parts = 1;  ///< which of the micro-batches that make up the step
   model::GroupFeatures
-      teacher_global;  ///< of [2 B] crops, without gradient; undefined if not needed
+      teacher_global;   ///< of [2 B] crops, without gradient; undefined if not needed
+  torch::Tensor masks;  ///< [2 B, P] bool, true = the student sees the mask token; undefined = none
   model::GroupFeatures student_global;  ///< of [2 B] crops
   model::GroupFeatures student_local;   ///< of [V B] crops; undefined without local crops
 };

@@ -35,8 +35,7 @@ Needs operator|(const Needs& a, const Needs& b) {
   return {.teacher = a.teacher || b.teacher,
           .student_tokens = more(a.student_tokens, b.student_tokens),
           .teacher_tokens = more(a.teacher_tokens, b.teacher_tokens),
-          .masks = a.masks || b.masks,
-          .gram_crops = a.gram_crops || b.gram_crops};
+          .masks = a.masks || b.masks};
 }
 
 std::vector<Weighted> make_objectives(const recipe::Recipe& recipe) {

@@ -43,6 +43,15 @@ torch::Tensor MicroBatch::teacher_globals() const {
   return crops(batch_.teacher_globals, 2, batch_.global_size);
 }
 
+torch::Tensor MicroBatch::masks() const {
+  const data::BatchMasks& masks = batch_.masks;
+  if (masks.masked.empty()) return {};
+  const std::int64_t patches = std::int64_t{masks.grid_height} * masks.grid_width;
+  const torch::Tensor all = torch::from_blob(const_cast<std::uint8_t*>(masks.masked.data()),
+                                             {2, batch_.batch_size, patches}, torch::kUInt8);
+  return all.narrow(1, first_, images_).reshape({2 * images_, patches}).to(device_, torch::kBool);
+}
+
 torch::Tensor MicroBatch::crops(const data::AlignedBuffer& buffer, int views, int size) const {
   const torch::Tensor all = torch::from_blob(
       const_cast<std::byte*>(buffer.data<std::byte>()),

@@ -27,6 +27,8 @@ class MicroBatch {
   torch::Tensor globals() const;
   /** Undefined if there are none. */
   torch::Tensor locals() const;
+  /** The masks [2 * images, P] bool of globals(); undefined if the batch has none. */
+  torch::Tensor masks() const;
   /** The teacher's own global crops; undefined if it sees those of the student. */
   torch::Tensor teacher_globals() const;
 

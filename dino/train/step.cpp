@@ -99,7 +99,8 @@ Views Step::teacher_views(const MicroBatch& batch, const torch::Tensor& globals)
 }
 
 void Step::add_student_views(const MicroBatch& batch, const torch::Tensor& globals, Views& views) {
-  std::vector<model::CropGroup> groups = {{globals, {}}};
+  if (needs_.masks) views.masks = batch.masks();
+  std::vector<model::CropGroup> groups = {{globals, views.masks}};
   if (const torch::Tensor locals = batch.locals(); locals.defined()) groups.push_back({locals, {}});
   auto features = networks_.student().backbone->forward_groups(groups, needs_.student_tokens);
   views.student_global = std::move(features[0]);

@@ -53,7 +53,6 @@ TEST(Needs, AreJoined) {
       patches{.student_tokens = model::Tokens::ClsAndPatches, .masks = true};
   for (const Needs& both : {cls | patches, patches | cls}) {
     EXPECT_TRUE(both.teacher && both.masks);
-    EXPECT_FALSE(both.gram_crops);
     EXPECT_EQ(both.student_tokens, model::Tokens::ClsAndPatches);
     EXPECT_EQ(both.teacher_tokens, model::Tokens::Cls);
   }

@@ -151,6 +151,56 @@ TEST(Step, WeightsScaleEachGradient) {
   EXPECT_TRUE(torch::allclose(both, 0.5 * one + 3 * other, 1e-4, 1e-6));
 }
 
+/** Keeps what it is shown. */
+class Onlooker final : public Objective {
+ public:
+  explicit Onlooker(bool masks) : masks_(masks) {}
+  std::string_view name() const override { return "onlooker"; }
+  objectives::Needs needs() const override {
+    return {.student_tokens = model::Tokens::ClsAndPatches, .masks = masks_};
+  }
+  torch::Tensor loss(const Views& views, const Scheduled&) override {
+    seen.push_back(views);
+    return views.student_global.cls.square().mean();
+  }
+  std::vector<Views> seen;
+
+ private:
+  bool masks_;
+};
+
+TEST(Step, MasksReachTheStudentOfWhoAsksForThem) {
+  const auto views_of = [](bool masks, int accumulate) {
+    HandMade run;
+    run.recipe.backbone = {.arch = "dinov2_vits14",
+                           .patch_size = 4,
+                           .dim = 16,
+                           .depth = 2,
+                           .heads = 2,
+                           .drop_path = 0};
+    auto onlooker = std::make_unique<Onlooker>(masks);
+    Onlooker& kept = *onlooker;
+    run.add(std::move(onlooker));
+    run.build(TeacherKind::None, nullptr, accumulate);
+    auto batch = test::noise_batch(run.recipe, 1);
+    batch.masks = {.grid_height = 2, .grid_width = 2, .masked = std::vector<std::uint8_t>(32)};
+    for (const int patch : {0, 4 * 3 + 2, 4 * 6 + 1})
+      batch.masks.masked[static_cast<std::size_t>(patch)] = 1;
+    run.step->run(batch, 0);
+    return kept.seen;
+  };
+  const auto plain = views_of(false, 1), masked = views_of(true, 1), halves = views_of(true, 2);
+  EXPECT_FALSE(plain[0].masks.defined());
+  ASSERT_EQ(masked[0].masks.sizes(), (std::vector<std::int64_t>{8, 4}));
+  ASSERT_EQ(masked[0].masks.sum().item<std::int64_t>(), 3);
+  // Crop-major: images 2 and 3 of crop 0, then of crop 1.
+  EXPECT_TRUE(
+      torch::equal(halves[1].masks, masked[0].masks.index_select(0, torch::tensor({2, 3, 6, 7}))));
+  const auto changed = (plain[0].student_global.cls - masked[0].student_global.cls).abs().amax(1);
+  for (const int crop : {0, 1, 2, 3, 4, 5, 6, 7})
+    EXPECT_EQ(changed[crop].item<float>() > 1e-6, crop == 0 || crop == 3 || crop == 6) << crop;
+}
+
 TEST(Step, NothingIsCommittedWhenTheLossIsNotFinite) {
   HandMade run;
   run.add(std::make_unique<Pull>());
