@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "cli/commands.h"
@@ -14,10 +12,9 @@
 #include "cli/recipe_flags.h"
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"
-#include "dino/base/rng.h"
 #include "dino/run/machine.h"
 #include "dino/train/precision.h"
-#include "dino/train/ssl_model.h"
+#include "dino/train/step_speed.h"
 
 namespace dino::cli {
 namespace {
@@ -27,57 +24,13 @@ struct BenchFlags {
   int steps = 20, warmup = 3;
 };
 
-void fill_normal(data::AlignedBuffer& buffer, Rng rng) {
-  for (float& value : std::span(buffer.data(), buffer.size()))
-    value = static_cast<float>(rng.normal());
-}
-
-/** What the loader would deliver for this recipe, filled with noise. */
-data::CropBatch synthetic_batch(const recipe::Recipe& recipe) {
-  const auto pixels = [&](int crops, int size) {
-    return static_cast<std::size_t>(crops) * static_cast<std::size_t>(recipe.train.batch_size) *
-           static_cast<std::size_t>(recipe.data.channels) * static_cast<std::size_t>(size) *
-           static_cast<std::size_t>(size);
-  };
-  data::CropBatch batch;
-  batch.batch_size = recipe.train.batch_size;
-  batch.channels = recipe.data.channels;
-  batch.global_size = recipe.crops.global_size;
-  batch.local_size = recipe.crops.local_size;
-  batch.local_count = recipe.crops.local_count;
-  batch.globals = data::AlignedBuffer(pixels(2, batch.global_size));
-  batch.locals = data::AlignedBuffer(pixels(batch.local_count, batch.local_size));
-  fill_normal(batch.globals, Rng(recipe.seed, 0, 0, 0));
-  fill_normal(batch.locals, Rng(recipe.seed, 0, 0, 1));
-  for (int i = 0; i < batch.batch_size; ++i) batch.indices.push_back(i);
-  return batch;
-}
-
-/** Seconds of each of `steps` training steps, after `warmup` that are not counted. */
-std::vector<double> time_steps(const BenchFlags& flags, const recipe::Recipe& recipe,
-                               model::Precision precision) {
-  constexpr std::int64_t kIterationsPerEpoch = 1000;  // only fixes the schedules
-  data::CropBatch batch = synthetic_batch(recipe);
-  train::SslModel model(recipe, precision, kIterationsPerEpoch);
-  std::vector<double> seconds;
-  for (int i = 0; i < flags.warmup + flags.steps; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    // Past the first epoch, where the last layer is frozen and a step is cheaper.
-    batch.iteration = kIterationsPerEpoch * 2 + i;
-    if (model.step(batch, batch.iteration).skipped)
-      fail(ErrorKind::Config, "[bench] the loss is not finite on noise; lower optim.lr");
-    const auto end = std::chrono::steady_clock::now();
-    if (i >= flags.warmup) seconds.push_back(std::chrono::duration<double>(end - start).count());
-  }
-  return seconds;
-}
-
 int run_bench_train(const BenchFlags& flags, Context& context) {
   if (flags.recipe.path.empty())
     fail(ErrorKind::Usage, "name a recipe: dino bench train --recipe FILE");
   const recipe::Recipe recipe = load(flags.recipe);
   const model::Precision precision = train::resolve_precision(recipe.train.precision);
-  std::vector<double> seconds = time_steps(flags, recipe, precision);
+  std::vector<double> seconds =
+      train::time_steps(recipe, precision, {.warmup = flags.warmup, .steps = flags.steps});
   std::ranges::sort(seconds);
   const double median = (seconds[(seconds.size() - 1) / 2] + seconds[seconds.size() / 2]) / 2;
   const double images = recipe.train.batch_size;

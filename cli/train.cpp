@@ -6,12 +6,15 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/folder_recipe.h"
 #include "cli/interrupt.h"
+#include "cli/measured_recipe.h"
 #include "cli/recipe_flags.h"
 #include "cli/run_figures.h"
 #include "cli/run_report.h"
 #include "cli/usage.h"
 #include "dino/base/error.h"
+#include "dino/recipe/training_images.h"
 
 namespace dino::cli {
 namespace {
@@ -21,8 +24,10 @@ constexpr std::chrono::seconds kLinePeriod{10};
 
 struct TrainFlags {
   RecipeFlags recipe;
-  std::string out, resume;
+  std::string folder, out, resume;
+  double minutes = 30;
   bool force = false;
+  const CLI::Option* minutes_given = nullptr;
 };
 
 /** Shows progress often on a terminal, where it replaces itself, and seldom in a log. */
@@ -49,20 +54,53 @@ class ProgressPrinter {
   std::optional<std::chrono::steady_clock::time_point> shown_;
 };
 
-train::TrainRequest make_request(const TrainFlags& flags, const Context& context) {
-  if (!flags.resume.empty() && (!flags.out.empty() || flags.force))
+void check(const TrainFlags& flags) {
+  const bool chooses = !flags.folder.empty() && flags.recipe.path.empty();
+  if (!flags.resume.empty() && (!flags.out.empty() || flags.force || !flags.folder.empty()))
     fail(ErrorKind::Usage,
-         "--resume continues a run in its own directory; leave out --out and --force");
-  if (flags.resume.empty() && (flags.recipe.path.empty() || flags.out.empty()))
+         "--resume continues a run in its own directory; leave out FOLDER, --out and --force");
+  if (flags.minutes_given->count() > 0 && !chooses)
     fail(ErrorKind::Usage,
-         "name a recipe and an output directory: dino train --recipe FILE --out DIR "
-         "(or continue a run: dino train --resume DIR)");
+         "--minutes chooses a recipe for a folder; with a recipe of your own use --set "
+         "train.epochs=N, or train.max_minutes");
+  if (flags.folder.ends_with(".toml"))
+    fail(ErrorKind::Usage, "{} is a recipe, not images; dino train --recipe {}", flags.folder,
+         flags.folder);
+  if (flags.resume.empty() && flags.folder.empty() &&
+      (flags.recipe.path.empty() || flags.out.empty()))
+    fail(ErrorKind::Usage,
+         "name a folder of images: dino train FOLDER, or a recipe and an output directory: dino "
+         "train --recipe FILE --out DIR (or continue a run: dino train --resume DIR)");
+}
+
+/** A recipe chosen for the folder, which takes seconds: the machine is measured. */
+void choose(const TrainFlags& flags, train::TrainRequest& request, Context& context) {
+  run::RunDir::check_free(request.directory, flags.force);
+  context.console.message(LogLevel::Info, fmt::format("looking at {} ...", flags.folder));
+  FolderChoice chosen = choose_for(flags.folder, flags.minutes, flags.recipe,
+                                   recipe::index_folder(request.directory), context);
+  const auto lines = measure_choice(chosen);
+  for (const std::string& line : lines) context.console.message(LogLevel::Info, line);
+  request.recipe = chosen.choice.recipe;
+  request.recipe_text = recipe::commented_toml(chosen.choice, lines);
+}
+
+train::TrainRequest make_request(const TrainFlags& flags, Context& context) {
+  check(flags);
   train::TrainRequest request;
   request.resume = !flags.resume.empty();
   request.force = flags.force;
-  request.directory = request.resume ? flags.resume : flags.out;
+  request.directory = request.resume       ? flags.resume
+                      : !flags.out.empty() ? flags.out
+                                           : run_folder(flags.folder).string();
   request.command_line = context.command_line;
+  if (!flags.folder.empty() && flags.recipe.path.empty()) {
+    choose(flags, request, context);
+    return request;
+  }
   RecipeFlags recipe = flags.recipe;
+  if (!flags.folder.empty())
+    recipe.set.insert(recipe.set.begin(), "data.train=" + absolute_source(flags.folder));
   if (request.resume && recipe.path.empty()) {
     const run::RunLayout layout{request.directory};
     if (!layout.holds_run())
@@ -124,11 +162,18 @@ int run_train(const TrainFlags& flags, Context& context) {
 
 void add_train(CLI::App& parent, Context& context) {
   auto flags = std::make_shared<TrainFlags>();
-  CLI::App* command =
-      add_command(parent, context, "train", "Pretrain from a recipe, or continue a run",
-                  [flags, &context] { return run_train(*flags, context); });
+  CLI::App* command = add_command(
+      parent, context, "train", "Pretrain on a folder of images, from a recipe, or continue a run",
+      [flags, &context] { return run_train(*flags, context); });
+  command->add_option("folder", flags->folder,
+                      "Images (folder, list, archive or array file) for which a recipe is chosen");
+  flags->minutes_given =
+      command->add_option("--minutes", flags->minutes, "Time that the folder's training may take")
+          ->check(CLI::Range(0.1, 1e6))
+          ->capture_default_str();
   add_recipe_flags(*command, flags->recipe);
-  command->add_option("--out", flags->out, "Directory of the run, made if missing");
+  command->add_option("--out", flags->out,
+                      "Directory of the run, made if missing (default: runs/NAME of the folder)");
   command->add_option("--resume", flags->resume, "Continue the run in this directory");
   command->add_flag("--force", flags->force, "Replace a run that is in --out");
 }
