@@ -2,7 +2,6 @@
 // program.
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
@@ -28,9 +27,7 @@ int run_recipe(const RecipeCommand& flags, Context& context) {
   if (flags.folder.empty())
     fail(ErrorKind::Usage,
          "[recipe] name a folder of images: dino recipe FOLDER; or see 'dino recipe list'");
-  if (!flags.out.empty() && !flags.force && std::filesystem::exists(flags.out))
-    fail(ErrorKind::Usage, "{} exists; choose another --out, or give --force to replace it",
-         flags.out);
+  if (!flags.out.empty()) check_output_free(flags.out, flags.force);
   FolderChoice chosen = choose_for(flags.folder, flags.minutes, flags.recipe, {}, context);
   constexpr double kMeasured = 1;  // s
   const recipe::Speed speed = {

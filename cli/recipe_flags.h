@@ -1,10 +1,13 @@
 // The flags of commands that read a recipe.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "dino/recipe/recipe.h"
+
+namespace CLI {
+class App;
+}
 
 namespace dino::cli {
 
@@ -12,6 +15,8 @@ struct RecipeFlags {
   std::string path;
   std::vector<std::string> set;  ///< "optim.lr=2e-3"
   std::string seed, precision;   ///< empty = the recipe's
+
+  bool changes_nothing() const { return set.empty() && seed.empty() && precision.empty(); }
 };
 
 /** Adds --set (repeatable). */

@@ -24,10 +24,9 @@ if(DINO_ARCH)
   target_compile_options(dino_options INTERFACE -march=${DINO_ARCH})
 endif()
 
-# What asks an older processor for its level before anything of the baseline runs: see cli/processor_check.cpp.
+# Tells an older processor's level before anything of the baseline runs: see cli/processor_check.cpp.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set_source_files_properties(dino/cpu/processor_level.cpp cli/processor_check.cpp
-                              PROPERTIES COMPILE_OPTIONS -march=x86-64 SKIP_PRECOMPILE_HEADERS ON)
+  set_source_files_properties(dino/cpu/processor_level.cpp PROPERTIES COMPILE_OPTIONS -march=x86-64 SKIP_PRECOMPILE_HEADERS ON)
 endif()
 # dino_needs_level(TARGET): a shared library that is refused by the system's loader, which says so, where its level is missing.
 include(CheckLinkerFlag)

@@ -1,4 +1,4 @@
-#include "cli/measured_recipe.h"
+#include "cli/torch/measured_recipe.h"
 
 #include <fmt/format.h>
 
