@@ -26,6 +26,9 @@ std::string images_line(const ImageFacts& facts) {
                                  facts.height, kind_of(facts));
   if (facts.bad_share > 0)
     line += fmt::format("; {:.1f} % cannot be read and are left out", 100 * facts.bad_share);
+  if (facts.shrunk_px > 0)
+    line += fmt::format(", shrunk once to {} px, as reading them each time would take longer",
+                        facts.shrunk_px);
   if (facts.classes > 0)
     return line + fmt::format("; {} classes ({}): labels only measure, they do not train",
                               facts.classes, printable(facts.class_examples));

@@ -13,10 +13,12 @@
 namespace dino::recipe {
 namespace {
 
-/** A step of the ladder: what suits so many images and so much computing. */
+/** A step of the ladder: what suits so many images and so much computing. The first was found by
+ * trials on sets of 500 to 10,000 images of many kinds: docs/small_sets.md. */
 struct Level {
   int px;  ///< of the global crops
   int patch, dim, depth, heads;
+  int local_count;
   int batch, accumulate;
   double lr;  ///< as it is, not scaled with the batch
   double ema_momentum;
@@ -26,15 +28,16 @@ struct Level {
 };
 
 constexpr std::array<Level, 5> kLevels = {{
-    {48, 8, 128, 4, 4, 16, 1, 1e-3, 0.99, 512, 512, 128, 0, 0},
-    {64, 8, 192, 4, 6, 32, 1, 1e-3, 0.99, 1024, 512, 128, 1000, 250e3},
-    {96, 8, 192, 6, 6, 32, 1, 5e-4, 0.996, 2048, 1024, 256, 5000, 1e6},
-    {128, 8, 192, 12, 3, 64, 1, 5e-4, 0.996, 4096, 2048, 256, 20'000, 3e6},
-    {224, 16, 384, 12, 6, 64, 4, 5e-4, 0.996, 16384, 2048, 256, 100'000, 10e6},
+    {64, 8, 128, 4, 4, 4, 16, 1, 1e-3, 0.99, 1024, 512, 128, 0, 0},
+    {64, 8, 192, 6, 6, 6, 32, 1, 1e-3, 0.99, 1024, 512, 128, 5000, 500e3},
+    {96, 8, 192, 8, 6, 6, 32, 1, 5e-4, 0.996, 2048, 1024, 256, 10'000, 1.5e6},
+    {128, 8, 192, 12, 3, 6, 64, 1, 5e-4, 0.996, 4096, 2048, 256, 20'000, 3e6},
+    {224, 16, 384, 12, 6, 8, 64, 4, 5e-4, 0.996, 16384, 2048, 256, 100'000, 10e6},
 }};
 
 constexpr int kThumbnail = 36;  ///< px up to which a grid of 4 x 4 patches covers the whole image
 constexpr int kSmallest = 16;   ///< px of a crop: smaller images are enlarged
+constexpr int kSmall = 100;     ///< px below which crops of 48 px show as much as larger ones
 
 int rounded(double value, int multiple) {
   return std::max(1, static_cast<int>(std::lround(value / multiple))) * multiple;
@@ -47,17 +50,16 @@ void set_sizes(const ImageFacts& facts, const Level& level, Recipe& r) {
   int& px = r.crops.global_size;
   constexpr int kFinePatch = 8;
   patch = side < level.px ? std::min(level.patch, kFinePatch) : level.patch;
-  px = std::min(level.px, side / patch * patch);
+  px = std::min(side < kSmall ? std::min(level.px, 48) : level.px, side / patch * patch);
   if (side <= kThumbnail) {
     patch = std::max(1, static_cast<int>(std::lround(side / 4.0)));
     px = 4 * patch;
   }
   r.crops.local_size = rounded(px / 2.0, patch);
-  r.crops.local_count = px <= kThumbnail ? 4 : 6;
+  r.crops.local_count = level.local_count;
   r.crops.global_scale = px <= kThumbnail ? std::array{0.5, 1.0} : std::array{0.4, 1.0};
   r.crops.local_scale = px <= kThumbnail ? std::array{0.2, 0.5} : std::array{0.1, 0.4};
-  // The paper's 2 px at 224, but never so little that it does nothing.
-  r.crops.blur_radius = {0.1, std::clamp(px / 48.0, 0.8, 2.0)};
+  r.crops.blur_radius = {0.1, px <= 96 ? 1.0 : 2.0};  // the paper's 2 px would erase small crops
 }
 
 void set_network(const Level& level, Recipe& r) {
@@ -77,6 +79,9 @@ void set_pixels(const ImageFacts& facts, Recipe& r) {
   r.data.full_range = facts.full_range;
   if (facts.transparent) r.data.background = {255, 255, 255};
   r.data.shrink_jpeg = facts.mostly_jpeg && facts.short_side() >= 3 * r.crops.global_size;
+  // Without a margin no crop shows what lies at the border of an image elsewhere. It is counted in
+  // px of the file, so not where the decoder shrinks.
+  if (!r.data.shrink_jpeg) r.crops.pad = rounded(0.08 * facts.short_side(), 1);
   r.data.max_bad_share = std::max(r.data.max_bad_share, std::min(1.0, 2 * facts.bad_share));
   r.crops.mean = facts.mean;
   r.crops.std = facts.std;
@@ -84,12 +89,9 @@ void set_pixels(const ImageFacts& facts, Recipe& r) {
     r.crops.brightness = r.crops.contrast = 0.2;
     r.crops.solarize = {0, 0, 0};
   }
-  // Of a small picture in the middle of its ground no crop would ever see it elsewhere.
-  if (facts.plain_ground && facts.short_side() <= 64)
-    r.crops.pad = rounded(facts.short_side() / 10.0, 1);
 }
 
-void set_training(const ImageFacts& facts, const Level& level, const Budget& budget, Recipe& r) {
+void set_training(const Level& level, const Budget& budget, Recipe& r) {
   r.train.batch_size = level.batch;
   r.train.accumulate = level.accumulate;
   r.train.epochs = 1;
@@ -99,8 +101,15 @@ void set_training(const ImageFacts& facts, const Level& level, const Budget& bud
   r.optim.lr_reference_batch = 0;
   r.optim.ema_momentum = level.ema_momentum;
   r.optim.warmup_epochs = r.optim.freeze_last_layer_epochs = 0;
-  // Fewer prototypes than images, or each gets one of its own.
-  while (r.head.prototypes > 256 && r.head.prototypes > facts.images / 2) r.head.prototypes /= 2;
+}
+
+/** Images that look alike drive a running mean's teacher to uniform; these targets use all
+ * prototypes in every batch, and KoLeo spreads the features. */
+void set_objectives(Recipe& r) {
+  r.objectives = {"dino", "koleo"};
+  r.dino.centering = "sinkhorn_knopp";
+  r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.05;
+  r.koleo.weight = 0.1;
 }
 
 /** Labels are looked at only to measure. What is measured is bounded: it must not take the time of
@@ -130,7 +139,8 @@ Recipe recipe_of(const ImageFacts& facts, const Level& level, const Budget& budg
   set_sizes(facts, level, r);
   set_network(level, r);
   set_pixels(facts, r);
-  set_training(facts, level, budget, r);
+  set_training(level, budget, r);
+  set_objectives(r);
   set_knn(facts, r);
   return r;
 }
@@ -146,8 +156,9 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
       {"crops.local_size", "half of a global crop"},
       {"crops.mean", fmt::format("of {} of the images", facts.looked_at)},
       {"backbone.dim", "as large as these images and this time allow"},
-      {"head.prototypes",
-       fmt::format("for {} images; the paper's 65536 are for millions", facts.images)},
+      {"head.prototypes", "the paper's 65536 are for millions of images"},
+      {"objectives", "KoLeo spreads the features, whatever the images share"},
+      {"dino.centering", "images that look alike collapse with a running mean"},
       {"optim.lr", "as it is, whatever the batch"},
       {"train.epochs", "as many as fit into the time, at the speed of this machine"},
       {"train.max_minutes",
@@ -155,11 +166,13 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
       {"knn.train", facts.classes > 0 ? "labels are used here, to measure, and nowhere in training"
                                       : "no classes found: nothing is measured"},
   };
+  if (facts.shrunk_px > 0)
+    reasons["data.train"] = fmt::format("the images, shrunk once to {} px", facts.shrunk_px);
   if (r.data.full_range) reasons["data.full_range"] = "samples of more than 8 bits, or many bands";
   if (!r.data.background.empty()) reasons["data.background"] = "white behind transparent pixels";
   if (r.data.shrink_jpeg)
     reasons["data.shrink_jpeg"] = "much larger than the crops: decoded at a fraction of the size";
-  if (r.crops.pad > 0) reasons["crops.pad"] = "the pictures stand in the middle of a plain ground";
+  if (r.crops.pad > 0) reasons["crops.pad"] = "px of the images, 8 % of their shorter side";
   return reasons;
 }
 

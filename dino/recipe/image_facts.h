@@ -12,6 +12,7 @@ namespace dino::recipe {
 
 struct ImageFacts {
   std::string source;          ///< as data.train names it
+  int shrunk_px = 0;           ///< above 0: `source` is a copy, its short sides shrunk to this
   std::int64_t images = 0;     ///< in the set
   std::int64_t looked_at = 0;  ///< decoded to find the rest
   double bad_share = 0;        ///< of those looked at, that cannot be read
