@@ -7,7 +7,8 @@
 // preceding branch. Activations are stored once, in the precision's type; GELU is recomputed.
 #include "dino/model/fused_encoder.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
 
 #include <optional>
 

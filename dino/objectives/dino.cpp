@@ -1,6 +1,6 @@
 // DINO (Caron et al. 2021): every student view predicts, through a head, the teacher's distribution
 // over K prototypes of every other view; the teacher's logits are centered and sharpened.
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <string>
