@@ -1,8 +1,5 @@
-// The state shared by all commands: output, messages and common flags; and functions that add
-// commands to the program.
+// The state shared by all commands: output, messages and common flags.
 #pragma once
-#include <CLI/CLI.hpp>
-#include <cstddef>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -17,9 +14,9 @@ enum ExitCode { kOk = 0, kFailure = 1, kUsage = 2, kInterrupted = 130 };
 
 struct Context {
   Console console;
-  bool json = false;   ///< --json: one JSON document on standard output instead of text
-  bool quiet = false;  ///< --quiet: no progress, no information; warnings stay
-  int threads = 0;     ///< --threads as typed; 0 = not typed. Already applied: see base/cores.h
+  bool json = false;            ///< --json: one JSON document on standard output instead of text
+  bool quiet = false;           ///< --quiet: no progress, no information; warnings stay
+  int threads = 0;              ///< --threads as typed; 0 = not typed. See base/cores.h
   std::string command_line;     ///< as typed, for the records of a run
   std::function<int()> action;  ///< set by the parsed command; returns an ExitCode
 
@@ -29,17 +26,11 @@ struct Context {
   }
 };
 
-/** Adds `name` under `parent` with the common flags (--json, --quiet, --threads). `run` is called
- * after parsing, with these flags applied; it returns an ExitCode and reports failure by throwing
- * dino::Error. */
-CLI::App* add_command(CLI::App& parent, Context& context, const std::string& name,
-                      const std::string& help, std::function<int()> run);
-
-/** A command that only groups others ("dino eval"): naming one of them is required. */
-CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help);
-
 /** Writes a result to standard output: `document` with --json, else `text`. Throws Error{Io} if it
  * cannot be written. */
 void print_result(const Context& context, const nlohmann::json& document, std::string_view text);
+
+/** Throws Error{Usage} if `path` is empty, or exists, unless `force`. */
+void check_output_free(const std::string& path, bool force);
 
 }  // namespace dino::cli

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/network.h"
+#include "cli/network_flags.h"
 #include "dino/base/cores.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"

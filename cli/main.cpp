@@ -1,20 +1,21 @@
 // `dino <command>`: parses the command line, runs one command, turns errors into one line and an
 // exit code.
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
-#include <c10/util/Exception.h>
-
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <system_error>
 
 #include "cli/commands.h"
+#include "cli/out_of_memory.h"
+#include "cli/shell_quote.h"
 #include "cli/usage.h"
 #include "dino/base/error.h"
-#include "dino/run/machine.h"
+#include "dino/cpu/bf16_rule.h"
+#include "dino/cpu/kernels.h"
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace {
 
@@ -30,28 +31,18 @@ int report_error(const dino::cli::Context& context, std::string_view message, Ex
   return code;
 }
 
-/** Recognizes Torch's error for a failed allocation by its text; on the CPU it has no type of its
- * own. */
-bool is_out_of_memory(std::string_view text) {
-  return text.find("allocate memory") != std::string_view::npos ||
-         text.find("out of memory") != std::string_view::npos;
-}
-
-int report_out_of_memory(const dino::cli::Context& context, std::string_view detail) {
-  return report_error(
-      context,
-      fmt::format(
-          "[memory] out of memory{}{}{}; what helps: a smaller batch (--batch; in training a "
-          "smaller train.batch_size or a larger train.accumulate), smaller images "
-          "(--image-size, crops.global_size), fewer --threads or data.workers",
-          detail.empty() ? "" : " (", detail, detail.empty() ? "" : ")"),
-      ExitCode::kFailure);
-}
-
 std::string join_arguments(int argc, char** argv) {
   std::string line = "dino";
   for (int i = 1; i < argc; ++i) line += fmt::format(" {}", dino::cli::shell_quote(argv[i]));
   return line;
+}
+
+/** "dino 0.1.0 (LibTorch 2.11.0, avx512)": the kernels are those of dino/cpu. */
+std::string version_text() {
+  return fmt::format(
+      "dino {} (LibTorch {}, {}{})\n", DINO_VERSION, DINO_LIBTORCH_VERSION,
+      dino::cpu::kernels().name,
+      dino::cpu::bf16_pays_in_training(dino::cpu::Processor::here()) ? " with bf16" : "");
 }
 
 int run(CLI::App& app, dino::cli::Context& context, int argc, char** argv) {
@@ -89,7 +80,7 @@ int main(int argc, char** argv) {
   context.command_line = join_arguments(argc, argv);
   CLI::App app("Self-supervised training of vision transformers (DINO), and use of their features.",
                "dino");
-  app.set_version_flag("--version", [] { return dino::run::version_text() + "\n"; });
+  app.set_version_flag("--version", version_text);
   app.set_help_flag("-h,--help", "Print this help");
   app.require_subcommand(0, 1);
   dino::cli::add_train(app, context);
@@ -107,12 +98,8 @@ int main(int argc, char** argv) {
     return report_error(
         context, error.what(),
         error.kind() == dino::ErrorKind::Usage ? ExitCode::kUsage : ExitCode::kFailure);
-  } catch (const c10::Error& error) {
-    const std::string_view text = error.what_without_backtrace();
-    if (is_out_of_memory(text)) return report_out_of_memory(context, first_line(text));
-    return report_error(context, fmt::format("[internal] {}", text), ExitCode::kFailure);
   } catch (const std::bad_alloc&) {
-    return report_out_of_memory(context, "");
+    return report_error(context, dino::cli::out_of_memory_text(""), ExitCode::kFailure);
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::resource_unavailable_try_again)  // of std::thread
       return report_error(context,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 namespace dino::cli {
 
 void add_recipe_flags(CLI::App& command, RecipeFlags& flags) {

@@ -1,10 +1,13 @@
 // The flags of commands that read a recipe.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "dino/recipe/recipe.h"
+
+namespace CLI {
+class App;
+}
 
 namespace dino::cli {
 

@@ -1,101 +1,32 @@
-// dino show attention|pca|neighbors|crops|masks: one picture, as PNG.
-#include <algorithm>
+// dino show attention|pca|neighbors (torch/show.cpp)|crops|masks: one picture, as PNG.
 #include <memory>
-#include <numeric>
 
 #include "cli/commands.h"
-#include "cli/network.h"
+#include "cli/network_flags.h"
 #include "cli/recipe_flags.h"
+#include "cli/show_images.h"
+#include "cli/torch_actions.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/data/crops/crop_sheet.h"
-#include "dino/embed/pictures.h"
-#include "dino/eval/recipe_knn.h"
 #include "dino/image/codecs/encode.h"
 #include "dino/recipe/training_images.h"
 
 namespace dino::cli {
 namespace {
 
-struct ShowFlags {
-  NetworkFlags network;
-  RecipeFlags recipe;
-  std::string images, gallery, out;
-  std::vector<std::int64_t> index;
-  int count = 6, k = 8, stride = 0, tile_px = 112;
-  bool center = false, force = false;
-};
-
 constexpr std::int64_t kStreamed = 200;  // images of a stream to choose from
 
 using MakeSheet = std::function<image::Sheet(const ShowFlags&, Context&)>;
 
-std::vector<std::int64_t> chosen(const ShowFlags& flags, const data::Dataset& dataset) {
-  if (flags.index.empty()) return embed::sample_indices(dataset, flags.count);
-  for (const auto index : flags.index)
-    if (index < 0 || index >= dataset.size())
-      fail(ErrorKind::Usage, "--index {} is not in the data set, which has {} images", index,
-           dataset.size());
-  return flags.index;
-}
+/** One of the pictures that need a network. */
+using NetworkSheet = image::Sheet (*TorchActions::*)(const ShowFlags&, Context&);
 
-std::unique_ptr<data::Dataset> open_images(const std::string& source,
-                                           const data::SourceOptions& options) {
-  if (source.empty())
-    fail(ErrorKind::Usage, "--images is missing: name a folder, a list file or an IDX file");
-  return data::open_dataset(source, options);
-}
-
-/** Flags of attention and PCA, which need a network and images. */
-template <typename F>
-image::Sheet map_sheet(const ShowFlags& flags, Context& context, F make) {
-  const LoadedNetwork network = load_network(flags.network, context);
-  report_precision(context, flags.network, network);
-  const auto dataset = open_images(flags.images, data::source_options(network.preprocess));
-  const auto squares = embed::load_squares(*dataset, chosen(flags, *dataset), network.preprocess,
-                                           static_cast<int>(network.architecture.patch_size()),
-                                           flags.network.max_tokens);
-  if (squares.empty()) fail(ErrorKind::Data, "[show] none of the chosen images can be read");
-  return make(*network.backbone, squares,
-              {.preprocess = network.preprocess,
-               .patch_size = static_cast<int>(network.architecture.patch_size()),
-               .stride = flags.stride});
-}
-
-image::Sheet neighbors(const ShowFlags& flags, Context& context) {
-  const LoadedNetwork network = load_network(flags.network, context);
-  report_precision(context, flags.network, network);
-  const auto queries = open_images(flags.images, data::source_options(network.preprocess));
-  const bool same = flags.gallery.empty() || flags.gallery == flags.images;
-  const auto other =
-      same ? nullptr : data::open_dataset(flags.gallery, data::source_options(network.preprocess));
-  const data::Dataset& gallery = same ? *queries : *other;
-  const auto extract = [&](const data::Dataset& dataset, const std::string& source) {
-    auto options = extract_options(context, source);
-    options.patch_size = static_cast<int>(network.architecture.patch_size());
-    options.max_tokens = flags.network.max_tokens;
-    auto matrix = embed::extract_features(*network.backbone, dataset, network.preprocess,
-                                          embed::FeatureKind::Cls, options);
-    report_bad_images(context, matrix, source);
-    return matrix;
+MakeSheet by_network(NetworkSheet sheet) {
+  return [sheet](const ShowFlags& flags, Context& context) {
+    check_weights(flags.network);
+    return (torch_actions().*sheet)(flags, context);
   };
-  const auto indices = chosen(flags, *queries);
-  const auto bank = extract(gallery, same ? flags.images : flags.gallery);
-  std::vector<std::int64_t> rows;
-  if (same) {  // the queries' features are among those of the gallery
-    for (const auto index : indices) {
-      const auto found = std::find(bank.indices.begin(), bank.indices.end(), index);
-      if (found != bank.indices.end()) rows.push_back(found - bank.indices.begin());
-    }
-    return embed::neighbor_sheet({gallery, bank}, {gallery, bank}, rows, network.preprocess,
-                                 {.k = flags.k, .center = flags.center});
-  }
-  const auto picked = data::subset(*queries, indices);
-  const auto asked = extract(*picked, flags.images);
-  rows.resize(asked.indices.size());
-  std::iota(rows.begin(), rows.end(), 0);
-  return embed::neighbor_sheet({gallery, bank}, {*picked, asked}, rows, network.preprocess,
-                               {.k = flags.k, .center = flags.center});
 }
 
 /** Flags of crops and masks, which need a recipe and images. */
@@ -121,7 +52,7 @@ image::Sheet recipe_sheet(const ShowFlags& flags, F make) {
 image::Sheet crops(const ShowFlags& flags, Context&) {
   return recipe_sheet(
       flags, [](const auto& dataset, const auto& indices, const auto& recipe, auto options) {
-        options.evaluation = eval::knn_preprocess(recipe);
+        options.evaluation = recipe::knn_preprocess(recipe);
         return data::crop_sheet(dataset, indices, options);
       });
 }
@@ -176,13 +107,10 @@ std::shared_ptr<ShowFlags> add_picture(CLI::App& group, Context& context, const 
 void add_show(CLI::App& parent, Context& context) {
   CLI::App* group = add_group(parent, "show", "Pictures of what a network sees");
   CLI::App* command = nullptr;
-  const auto attention = [](const ShowFlags& f, Context& c) {
-    return map_sheet(f, c, embed::attention_sheet);
-  };
-  const auto pca = [](const ShowFlags& f, Context& c) { return map_sheet(f, c, embed::pca_sheet); };
   for (const auto& [name, help, make] :
-       {std::tuple{"attention", "Where each head of the last block looks", MakeSheet(attention)},
-        {"pca", "Patch features as colors", MakeSheet(pca)}}) {
+       {std::tuple{"attention", "Where each head of the last block looks",
+                   by_network(&TorchActions::attention)},
+        {"pca", "Patch features as colors", by_network(&TorchActions::pca)}}) {
     auto flags = add_picture(*group, context, name, help, make, &command);
     add_network_flags(*command, flags->network);
     command
@@ -192,7 +120,7 @@ void add_show(CLI::App& parent, Context& context) {
         ->check(CLI::PositiveNumber);
   }
   auto flags = add_picture(*group, context, "neighbors", "Images with the most similar features",
-                           neighbors, &command);
+                           by_network(&TorchActions::neighbors), &command);
   add_network_flags(*command, flags->network);
   command->add_option("--gallery", flags->gallery,
                       "Where to look for neighbors (default: --images)");

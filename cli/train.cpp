@@ -1,23 +1,15 @@
-// dino train: pretrains from a recipe, or continues a run.
-#include "dino/train/train.h"
-
-#include <chrono>
+// dino train: pretrains from a recipe, or continues a run. What needs LibTorch is in
+// torch/train.cpp.
 #include <memory>
-#include <optional>
 
 #include "cli/commands.h"
-#include "cli/interrupt.h"
 #include "cli/recipe_flags.h"
-#include "cli/run_figures.h"
-#include "cli/run_report.h"
-#include "cli/usage.h"
+#include "cli/torch_actions.h"
 #include "dino/base/error.h"
+#include "dino/run/run_dir.h"
 
 namespace dino::cli {
 namespace {
-
-constexpr std::chrono::milliseconds kBarPeriod{100};
-constexpr std::chrono::seconds kLinePeriod{10};
 
 struct TrainFlags {
   RecipeFlags recipe;
@@ -25,31 +17,8 @@ struct TrainFlags {
   bool force = false;
 };
 
-/** Shows progress often on a terminal, where it replaces itself, and seldom in a log. */
-class ProgressPrinter {
- public:
-  explicit ProgressPrinter(Console& console) : console_(console) {}
-
-  void operator()(const train::Progress& progress) {
-    const auto now = std::chrono::steady_clock::now();
-    const bool last = progress.iteration == progress.total;
-    if (shown_ && !last && now - *shown_ < period()) return;
-    shown_ = now;
-    console_.progress(console_.is_terminal() ? train::progress_bar(progress, console_.width())
-                                             : train::progress_line(progress));
-  }
-
- private:
-  std::chrono::steady_clock::duration period() const {
-    if (console_.is_terminal()) return kBarPeriod;
-    return kLinePeriod;
-  }
-
-  Console& console_;
-  std::optional<std::chrono::steady_clock::time_point> shown_;
-};
-
-train::TrainRequest make_request(const TrainFlags& flags, const Context& context) {
+/** The run that the flags ask for. Throws Error{Usage}, or the errors of its recipe. */
+TrainRun run_of(const TrainFlags& flags) {
   if (!flags.resume.empty() && (!flags.out.empty() || flags.force))
     fail(ErrorKind::Usage,
          "--resume continues a run in its own directory; leave out --out and --force");
@@ -57,67 +26,24 @@ train::TrainRequest make_request(const TrainFlags& flags, const Context& context
     fail(ErrorKind::Usage,
          "name a recipe and an output directory: dino train --recipe FILE --out DIR "
          "(or continue a run: dino train --resume DIR)");
-  train::TrainRequest request;
-  request.resume = !flags.resume.empty();
-  request.force = flags.force;
-  request.directory = request.resume ? flags.resume : flags.out;
-  request.command_line = context.command_line;
+  TrainRun run;
+  run.resume = !flags.resume.empty();
+  run.force = flags.force;
+  run.directory = run.resume ? flags.resume : flags.out;
   RecipeFlags recipe = flags.recipe;
-  if (request.resume && recipe.path.empty()) {
-    const run::RunLayout layout{request.directory};
+  if (run.resume && recipe.path.empty()) {
+    const run::RunLayout layout{run.directory};
     if (!layout.holds_run())
-      fail(ErrorKind::Usage, "{} holds no run to resume", request.directory.string());
+      fail(ErrorKind::Usage, "{} holds no run to resume", run.directory.string());
     recipe.path = layout.recipe().string();
   }
-  request.recipe = load(recipe);
-  return request;
-}
-
-/** Where the run lies and what to type next. */
-std::string next_steps(const run::RunLayout& layout, const recipe::Recipe& recipe) {
-  std::string text = fmt::format("\nrun directory  {}\n", layout.root.string());
-  if (std::filesystem::exists(layout.report()))
-    text += fmt::format("report         {}\n", layout.report().string());
-  text += "\nNext:\n";
-  for (const std::string& command : next_commands(layout, recipe))
-    text += fmt::format("  {}\n", command);
-  return text;
-}
-
-/** The report comes after everything that matters is on disk: that it fails does not fail the run.
- */
-void report(const run::RunLayout& layout, const recipe::Recipe& recipe, Context& context) {
-  try {
-    write_run_report(layout, recipe, context.log());
-  } catch (const Error& error) {
-    context.console.message(LogLevel::Warning, fmt::format("no report: {}", error.what()));
-  }
+  run.recipe = load(recipe);
+  return run;
 }
 
 int run_train(const TrainFlags& flags, Context& context) {
-  const train::TrainRequest request = make_request(flags, context);
-  const InterruptGuard interrupt([&] {
-    context.console.message(
-        LogLevel::Info, "stopping after this step and saving; press Ctrl-C again to quit at once");
-  });
-  train::TrainHooks hooks;
-  hooks.log = context.log();
-  hooks.progress = ProgressPrinter(context.console);
-  add_knn_hooks(hooks, request.recipe, context.console, interrupt.token());
-  hooks.report = [&](const run::RunLayout& layout) { report(layout, request.recipe, context); };
-
-  const train::TrainResult result = train::train(request, hooks, interrupt.token());
-  context.console.end_progress();
-  if (result.outcome == train::Outcome::Interrupted) {
-    context.console.message(
-        LogLevel::Warning,
-        fmt::format("stopped at step {}; continue with: dino train --resume {}",
-                    result.summary["iterations"].dump(), shell_quote(request.directory.string())));
-    return kInterrupted;
-  }
-  print_result(context, result.summary,
-               summary_text(result.summary) + next_steps(result.layout, request.recipe));
-  return kOk;
+  const TrainRun run = run_of(flags);
+  return torch_actions().train(run, context);
 }
 
 }  // namespace

@@ -61,14 +61,4 @@ std::string explain_usage_error(const CLI::App& app, const CLI::ParseError& erro
   return fmt::format("{}; see '{} --help'", error.what(), full_name(command));
 }
 
-std::string shell_quote(std::string_view argument) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-  if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos)
-    return std::string(argument);
-  std::string quoted = "'";
-  for (const char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 }  // namespace dino::cli

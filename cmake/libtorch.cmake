@@ -13,6 +13,9 @@ if(NOT EXISTS "${DINO_LIBTORCH}/lib/libtorch_cpu.so")
                       "that holds include/ and lib/libtorch_cpu.so")
 endif()
 
+file(READ "${DINO_LIBTORCH}/include/torch/headeronly/version.h" DINO_LIBTORCH_VERSION)
+string(REGEX REPLACE ".*define TORCH_VERSION[ \\\n]*\"([^\"]*)\".*" "\\1" DINO_LIBTORCH_VERSION "${DINO_LIBTORCH_VERSION}")
+
 # LibTorch ships headers of its own, newer fmt, which would shadow the system's and not link with it: a folder that holds
 # nothing but a link to the system's fmt comes first.
 get_target_property(DINO_FMT_INCLUDE fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)

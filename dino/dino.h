@@ -10,15 +10,15 @@
 // or reads the environment. Training and evaluation have headers of their own under dino/.
 #pragma once
 
-#include "dino/arch/zoo.h"                 // the published backbones by name
-#include "dino/base/error.h"               // what is thrown
-#include "dino/data/prepare/preprocess.h"  // how images are prepared
-#include "dino/embed/feature_extractor.h"  // images -> features
-#include "dino/embed/feature_store.h"      // features of many images, on disk
-#include "dino/image/codecs/decode.h"      // files -> images
-#include "dino/weights/network_pair.h"     // training checkpoints in the papers' layouts
-#include "dino/weights/read.h"             // weights of any form, without a network
-#include "dino/weights/write.h"            // weights into files
+#include "dino/arch/zoo.h"                   // the published backbones by name
+#include "dino/base/error.h"                 // what is thrown
+#include "dino/data/prepare/preprocess.h"    // how images are prepared
+#include "dino/embed/feature_extractor.h"    // images -> features
+#include "dino/embed/store/feature_store.h"  // features of many images, on disk
+#include "dino/image/codecs/decode.h"        // files -> images
+#include "dino/weights/network_pair.h"       // training checkpoints in the papers' layouts
+#include "dino/weights/read.h"               // weights of any form, without a network
+#include "dino/weights/write.h"              // weights into files
 
 namespace dino {
 using embed::FeatureExtractor;

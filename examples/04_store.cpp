@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "dino/embed/feature_store.h"
+#include "dino/embed/store/feature_store.h"
 
 int main(int argc, char** argv) {
   if (argc != 3) return std::fprintf(stderr, "usage: 04_store STORE ROW\n"), 2;

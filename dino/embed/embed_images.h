@@ -8,7 +8,7 @@
 
 #include "dino/data/prepare/preprocess.h"
 #include "dino/data/sources/dataset.h"
-#include "dino/embed/feature_store_writer.h"
+#include "dino/embed/store/feature_store_writer.h"
 #include "dino/model/backbone.h"
 
 namespace dino::embed {

@@ -18,7 +18,7 @@ struct ExtractorOptions {
   model::Precision precision = model::Precision::Fp32;
   weights::ReadOptions read = {};  ///< settings that the file does not contain
   /** Images with more patches throw Error{Data} instead of computing for minutes; 0 = no limit. */
-  std::int64_t max_tokens = kMaxTokens;
+  std::int64_t max_tokens = data::kMaxTokens;
 };
 
 /** Const functions are thread-safe. Each call uses Torch's threads (at::set_num_threads). */

@@ -16,10 +16,6 @@
 
 namespace dino::embed {
 
-/** The default limit of patches per image: 1,960 x 1,960 px with patches of 14 px. The time of
- * attention is quadratic in them; at this size it is some seconds per block. */
-inline constexpr std::int64_t kMaxTokens = 20'000;
-
 struct BatchOptions {
   /// Images per batch, at most; large images have smaller batches to bound memory
   int batch_size = 256;

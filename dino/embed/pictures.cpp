@@ -4,7 +4,6 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <map>
 #include <span>
 
 #include "dino/base/error.h"
@@ -93,25 +92,6 @@ std::vector<Square> load_squares(const data::Dataset& dataset,
     }
   }
   return squares;
-}
-
-std::vector<std::int64_t> sample_indices(const data::Dataset& dataset, int count) {
-  const std::int64_t size = dataset.size(), wanted = std::min<std::int64_t>(count, size);
-  std::map<std::int64_t, std::vector<std::int64_t>> by_class;
-  for (std::int64_t i = 0; i < size; ++i) {
-    auto& members = by_class[dataset.label(i)];
-    if (static_cast<std::int64_t>(members.size()) < wanted) members.push_back(i);
-  }
-  std::vector<std::int64_t> indices;
-  if (by_class.size() == 1) {
-    for (std::int64_t i = 0; i < wanted; ++i) indices.push_back(i * size / wanted);
-    return indices;
-  }
-  for (std::size_t round = 0; static_cast<std::int64_t>(indices.size()) < wanted; ++round)
-    for (const auto& [label, members] : by_class)
-      if (round < members.size() && static_cast<std::int64_t>(indices.size()) < wanted)
-        indices.push_back(members[round]);
-  return indices;
 }
 
 image::Sheet attention_sheet(model::Backbone& backbone, const std::vector<Square>& squares,

@@ -33,10 +33,6 @@ std::vector<Square> load_squares(const data::Dataset& dataset,
                                  const data::Preprocess& preprocess, int patch_size = 1,
                                  std::int64_t max_tokens = 0);
 
-/** `count` indices spread over the data set or, if there are labels, over its classes in turn.
- * Deterministic. */
-std::vector<std::int64_t> sample_indices(const data::Dataset& dataset, int count);
-
 /** One row per image: the image, the mean over heads, each head. Each map is scaled from its lowest
  * to its highest value. Throws Error{Usage} without images or if the architecture has no
  * attention. */

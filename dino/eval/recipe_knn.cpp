@@ -50,26 +50,8 @@ std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::
   return figures;
 }
 
-data::Preprocess knn_preprocess(const recipe::Recipe& recipe) {
-  const auto* fit = std::ranges::find(data::kFitWords, std::string_view(recipe.knn.fit),
-                                      &std::pair<data::Fit, std::string_view>::second);
-  DINO_ASSERT(fit != data::kFitWords.end());  // the recipe was checked
-  return {
-      .image_size = recipe.knn.image_size > 0 ? recipe.knn.image_size : recipe.crops.global_size,
-      .resize = recipe.knn.resize,
-      .channels = recipe.data.channels,
-      .mean = recipe.crops.mean,
-      .std = recipe.crops.std,
-      .fit = fit->first,
-      .filter = recipe.knn.filter == "bilinear" ? image::Filter::Bilinear : image::Filter::Bicubic,
-      .full_range = recipe.data.full_range,
-      .background = recipe.data.background,
-      .upright = recipe.data.upright,
-      .value_range = recipe.data.value_range};
-}
-
 RecipeKnn::RecipeKnn(const recipe::Recipe& recipe)
-    : recipe_(recipe), preprocess_(knn_preprocess(recipe)) {
+    : recipe_(recipe), preprocess_(recipe::knn_preprocess(recipe)) {
   if (recipe.knn.train.empty()) fail(ErrorKind::Config, "[knn] the recipe names no knn.train");
   data::validate(preprocess_);
   gallery_ = open_labeled(recipe.knn.train, preprocess_, "knn.train").images;

@@ -38,10 +38,6 @@ using FeatureMaker =
 std::optional<KnnFigures> knn_figures(const data::Dataset& gallery, const data::Dataset& queries,
                                       const KnnProtocol& protocol, const FeatureMaker& to_features);
 
-/** The preprocessing of a recipe's evaluation: knn.image_size and knn.resize, else the size of the
- * global crops. */
-data::Preprocess knn_preprocess(const recipe::Recipe& recipe);
-
 /** Opens a recipe's k-NN data sets once and evaluates networks on them. Not thread-safe. */
 class RecipeKnn {
  public:

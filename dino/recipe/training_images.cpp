@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "dino/base/error.h"
 #include "dino/base/rng.h"
-#include "dino/data/prepare/preprocess.h"
 #include "dino/data/value_check.h"
 
 namespace dino::recipe {
@@ -113,6 +113,24 @@ data::LoaderOptions loader_options(const Recipe& recipe, int threads, int rank, 
   options.mixes = recipe.mixes;
   options.epoch_images = recipe.data.epoch_images;
   return options;
+}
+
+data::Preprocess knn_preprocess(const Recipe& recipe) {
+  const auto* fit = std::ranges::find(data::kFitWords, std::string_view(recipe.knn.fit),
+                                      &std::pair<data::Fit, std::string_view>::second);
+  DINO_ASSERT(fit != data::kFitWords.end());  // the recipe was checked
+  return {
+      .image_size = recipe.knn.image_size > 0 ? recipe.knn.image_size : recipe.crops.global_size,
+      .resize = recipe.knn.resize,
+      .channels = recipe.data.channels,
+      .mean = recipe.crops.mean,
+      .std = recipe.crops.std,
+      .fit = fit->first,
+      .filter = recipe.knn.filter == "bilinear" ? image::Filter::Bilinear : image::Filter::Bicubic,
+      .full_range = recipe.data.full_range,
+      .background = recipe.data.background,
+      .upright = recipe.data.upright,
+      .value_range = recipe.data.value_range};
 }
 
 std::vector<std::string> value_advice(const TrainingImages& images, const Recipe& recipe) {

@@ -1,4 +1,5 @@
-// The images that a recipe's [data] section names, and how they become batches.
+// The images that a recipe's [data] section names, and how they become batches; how the [knn]
+// section prepares images.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -8,6 +9,7 @@
 
 #include "dino/base/cores.h"
 #include "dino/data/loading/loader.h"
+#include "dino/data/prepare/preprocess.h"
 #include "dino/data/sources/dataset.h"
 #include "dino/data/sources/image_stream.h"
 #include "dino/recipe/recipe.h"
@@ -39,6 +41,10 @@ data::SourceOptions source_options(const Recipe& recipe);
  * whole number. */
 data::LoaderOptions loader_options(const Recipe& recipe, int threads = usable_processors(),
                                    int rank = 0, int world = 1);
+
+/** The preprocessing of a recipe's evaluation: knn.image_size and knn.resize, else the size of the
+ * global crops. */
+data::Preprocess knn_preprocess(const Recipe& recipe);
 
 /** What to set where the samples do not suit the recipe: see data::value_advice(). */
 std::vector<std::string> value_advice(const TrainingImages& images, const Recipe& recipe);

@@ -1,11 +1,7 @@
 #include "dino/run/machine.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
-#include <torch/types.h>
-#include <torch/version.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -35,27 +31,15 @@ std::int64_t physical_memory_bytes() {
   return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }
 
-bool has_fast_bf16() {
-  return cpu::bf16_pays_in_training(cpu::Processor::here());
-}
-
 }  // namespace
-
-std::string version_text() {
-  return fmt::format("dino {} (LibTorch {}, {}{})", DINO_VERSION, TORCH_VERSION,
-                     at::get_cpu_capability(), has_fast_bf16() ? " with bf16" : "");
-}
 
 nlohmann::json describe_machine() {
   utsname system{};
   uname(&system);
   return {{"dino_version", DINO_VERSION},
-          {"libtorch_version", TORCH_VERSION},
           {"processor", proc_value("/proc/cpuinfo", "model name")},
-          {"instruction_set", at::get_cpu_capability()},
-          {"fast_bf16", has_fast_bf16()},
+          {"fast_bf16", cpu::bf16_pays_in_training(cpu::Processor::here())},
           {"cores", usable_processors()},
-          {"threads", at::get_num_threads()},
           {"memory_bytes", physical_memory_bytes()},
           {"host", system.nodename},
           {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)}};

@@ -1,16 +1,12 @@
-// The program and the machine it runs on, for `dino --version`, env.json and benchmarks.
+// The machine this process runs on, for env.json and benchmarks.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include <string>
 
 namespace dino::run {
 
-/** "dino 0.1.0 (LibTorch 2.11.0, AVX512)". */
-std::string version_text();
-
-/** Version, LibTorch version, processor, instruction set, cores, threads in use, memory, host name
- * and operating system. */
+/** Version, processor, whether bf16 pays in training, cores, memory, host name and operating
+ * system. train::describe_machine() adds what is known of LibTorch. */
 nlohmann::json describe_machine();
 
 /** Largest resident size of this process so far, bytes. */

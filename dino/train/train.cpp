@@ -14,7 +14,7 @@
 #include "dino/model/backbone_file.h"
 #include "dino/objectives/registry.h"
 #include "dino/recipe/training_images.h"
-#include "dino/run/machine.h"
+#include "dino/train/machine.h"
 #include "dino/train/precision.h"
 #include "dino/train/recipe_change.h"
 #include "dino/train/ssl_model.h"
@@ -33,7 +33,7 @@ std::string utc_time() {
 
 /** The entry of env.json that tells where this part of the run was computed. */
 nlohmann::json session_of(const TrainRequest& request, const run::CheckpointInfo& start) {
-  nlohmann::json session = run::describe_machine();
+  nlohmann::json session = describe_machine();
   session.update({{"command_line", request.command_line},
                   {"started", utc_time()},
                   {"first_iteration", start.iteration},

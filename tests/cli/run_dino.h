@@ -17,13 +17,16 @@ struct Ran {
   nlohmann::json json() const { return nlohmann::json::parse(out); }
 };
 
-/** `arguments` as a shell reads them; temp holds the captured output. */
-inline Ran run_dino(const TempDir& temp, const std::string& arguments) {
+/** `command` as a shell reads it; temp holds the captured output. */
+inline Ran run_command(const TempDir& temp, const std::string& command) {
   const std::string out = temp / "stdout.txt", err = temp / "stderr.txt";
-  const int status =
-      std::system((std::string(DINO_BINARY) + " " + arguments + " >" + out + " 2>" + err).c_str());
+  const int status = std::system((command + " >" + out + " 2>" + err).c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text_file(out),
           read_text_file(err)};
+}
+
+inline Ran run_dino(const TempDir& temp, const std::string& arguments) {
+  return run_command(temp, std::string(DINO_BINARY) + " " + arguments);
 }
 
 }  // namespace dino::test

@@ -1,4 +1,4 @@
-#include "dino/embed/feature_store.h"
+#include "dino/embed/store/feature_store.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dino/base/file.h"
-#include "dino/embed/feature_store_writer.h"
+#include "dino/embed/store/feature_store_writer.h"
 
 namespace dino::embed::testing {
 

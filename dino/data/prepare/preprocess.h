@@ -53,6 +53,10 @@ inline constexpr std::array<std::pair<Remainder, std::string_view>, 5> kRemainde
      {Remainder::Stretch, "stretch"},
      {Remainder::Round, "round"}}};
 
+/** The default limit of patches per image: 1,960 x 1,960 px with patches of 14 px. The time of
+ * attention is quadratic in them; at this size it is some seconds per block. */
+inline constexpr std::int64_t kMaxTokens = 20'000;
+
 /** The evaluation transform. Defaults are DINO's on ImageNet. */
 struct Preprocess {
   int image_size = 224;  ///< px, see Fit

@@ -108,6 +108,10 @@ std::unique_ptr<Dataset> open_dataset(const std::string& source, int channels,
 /** The images of `base` at `indices`, in that order. Borrows `base`. */
 std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> indices);
 
+/** `count` indices spread over the data set or, if there are labels, over its classes in turn.
+ * Deterministic. */
+std::vector<std::int64_t> sample_indices(const Dataset& dataset, int count);
+
 /** The images of `base` that have a label. */
 std::unique_ptr<Dataset> labeled_images(std::unique_ptr<Dataset> base);
 

@@ -1,6 +1,7 @@
-// Several data sets as one, and subsets of one.
+// Several data sets as one, and subsets and samples of one.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "dino/base/error.h"
@@ -95,6 +96,25 @@ class Mixture : public Dataset {
 };
 
 }  // namespace
+
+std::vector<std::int64_t> sample_indices(const data::Dataset& dataset, int count) {
+  const std::int64_t size = dataset.size(), wanted = std::min<std::int64_t>(count, size);
+  std::map<std::int64_t, std::vector<std::int64_t>> by_class;
+  for (std::int64_t i = 0; i < size; ++i) {
+    auto& members = by_class[dataset.label(i)];
+    if (static_cast<std::int64_t>(members.size()) < wanted) members.push_back(i);
+  }
+  std::vector<std::int64_t> indices;
+  if (by_class.size() == 1) {
+    for (std::int64_t i = 0; i < wanted; ++i) indices.push_back(i * size / wanted);
+    return indices;
+  }
+  for (std::size_t round = 0; static_cast<std::int64_t>(indices.size()) < wanted; ++round)
+    for (const auto& [label, members] : by_class)
+      if (round < members.size() && static_cast<std::int64_t>(indices.size()) < wanted)
+        indices.push_back(members[round]);
+  return indices;
+}
 
 std::unique_ptr<Dataset> subset(const Dataset& base, std::vector<std::int64_t> indices) {
   return std::make_unique<Subset>(base, std::move(indices));

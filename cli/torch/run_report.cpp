@@ -1,11 +1,11 @@
-#include "cli/run_report.h"
+#include "cli/torch/run_report.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 
-#include "cli/usage.h"
+#include "cli/shell_quote.h"
 #include "dino/data/crops/crop_sheet.h"
 #include "dino/data/sources/image_stream.h"
 #include "dino/embed/pictures.h"
@@ -31,7 +31,7 @@ image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_im
                        const data::Dataset& shown, const data::Preprocess& preprocess,
                        bool center) {
   const auto gallery = data::subset(gallery_images, evenly(gallery_images.size(), kGallery));
-  const auto queries = data::subset(shown, embed::sample_indices(shown, kNeighborRows));
+  const auto queries = data::subset(shown, data::sample_indices(shown, kNeighborRows));
   const auto extract = [&](const data::Dataset& dataset) {
     return embed::extract_features(teacher, dataset, preprocess, embed::FeatureKind::Cls, {});
   };
@@ -46,20 +46,20 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
   const recipe::TrainingImages images(recipe);
   const auto streamed = images.stream() ? data::first_images(*images.stream(), kGallery) : nullptr;
   const data::Dataset& training = streamed ? *streamed : *images.dataset();
-  const auto preprocess = eval::knn_preprocess(recipe);
+  const auto preprocess = recipe::knn_preprocess(recipe);
   const auto test = recipe.knn.test.empty()
                         ? nullptr
                         : data::open_dataset(recipe.knn.test, data::source_options(preprocess));
   const data::Dataset& shown = test ? *test : training;
   std::vector<image::Sheet> sheets = {
-      data::crop_sheet(training, embed::sample_indices(training, kCropRows),
+      data::crop_sheet(training, data::sample_indices(training, kCropRows),
                        data::CropSheetOptions{.crops = recipe.crops,
                                               .mixes = recipe.mixes,
                                               .seed = recipe.seed,
                                               .full_range = recipe.data.full_range,
                                               .evaluation = preprocess})};
   const auto squares =
-      embed::load_squares(shown, embed::sample_indices(shown, kPcaImages), preprocess);
+      embed::load_squares(shown, data::sample_indices(shown, kPcaImages), preprocess);
   const auto architecture = recipe::architecture_of(recipe);
   const bool has_patches = architecture.family == arch::Family::Vit;
   if (has_patches && !squares.empty()) {

@@ -1,4 +1,4 @@
-#include "dino/embed/store_export.h"
+#include "dino/embed/store/store_export.h"
 
 #include <algorithm>
 #include <cmath>

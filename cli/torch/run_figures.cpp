@@ -1,4 +1,4 @@
-#include "cli/run_figures.h"
+#include "cli/torch/run_figures.h"
 
 #include <fmt/format.h>
 

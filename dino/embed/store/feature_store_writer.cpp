@@ -1,4 +1,4 @@
-#include "dino/embed/feature_store_writer.h"
+#include "dino/embed/store/feature_store_writer.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "dino/embed/feature_store.h"
+#include "dino/embed/store/feature_store.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include "dino/base/half.h"
 #include "dino/base/text.h"
 #include "dino/data/prepare/preprocess.h"
-#include "dino/embed/store_files.h"
+#include "dino/embed/store/store_files.h"
 #include "dino/format/npy.h"
 
 namespace dino::embed {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "dino/base/unique_fd.h"
-#include "dino/embed/feature_store.h"
+#include "dino/embed/store/feature_store.h"
 
 namespace dino::embed {
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "dino/embed/feature_store.h"
+#include "dino/embed/store/feature_store.h"
 
 namespace dino::embed {
 

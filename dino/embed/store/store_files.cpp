@@ -1,5 +1,5 @@
 // Growing shards. Data are synced before anything that refers to them.
-#include "dino/embed/store_files.h"
+#include "dino/embed/store/store_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

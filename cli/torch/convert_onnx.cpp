@@ -1,8 +1,7 @@
-#include "cli/convert_onnx.h"
+#include "cli/torch/convert_onnx.h"
 
 #include <filesystem>
 
-#include "cli/network.h"
 #include "dino/base/error.h"
 #include "dino/base/text.h"
 #include "dino/model/backbone_file.h"

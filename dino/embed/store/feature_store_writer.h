@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "dino/base/file_lock.h"
-#include "dino/embed/feature_store.h"
-#include "dino/embed/store_files.h"
+#include "dino/embed/store/feature_store.h"
+#include "dino/embed/store/store_files.h"
 
 namespace dino::embed {
 

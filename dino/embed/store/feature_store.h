@@ -33,6 +33,8 @@ inline constexpr std::array<std::pair<Feature, std::string_view>, 4> kFeatureWor
      {Feature::Registers, "registers"},
      {Feature::Patches, "patches"}}};
 std::string_view name_of(Feature feature);
+/** Those that `words` name, in the order of kFeatureWords, without duplicates. */
+std::vector<Feature> features_named(std::span<const std::string> words);
 
 /** The properties that all rows of a store share; rows that differ in any of them cannot be added.
  */

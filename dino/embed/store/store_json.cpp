@@ -8,7 +8,7 @@
 #include "dino/base/json.h"
 #include "dino/base/json_lines.h"
 #include "dino/base/text.h"
-#include "dino/embed/store_files.h"
+#include "dino/embed/store/store_files.h"
 
 namespace dino::embed {
 namespace {
@@ -144,6 +144,13 @@ std::string_view name_of(Feature feature) {
   for (const auto& [value, word] : kFeatureWords)
     if (value == feature) return word;
   DINO_ASSERT(false);
+}
+
+std::vector<Feature> features_named(std::span<const std::string> words) {
+  std::vector<Feature> features;
+  for (const auto& [feature, word] : kFeatureWords)
+    if (std::ranges::find(words, word) != words.end()) features.push_back(feature);
+  return features;
 }
 
 Json to_json(const StoreDescription& description) {
