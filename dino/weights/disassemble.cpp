@@ -54,7 +54,7 @@ void for_each_part(const Weights& weights, Layout layout, const Use& use) {
 /** timm adds CLS's own position into the CLS token. */
 bool folds_cls_position(const arch::Architecture& a, Layout layout) {
   return layout == Layout::Timm && a.family == arch::Family::Vit && a.vit.registers > 0 &&
-         a.!vit.rotary();
+         !a.vit.rotary();
 }
 
 std::optional<std::vector<float>> folded_cls(const Weights& weights) {

@@ -126,7 +126,7 @@ TEST(Checkpoint, DamagedOnesAreSetAsideAndNotCounted) {
   truncate(store.list().back(), 50);
   ASSERT_EQ(store.newest()->info.iteration, 200);
   warnings.clear();
-  store.set_aside_after(200);
+  store.set_aside_after(200, "damaged");
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_NE(warnings[0].find("step_00000300.safetensors.damaged"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(folder / "step_00000300.safetensors.damaged"));
