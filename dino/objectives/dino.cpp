@@ -9,6 +9,7 @@
 #include "dino/base/error.h"
 #include "dino/loss/centering.h"
 #include "dino/loss/dino_loss.h"
+#include "dino/loss/sinkhorn.h"
 #include "dino/model/dino_head.h"
 #include "dino/objectives/objective.h"
 #include "dino/recipe/recipe.h"
@@ -23,6 +24,8 @@ constexpr double kUniform = 0.99;    // the teacher's entropy is above this
 constexpr double kOneHot = 0.01;     // the teacher's entropy is below this
 constexpr double kConstant = 0.001;  // KL(teacher || student) is below this
 constexpr double kStuck = 0.005;     // the loss is as near to ln K as this
+
+constexpr int kSinkhornRounds = 3;  // DINOv2's
 
 class Dino final : public Objective {
  public:
@@ -66,9 +69,12 @@ class Dino final : public Objective {
               length.iterations_per_epoch}}};
   }
 
-  void targets(const Views& views, const Scheduled& now, parallel::Communicator&) override {
+  void targets(const Views& views, const Scheduled& now, parallel::Communicator& ranks) override {
     const torch::Tensor logits = teacher_head_->forward(views.teacher_global.cls);
-    const auto targets = loss::center_and_sharpen(logits, center_, now.at("teacher_temperature"));
+    const double temperature = now.at("teacher_temperature");
+    const auto targets = options_.centering == "sinkhorn_knopp"
+                             ? loss::sinkhorn_knopp(logits, temperature, kSinkhornRounds, ranks)
+                             : loss::center_and_sharpen(logits, center_, temperature);
     probabilities_ = targets.probabilities;
     const torch::Tensor mean = logits.mean(0, /*keepdim=*/false, torch::kFloat32) / views.parts;
     add(mean_logits_, mean, views.part);

@@ -92,8 +92,16 @@ struct Dino {
   double teacher_temperature = 0.04;  ///< after warm-up
   double warmup_teacher_temperature = 0.04;
   double warmup_teacher_temperature_epochs = 0;
-  double center_momentum = 0.9;
+  std::string centering = "mean";  ///< of the teacher: mean (a running mean is subtracted) or
+                                   ///< sinkhorn_knopp (DINOv2: each batch uses all prototypes)
+  double center_momentum = 0.9;    ///< of the running mean
   bool operator==(const Dino&) const = default;
+};
+
+/** [koleo] KoLeo, which spreads the features of a batch; DINOv2's companion of [dino] */
+struct Koleo {
+  double weight = 0.1;  ///< in the total loss, of the sum over both global crops
+  bool operator==(const Koleo&) const = default;
 };
 
 /** [optim] */
@@ -161,6 +169,7 @@ struct Recipe {
   recipe::Backbone backbone;
   recipe::Head head;
   recipe::Dino dino;
+  recipe::Koleo koleo;
   recipe::Optim optim;
   recipe::Train train;
   recipe::Knn knn;

@@ -61,7 +61,13 @@ void visit_fields(Options& o, Field&& field) {
   field("teacher_temperature", o.teacher_temperature, above(0, 10));
   field("warmup_teacher_temperature", o.warmup_teacher_temperature, above(0, 10));
   field("warmup_teacher_temperature_epochs", o.warmup_teacher_temperature_epochs, at_least(0));
+  field("centering", o.centering, OneOfWords{{"mean", "sinkhorn_knopp"}});
   field("center_momentum", o.center_momentum, below(0, 1));
+}
+
+template <OptionsOf<Koleo> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("weight", o.weight, at_least(0));
 }
 
 template <OptionsOf<Optim> Options, typename Field>
@@ -130,6 +136,7 @@ void visit_sections(Options& o, Section&& section) {
   section("backbone", o.backbone);
   section("head", o.head);
   section("dino", o.dino);
+  section("koleo", o.koleo);
   section("optim", o.optim);
   section("train", o.train);
   section("knn", o.knn);
