@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "dino/base/error.h"
+#include "dino/format/zip_records.h"
 #include "dino/format/zip.h"
 
 namespace dino::format {
 namespace {
 
-constexpr std::uint64_t kIn64 = 0xFFFFFFFF;  // stands for a number in a ZIP64 record
 constexpr std::uint64_t kCountIn64 = 0xFFFF;
 constexpr std::size_t kAlignment = 64;  // of the data: a cache line, the widest vector
 constexpr std::size_t kLocalBytes = 30;

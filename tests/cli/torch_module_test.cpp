@@ -1,6 +1,7 @@
-// What needs no LibTorch neither loads nor needs the module that brings it; what does says so if the
-// module is not there or not right.
+// What needs no LibTorch neither loads nor needs the module that brings it; what does says so if
+// the module is not there or not right.
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <link.h>
 
@@ -15,7 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kImages = DINO_SOURCE_DIR "/tests/golden/image/files";
 constexpr const char* kRecipe = DINO_SOURCE_DIR "/recipes/smoke.toml";
-constexpr const char* kNeedsTorch = " bench infer --model dino_vits16 --size 32 --runs 1 --warmup 0";
+constexpr const char* kNeedsTorch =
+    " bench infer --model dino_vits16 --size 32 --runs 1 --warmup 0";
 
 /** The program alone, as if it had been copied somewhere without its module. */
 class LoneProgram : public ::testing::Test {
@@ -45,7 +47,8 @@ TEST_F(LoneProgram, DoesAllThatNeedsNoNetwork) {
        {std::string(" --help"), std::string(" --version"), std::string(" embed --help"),
         fmt::format(" inspect {}", kImages), fmt::format(" inspect data {} --stats", kImages),
         fmt::format(" data pack {} {}/pack --size 16", kImages, out),
-        fmt::format(" show crops {} --recipe {} --count 1 --out {}/crops.png", kImages, kRecipe, out),
+        fmt::format(" show crops {} --recipe {} --count 1 --out {}/crops.png", kImages, kRecipe,
+                    out),
         fmt::format(" bench data {} --recipe {} --seconds 0.1", kImages, kRecipe)}) {
     const test::Ran ran = run(arguments);
     EXPECT_EQ(ran.exit_code, 0) << arguments << ran.err;
