@@ -26,7 +26,7 @@ endif()
 
 # Tells an older processor's level before anything of the baseline runs: see cli/processor_check.cpp.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set_source_files_properties(dino/cpu/processor_level.cpp PROPERTIES COMPILE_OPTIONS -march=x86-64 SKIP_PRECOMPILE_HEADERS ON)
+  set_source_files_properties(dino/cpu/processor_level.cpp PROPERTIES COMPILE_OPTIONS -march=x86-64)
 endif()
 # dino_needs_level(TARGET): a shared library that is refused by the system's loader, which says so, where its level is missing.
 include(CheckLinkerFlag)
@@ -45,11 +45,21 @@ if(DINO_SANITIZE)
   target_link_options(dino_checks INTERFACE -fsanitize=${DINO_SANITIZE})
 endif()
 
+# dino_unity(TARGET): its sources are compiled some at a time, which spares reading LibTorch's headers (10 s) for each. Names in
+# their anonymous namespaces must differ, then. No precompiled header: each use of one with LibTorch in it costs 8 s, and ccache
+# finds nothing of another checkout behind it.
+function(dino_unity target)
+  if(DINO_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 10)
+    # The compiler takes what a source defines for itself for what a header would define.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  # A precompiled header hides its text from ccache unless the sloppiness is set; the base folder lets checkouts share.
+  # The base folder lets checkouts share.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_SLOPPINESS=time_macros,include_file_mtime,include_file_ctime
       CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${CMAKE_CURRENT_SOURCE_DIR} ${CCACHE_PROGRAM})
-  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()

@@ -12,5 +12,4 @@ function(dino_embed target source name)
             -P ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed_one.cmake
     DEPENDS ${files} ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed_one.cmake VERBATIM)
   target_sources(${target} PRIVATE ${output})
-  set_source_files_properties(${output} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endfunction()

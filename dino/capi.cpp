@@ -1,6 +1,6 @@
 #include "dino/capi.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <memory>

@@ -1,6 +1,6 @@
 // Weights of any published form and an image in, features out.
 //   01_features dinov2_vits14_pretrain.pth photo.jpg
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/dino.h"
 

@@ -1,6 +1,7 @@
 // How alike are images? Cosines of their CLS features.
 //   02_similarity WEIGHTS a.jpg b.jpg c.jpg
-#include <torch/torch.h>
+#include <torch/nn/functional/normalization.h>
+#include <torch/types.h>
 
 #include "dino/dino.h"
 

@@ -1,7 +1,8 @@
 // Dense features: which patches of an image resemble the one in its middle? Any size of image, at
 // its own resolution.
 //   03_patches WEIGHTS photo.jpg
-#include <torch/torch.h>
+#include <torch/nn/functional/normalization.h>
+#include <torch/types.h>
 
 #include "dino/dino.h"
 

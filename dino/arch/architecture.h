@@ -53,6 +53,7 @@ struct Vit {
   RopeCoordinates rope_coordinates = RopeCoordinates::Separate;
   bool untie_cls_and_patch_norms = false;  ///< CLS and registers have a separate final norm
   bool local_cls_norm = false;  ///< a third final norm, for CLS of local crops in training only
+  bool rotary() const { return positions == Positions::Rope; }
   bool operator==(const Vit&) const = default;
 };
 

@@ -3,6 +3,7 @@
 // what they find described.
 #pragma once
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -37,6 +38,9 @@ struct AlarmRule {
   std::string message;
   LogLevel level = LogLevel::Alarm;
   std::string unless = {};  ///< name of an earlier rule whose alarm explains this one
+  /** What may end the trouble: factors by key of the recipe ("optim.lr": 0.5). The trainer applies
+   * it once a run, and goes on from where all was well; empty = it only raises the alarm. */
+  std::map<std::string, double> remedy = {};
 };
 
 }  // namespace dino

@@ -1,6 +1,7 @@
 #include "dino/embed/embed_images.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <chrono>

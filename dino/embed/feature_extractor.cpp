@@ -1,6 +1,6 @@
 #include "dino/embed/feature_extractor.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <map>

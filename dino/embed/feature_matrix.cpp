@@ -1,6 +1,7 @@
 #include "dino/embed/feature_matrix.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <numeric>
 

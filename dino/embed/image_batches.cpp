@@ -1,7 +1,7 @@
 #include "dino/embed/image_batches.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <future>

@@ -4,7 +4,8 @@
 #include "dino/embed/neighbors.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/nn/functional/normalization.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

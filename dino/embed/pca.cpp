@@ -1,6 +1,6 @@
 #include "dino/embed/pca.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 // DINOv2 softmax(s/T); the two differ by a factor per query and rank alike.
 #include "dino/eval/knn.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "dino/eval/recipe_knn.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 

@@ -17,7 +17,7 @@
 namespace dino::format {
 namespace {
 
-constexpr std::array<std::pair<unsigned char, DType>, 6> kTypeCodes = {{{0x08, DType::U8},
+constexpr std::array<std::pair<unsigned char, DType>, 6> kIdxTypes = {{{0x08, DType::U8},
                                                                         {0x09, DType::I8},
                                                                         {0x0B, DType::I16},
                                                                         {0x0C, DType::I32},
@@ -71,7 +71,7 @@ DType read_dtype(const Input& input, std::span<const std::byte, 4> magic) {
     input.refuse("not an IDX file: it starts with {:02x} {:02x} instead of two zeros",
                  std::to_integer<unsigned>(magic[0]), std::to_integer<unsigned>(magic[1]));
   }
-  for (const auto& [code, dtype] : kTypeCodes) {
+  for (const auto& [code, dtype] : kIdxTypes) {
     if (magic[2] == std::byte{code}) return dtype;
   }
   input.refuse("not an IDX file: no element type has the code {:#04x}",
@@ -133,11 +133,11 @@ Array read_idx(const std::filesystem::path& path) {
 }
 
 void write_idx(const std::filesystem::path& path, const TensorRecord& record) {
-  const auto code = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
+  const auto code = std::find_if(kIdxTypes.begin(), kIdxTypes.end(),
                                  [&](const auto& entry) { return entry.second == record.dtype; });
   const bool sizes_fit = std::all_of(record.shape.begin(), record.shape.end(),
                                      [](std::int64_t size) { return size <= UINT32_MAX; });
-  if (code == kTypeCodes.end() || record.shape.empty() || record.shape.size() > 255 || !sizes_fit ||
+  if (code == kIdxTypes.end() || record.shape.empty() || record.shape.size() > 255 || !sizes_fit ||
       static_cast<std::size_t>(byte_count(record.dtype, record.shape)) != record.bytes.size()) {
     fail(ErrorKind::Usage, "[write IDX] {}: cannot hold {} [{}] of {} bytes", printable(path),
          dtype_name(record.dtype), fmt::join(record.shape, ", "), record.bytes.size());

@@ -23,7 +23,7 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kGrowthDigits = 21;  // room NumPy leaves for a longer first size
 
 /** NumPy's code for a type: kind and item size, without byte order. */
-constexpr std::array<std::pair<std::string_view, DType>, 12> kTypeCodes = {{{"f8", DType::F64},
+constexpr std::array<std::pair<std::string_view, DType>, 12> kNpyTypes = {{{"f8", DType::F64},
                                                                             {"f4", DType::F32},
                                                                             {"f2", DType::F16},
                                                                             {"i8", DType::I64},
@@ -125,7 +125,7 @@ class HeaderReader {
   void read_descr(std::string_view descr, NpyHeader& header) const {
     if (descr.size() >= 2 && descr.find_first_of("<>|=") == 0) {
       header.big_endian = descr[0] == '>';
-      for (const auto& [code, dtype] : kTypeCodes) {
+      for (const auto& [code, dtype] : kNpyTypes) {
         if (descr.substr(1) == code) {
           header.dtype = dtype;
           return;
@@ -195,9 +195,9 @@ Array read_npy(const std::filesystem::path& path) {
 }
 
 std::string npy_header(DType dtype, std::span<const std::int64_t> shape) {
-  const auto code = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
+  const auto code = std::find_if(kNpyTypes.begin(), kNpyTypes.end(),
                                  [dtype](const auto& entry) { return entry.second == dtype; });
-  if (code == kTypeCodes.end()) {
+  if (code == kNpyTypes.end()) {
     fail(ErrorKind::Usage, "[write NPY] NPY has no element type for {}; convert to F32",
          dtype_name(dtype));
   }

@@ -5,14 +5,13 @@
 
 #include "dino/base/error.h"
 #include "dino/format/zip.h"
+#include "dino/format/zip_records.h"
 
 namespace dino::format {
 namespace {
 
-constexpr std::uint64_t kIn64 = 0xFFFFFFFF;  // stands for a number in a ZIP64 record
 constexpr std::uint64_t kCountIn64 = 0xFFFF;
 constexpr std::size_t kAlignment = 64;  // of the data: a cache line, the widest vector
-constexpr std::size_t kLocalBytes = 30;
 constexpr std::uint16_t kUtf8Names = 0x0800;
 constexpr std::uint16_t kVersion = 20, kVersion64 = 45;
 constexpr std::uint16_t kNewYear1980 = 0x0021;  // the first date there is

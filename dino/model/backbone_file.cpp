@@ -1,6 +1,6 @@
 #include "dino/model/backbone_file.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <map>
 

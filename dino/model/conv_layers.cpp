@@ -1,6 +1,7 @@
 #include "dino/model/conv_layers.h"
 
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 

@@ -1,7 +1,8 @@
 // Token layout, block parameters and the plain composition; the fast CPU path is fused_encoder.cpp.
 #include "dino/model/encoder.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include "dino/model/rope.h"
 

@@ -4,7 +4,7 @@
 #include "dino/model/frozen_vit.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <atomic>

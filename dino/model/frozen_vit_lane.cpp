@@ -2,7 +2,7 @@
 // reads the keys and values of all. A team of one waits for nobody.
 #include "dino/model/frozen_vit_lane.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 #include "dino/model/fused_attention.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 

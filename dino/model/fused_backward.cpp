@@ -3,7 +3,7 @@
 #include "dino/model/fused_backward.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/cpu/kernels.h"
 #include "dino/model/fused_attention.h"

@@ -4,7 +4,8 @@
 #include "dino/model/fused_embed.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
 
 #include "dino/cpu/kernels.h"
 #include "dino/tensor/cpu_rows.h"

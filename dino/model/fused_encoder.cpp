@@ -7,7 +7,8 @@
 // preceding branch. Activations are stored once, in the precision's type; GELU is recomputed.
 #include "dino/model/fused_encoder.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
 
 #include <optional>
 
@@ -122,7 +123,7 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
 
 bool can_fuse(const arch::Vit& vit) {
   return vit.ffn == arch::Ffn::Mlp && !vit.layer_scale && vit.qkv_bias && !vit.mask_key_bias &&
-         vit.positions != arch::Positions::Rope && vit.norm_eps == kNormEps &&
+         !vit.rotary() && vit.norm_eps == kNormEps &&
          vit.dim / vit.heads % 2 == 0;
 }
 

@@ -1,6 +1,7 @@
 #include "dino/model/onnx_evaluator.h"
 
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <unordered_map>

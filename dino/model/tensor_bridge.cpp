@@ -1,6 +1,6 @@
 #include "dino/model/tensor_bridge.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,7 @@
 #include "dino/model/vit.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>
@@ -52,7 +53,7 @@ VisionTransformer::VisionTransformer(const arch::Architecture& architecture,
     : architecture_(architecture), options_(options), generator_(generator) {
   arch::validate(architecture_);
   const arch::Vit& v = vit();
-  const bool rope = v.positions == arch::Positions::Rope;
+  const bool rope = v.rotary();
   // DINOv2 starts its tokens near zero; DINO and DINOv3 do not.
   const double token_deviation = v.layer_scale && !rope ? 1e-6 : 0.02;
   const torch::NoGradGuard no_grad;
@@ -154,7 +155,7 @@ FrozenVit::Input VisionTransformer::frozen_input(const torch::Tensor& images) co
     if (pos_embed_.defined())
       table.positions =
           interpolate_positions(pos_embed_, height, width, vit().positions, square).contiguous();
-    if (vit().positions == arch::Positions::Rope)
+    if (vit().rotary())
       table.rope = rope_table(vit(), height, width, {}, {}, options_.rope_type).to(torch::kFloat32);
     tables.push_front(std::move(table));
     if (tables.size() > kSizesKept) tables.pop_back();
@@ -225,7 +226,7 @@ torch::Tensor VisionTransformer::compose_embed(const std::vector<CropGroup>& gro
 
 std::vector<torch::Tensor> VisionTransformer::rope_tables(const Packed& packed) const {
   std::vector<torch::Tensor> tables;
-  if (vit().positions != arch::Positions::Rope) return tables;
+  if (!vit().rotary()) return tables;
   const RopeAugment augment = is_training() ? options_.rope_augment : RopeAugment{};
   for (const auto& [height, width] : packed.grids)
     tables.push_back(rope_table(vit(), height, width, augment, generator_, options_.rope_type)

@@ -1,6 +1,8 @@
 #include "dino/model/xcit.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
 
 #include <array>
 #include <cmath>

@@ -1,6 +1,6 @@
 // DINO (Caron et al. 2021): every student view predicts, through a head, the teacher's distribution
 // over K prototypes of every other view; the teacher's logits are centered and sharpened.
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <string>
@@ -133,6 +133,13 @@ class Dino final : public Objective {
   torch::Tensor entropy_, loss_;  // fp64, of this step
 };
 
+/** Half the rate, and the teacher's temperature times `factor`. */
+std::map<std::string, double> calmer(double factor) {
+  return {{"optim.lr", 0.5},
+          {"dino.teacher_temperature", factor},
+          {"dino.warmup_teacher_temperature", factor}};
+}
+
 std::vector<AlarmRule> Dino::alarms() const {
   const double ln_k = uniform_entropy();
   const auto about = [ln_k](double share) { return share * ln_k; };
@@ -146,7 +153,8 @@ std::vector<AlarmRule> Dino::alarms() const {
                   "{value:.3f} of ln K = " +
                   k +
                   "). Lower dino.teacher_temperature (0.04), or warm "
-                  "it up over more epochs, and lower optim.lr"},
+                  "it up over more epochs, and lower optim.lr",
+       .remedy = calmer(0.7)},
       {.name = "one_hot_collapse",
        .metric = "teacher_entropy",
        .high = about(kOneHot),
@@ -156,7 +164,8 @@ std::vector<AlarmRule> Dino::alarms() const {
            "ln K = " +
            k +
            "). Raise dino.teacher_temperature (0.04 to 0.07), lower "
-           "dino.center_momentum (0.9), or lower optim.lr"},
+           "dino.center_momentum (0.9), or lower optim.lr",
+       .remedy = calmer(1.5)},
       {.name = "constant_output",
        .metric = "teacher_student_kl",
        .high = about(kConstant),
@@ -164,7 +173,8 @@ std::vector<AlarmRule> Dino::alarms() const {
        .message =
            "collapse: student and teacher agree on every crop (KL {value:.5f}), so the output "
            "hardly depends on the image. Lower optim.lr, check that the crops differ (dino "
-           "show crops)"},
+           "show crops)",
+       .remedy = calmer(1)},
       {.name = "loss_stuck",
        .metric = "loss_dino",
        .low = ln_k - about(kStuck),

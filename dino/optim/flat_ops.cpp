@@ -1,7 +1,7 @@
 #include "dino/optim/flat_ops.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "dino/optim/optimizer.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <map>

@@ -1,6 +1,6 @@
 #include "dino/parallel/communicator.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace dino::parallel {
 

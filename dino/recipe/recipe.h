@@ -132,6 +132,8 @@ struct Train {
   double max_minutes =
       0;               ///< stop cleanly after this long (0 = never); schedules are not shortened
   int log_every = 10;  ///< iterations between lines of metrics.jsonl
+  bool rescue = true;  ///< after a collapse go back to where all was well, once, with what the
+                       ///< alarm changes; false: only raise the alarm
   bool operator==(const Train&) const = default;
 };
 

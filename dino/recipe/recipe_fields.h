@@ -96,6 +96,7 @@ void visit_fields(Options& o, Field&& field) {
   field("save_minutes", o.save_minutes, above(0));
   field("keep_last", o.keep_last, between(1, 1000));
   field("max_minutes", o.max_minutes, at_least(0));
+  field("rescue", o.rescue, Anything{});
   field("log_every", o.log_every, between(1, 1e6));
 }
 

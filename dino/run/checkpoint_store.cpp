@@ -79,15 +79,28 @@ std::optional<Checkpoint> CheckpointStore::newest() const {
   return std::nullopt;
 }
 
-void CheckpointStore::set_aside_after(std::int64_t iteration) const {
+std::optional<Checkpoint> CheckpointStore::newest_well() const {
+  std::vector<std::filesystem::path> paths = list();
+  std::ranges::reverse(paths);
+  for (const auto& path : paths) {
+    try {
+      Checkpoint checkpoint = open_checkpoint(path);
+      if (checkpoint.info.well) return checkpoint;
+    } catch (const Error&) {  // damaged: there may be an older one
+    }
+  }
+  return std::nullopt;
+}
+
+void CheckpointStore::set_aside_after(std::int64_t iteration, std::string_view why) const {
   for (const auto& path : list()) {
     if (iteration_of(path) <= iteration) continue;
     std::error_code error;
-    std::filesystem::rename(path, path.native() + ".damaged", error);
+    std::filesystem::rename(path, fmt::format("{}.{}", path.native(), why), error);
     log(log_, LogLevel::Warning,
-        error ? fmt::format("cannot rename the damaged checkpoint {}: {}", printable(path),
+        error ? fmt::format("cannot rename the {} checkpoint {}: {}", why, printable(path),
                             error.message())
-              : fmt::format("renamed the damaged checkpoint {} to {}.damaged", printable(path),
+              : fmt::format("renamed the {0} checkpoint {1} to {2}.{0}", why, printable(path),
                             path.filename().string()));
   }
 }

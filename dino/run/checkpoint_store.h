@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dino/base/log.h"
@@ -32,6 +33,8 @@ struct CheckpointInfo {
   std::int64_t images = 0;           ///< trained on
   std::int64_t bad_images = 0;
   std::int64_t skipped_steps = 0;  ///< not finite
+  bool well = false;               ///< no figure of the last steps says that the run collapses
+  std::string remedy;  ///< what a collapse has changed in the recipe; empty = there was none
   nlohmann::json metrics_window =
       nlohmann::json::object();  ///< sums since the last line of metrics.jsonl
 };
@@ -40,7 +43,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CheckpointInfo, iteration, itera
                                                 recipe, network, precision, threads, best_knn,
                                                 best_iteration, last_knn, knn_iteration,
                                                 train_seconds, total_seconds, images, bad_images,
-                                                skipped_steps, metrics_window)
+                                                skipped_steps, well, remedy, metrics_window)
 
 /** An open checkpoint; the tensors of `file` live as long as it does. */
 struct Checkpoint {
@@ -66,10 +69,13 @@ class CheckpointStore {
   /** The newest readable one; a damaged one is passed over with a warning. nullopt if there are
    * none; throws Error{Format} if all are damaged. */
   std::optional<Checkpoint> newest() const;
+  /** The newest readable one at which all was well; nullopt if there is none. */
+  std::optional<Checkpoint> newest_well() const;
 
-  /** Renames what lies beyond `iteration`, where a run goes on from: damaged files that newest()
-   * passed over. They would be taken for its future. */
-  void set_aside_after(std::int64_t iteration) const;
+  /** Renames what lies beyond `iteration`, where a run goes on from: files that newest() or
+   * newest_well() passed over. They would be taken for its future. `why` ends their names:
+   * "damaged", "collapsed". */
+  void set_aside_after(std::int64_t iteration, std::string_view why) const;
 
   /** Paths by iteration, oldest first, unopened. */
   std::vector<std::filesystem::path> list() const;

@@ -119,9 +119,13 @@ std::string alarms(const nlohmann::json& summary) {
   for (const auto& name : *found)
     if (name.is_string())
       names += (names.empty() ? "" : ", ") + html_escape(printable(name.get<std::string>()));
+  std::string remedy;
+  if (const auto changes = summary.find("remedy"); changes != summary.end() && changes->is_string())
+    remedy = fmt::format(" After a collapse the run went on with {}.",
+                         html_escape(printable(changes->get<std::string>())));
   return fmt::format(
-      R"(<p class="warn">Alarms were raised during training: {}. The log says when, and what to change.</p>)",
-      names);
+      R"(<p class="warn">Alarms were raised during training: {}. The log says when, and what to change.{}</p>)",
+      names, remedy);
 }
 
 /** How the newest value of a curve reads. */

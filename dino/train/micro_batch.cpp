@@ -1,6 +1,6 @@
 #include "dino/train/micro_batch.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 

@@ -40,14 +40,20 @@ std::vector<Alarm> Monitor::observe(std::int64_t iteration,
     if (static_cast<std::int64_t>(window.size()) > options_.window) window.pop_front();
   }
   std::vector<Alarm> alarms;
+  well_ = false;
   if (iteration < std::max(options_.grace, options_.iterations_per_epoch)) return alarms;
+  well_ = true;
   for (const AlarmRule& rule : options_.rules) {
     const std::deque<double>& window = windows_.at(rule.metric);
-    if (static_cast<std::int64_t>(window.size()) < options_.window) continue;
+    if (static_cast<std::int64_t>(window.size()) < options_.window) {
+      well_ = well_ && rule.remedy.empty();
+      continue;
+    }
     const double value = mean(window);
     if (value < rule.low - rule.margin || value > rule.high + rule.margin) active_.erase(rule.name);
     if (value < rule.low || value > rule.high || active_.contains(rule.unless)) continue;
-    raise(alarms, {rule.name, rule.level, message_of(rule, value, iteration)});
+    well_ = well_ && rule.remedy.empty();
+    raise(alarms, {rule.name, rule.level, message_of(rule, value, iteration), rule.remedy});
   }
   return alarms;
 }
@@ -60,11 +66,13 @@ std::vector<Alarm> Monitor::observe_skipped(std::int64_t iteration) {
          skipped_in_a_row_, iteration);
   std::vector<Alarm> alarms;
   raise(alarms,
-        {kSkipped, LogLevel::Warning,
+        {kSkipped,
+         LogLevel::Warning,
          fmt::format("step {} skipped: loss or gradient is not a finite number; nothing was "
                      "changed. If it recurs: lower optim.lr, lengthen optim.warmup_epochs, "
                      "or try --precision fp32",
-                     iteration)});
+                     iteration),
+         {}});
   return alarms;
 }
 

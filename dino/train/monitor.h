@@ -26,7 +26,8 @@ struct MonitorOptions {
 struct Alarm {
   std::string name;  ///< of the rule, or "step_skipped"
   LogLevel level = LogLevel::Alarm;
-  std::string message;  ///< what is wrong, the figures, what to change
+  std::string message;                        ///< what is wrong, the figures, what to change
+  std::map<std::string, double> remedy = {};  ///< of the rule
 };
 
 /** Not thread-safe. */
@@ -38,6 +39,8 @@ class Monitor {
    * Error{Config} when too many steps in a row were skipped. */
   std::vector<Alarm> observe(std::int64_t iteration, const std::map<std::string, double>& figures,
                              bool skipped);
+  /** Whether the rules that have a remedy look at full windows and are all content. */
+  bool is_well() const { return well_; }
 
  private:
   std::vector<Alarm> observe_skipped(std::int64_t iteration);
@@ -48,6 +51,7 @@ class Monitor {
   std::map<std::string, std::deque<double>> windows_;  // of the figures that rules look at
   std::set<std::string> active_;                       // alarms whose episode runs
   int skipped_in_a_row_ = 0;
+  bool well_ = false;
 };
 
 }  // namespace dino::train

@@ -17,15 +17,16 @@ constexpr std::array<std::string_view, 7> kFixed = {
     "objectives",        "backbone.",       "head.", "data.channels",
     "crops.global_size", "optim.optimizer", "seed"};
 // What changes how a run is carried out but not what it computes.
-constexpr std::array<std::string_view, 9> kHarmless = {"name",
-                                                       "description",
-                                                       "data.workers",
-                                                       "data.max_bad_share",
-                                                       "train.save_minutes",
-                                                       "train.keep_last",
-                                                       "train.max_minutes",
-                                                       "train.log_every",
-                                                       "knn."};
+constexpr std::array<std::string_view, 10> kHarmless = {"name",
+                                                        "description",
+                                                        "data.workers",
+                                                        "data.max_bad_share",
+                                                        "train.save_minutes",
+                                                        "train.keep_last",
+                                                        "train.max_minutes",
+                                                        "train.log_every",
+                                                        "train.rescue",
+                                                        "knn."};
 
 template <std::size_t N>
 bool matches(std::string_view key, const std::array<std::string_view, N>& keys) {
@@ -70,6 +71,15 @@ std::vector<std::string> recipe_differences(const recipe::Recipe& before,
   std::vector<std::string> texts;
   for (auto& difference : differences(before, after)) texts.push_back(std::move(difference.text));
   return texts;
+}
+
+recipe::Recipe with_remedy(const recipe::Recipe& recipe,
+                           const std::map<std::string, double>& factors) {
+  const auto values = flat_values(recipe);
+  std::vector<std::string> overrides;
+  for (const auto& [key, factor] : factors)
+    overrides.push_back(fmt::format("{}={:.6g}", key, factor * std::stod(values.at(key))));
+  return recipe::parse_recipe(recipe::to_toml(recipe), recipe.name, {}, overrides);
 }
 
 void check_resumable(const recipe::Recipe& before, const recipe::Recipe& after,

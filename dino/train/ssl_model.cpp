@@ -1,7 +1,8 @@
 #include "dino/train/ssl_model.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <utility>
 

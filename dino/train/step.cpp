@@ -1,6 +1,6 @@
 #include "dino/train/step.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <utility>

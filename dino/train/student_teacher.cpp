@@ -1,6 +1,6 @@
 #include "dino/train/student_teacher.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <utility>
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "dino/base/error.h"
 #include "dino/base/json.h"
@@ -73,18 +74,33 @@ run::CheckpointInfo starting_point(const std::optional<run::Checkpoint>& checkpo
   return info;
 }
 
+/** What follows from a collapse: how the run goes on. */
+struct Rescue {
+  recipe::Recipe recipe;
+  std::string changes;           ///< "optim.lr: 0.001 -> 0.0005, ..."
+  std::set<std::string> alarms;  ///< raised until then
+};
+
+Rescue rescue_from(const recipe::Recipe& recipe, const Trainer& trainer) {
+  recipe::Recipe changed = with_remedy(recipe, trainer.collapse()->remedy);
+  std::string changes = fmt::format("{}", fmt::join(recipe_differences(recipe, changed), ", "));
+  return {std::move(changed), std::move(changes), trainer.alarms()};
+}
+
+/** The checkpoint to go on from: the newest, after a collapse the newest before it. */
 std::optional<run::Checkpoint> find_checkpoint(const run::RunLayout& layout,
-                                               const recipe::Recipe& recipe, const LogSink& log) {
+                                               const recipe::Recipe& recipe, bool collapsed,
+                                               const LogSink& log) {
   const run::CheckpointStore store(layout.checkpoints(), recipe.train.keep_last, log);
-  std::optional<run::Checkpoint> checkpoint = store.newest();
-  if (!checkpoint) {
+  std::optional<run::Checkpoint> checkpoint = collapsed ? store.newest_well() : store.newest();
+  if (checkpoint)
+    check_resumable(
+        recipe::parse_recipe(checkpoint->info.recipe, checkpoint->path.string(), layout.root),
+        recipe, collapsed ? LogSink() : log);
+  else if (!collapsed)
     dino::log(log, LogLevel::Info, "no checkpoint yet: starting at step 0");
-    return std::nullopt;
-  }
-  check_resumable(
-      recipe::parse_recipe(checkpoint->info.recipe, checkpoint->path.string(), layout.root), recipe,
-      log);
-  store.set_aside_after(checkpoint->info.iteration);
+  store.set_aside_after(checkpoint ? checkpoint->info.iteration : -1,
+                        collapsed ? "collapsed" : "damaged");
   return checkpoint;
 }
 
@@ -106,7 +122,9 @@ void warn_of_unread(const recipe::Recipe& recipe, const objectives::Needs& needs
         "and change nothing; set it to 0");
 }
 
-nlohmann::json training_figures(const recipe::Recipe& recipe, const Trainer& trainer) {
+nlohmann::json training_figures(const recipe::Recipe& recipe, const Trainer& trainer,
+                                std::set<std::string> alarms) {
+  alarms.insert(trainer.alarms().begin(), trainer.alarms().end());
   const run::CheckpointInfo& info = trainer.info();
   nlohmann::json figures = {
       {"name", recipe.name},
@@ -122,7 +140,8 @@ nlohmann::json training_figures(const recipe::Recipe& recipe, const Trainer& tra
       {"threads", info.threads},
       {"bad_images", info.bad_images},
       {"skipped_steps", info.skipped_steps},
-      {"alarms", trainer.alarms()}};
+      {"alarms", alarms}};
+  if (!info.remedy.empty()) figures["remedy"] = info.remedy;
   if (info.best_knn >= 0)
     figures.update({{"in_training_knn_top1", info.last_knn},
                     {"best_in_training_knn_top1", info.best_knn},
@@ -174,21 +193,18 @@ data::Loader make_loader(const recipe::TrainingImages& images, const recipe::Rec
                          : data::Loader(*images.dataset(), recipe.crops, options, hooks.log);
 }
 
-}  // namespace
-
-TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
-                  const std::stop_token& stop) {
-  const recipe::Recipe& recipe = request.recipe;
-  parallel::Alone alone;
-  parallel::Communicator& ranks = request.ranks != nullptr ? *request.ranks : alone;
-  std::optional<run::RunDir> run;
+/** Trains until an outcome, or until a collapse that can be remedied: then `rescue` says how to go
+ * on, by another call. `run` is claimed by the first. */
+TrainResult train_once(const TrainRequest& request, parallel::Communicator& ranks,
+                       std::optional<run::RunDir>& run, std::optional<Rescue>& rescue,
+                       const TrainHooks& hooks, const std::stop_token& stop) {
+  const recipe::Recipe recipe = rescue ? rescue->recipe : request.recipe;
   std::optional<run::Checkpoint> checkpoint;
-  if (request.resume) {
-    run.emplace(claim(request, ranks));
-    checkpoint = find_checkpoint(run->layout(), recipe, hooks.log);
-  } else {
+  if (request.resume && !run) run.emplace(claim(request, ranks));
+  if (run)
+    checkpoint = find_checkpoint(run->layout(), recipe, rescue.has_value(), hooks.log);
+  else
     run::RunDir::check_free(request.directory, request.force);
-  }
   // "auto" is decided once a run: a resumed one goes on as it began, whatever this machine prefers.
   const model::Precision precision =
       resolve_precision(checkpoint && recipe.train.precision == "auto" ? checkpoint->info.precision
@@ -224,10 +240,24 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   trainer_hooks.save_teacher_weights = [&](const std::filesystem::path& path) {
     model::save_backbone(path.string(), learned, network);
   };
+  if (rescue) {
+    start.remedy = rescue->changes;
+    dino::log(hooks.log, LogLevel::Warning,
+              fmt::format("going on from step {} with {}; this is done once a run "
+                          "(train.rescue = false: never)",
+                          start.iteration, start.remedy));
+  }
   Trainer trainer(recipe, model, loader, recorder, start, std::move(trainer_hooks));
+  if (rescue) trainer.save();
   const Outcome outcome = trainer.run(stop);
+  if (outcome == Outcome::Collapsed) {
+    rescue = rescue_from(recipe, trainer);
+    return {outcome, {}, run->layout()};
+  }
 
-  TrainResult result{outcome, training_figures(recipe, trainer), run->layout()};
+  TrainResult result{
+      outcome, training_figures(recipe, trainer, rescue ? rescue->alarms : std::set<std::string>()),
+      run->layout()};
   if (outcome == Outcome::Interrupted) return result;
   if (hooks.evaluate) {
     SslModel untrained(recipe, precision, start.iterations_per_epoch);
@@ -241,6 +271,20 @@ TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
   recorder.save_summary(result.summary);
   if (hooks.report) hooks.report(run->layout());
   return result;
+}
+
+}  // namespace
+
+TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
+                  const std::stop_token& stop) {
+  parallel::Alone alone;
+  std::optional<run::RunDir> run;
+  std::optional<Rescue> rescue;
+  for (;;) {
+    TrainResult result = train_once(request, request.ranks != nullptr ? *request.ranks : alone, run,
+                                    rescue, hooks, stop);
+    if (result.outcome != Outcome::Collapsed) return result;
+  }
 }
 
 }  // namespace dino::train

@@ -50,7 +50,9 @@ struct TrainResult {
   run::RunLayout layout;
 };
 
-/** Trains to the end, the time limit or the stop request. Throws dino::Error; a run directory is
+/** Trains to the end, the time limit or the stop request. After a collapse it goes back once to the
+ * last checkpoint at which all was well, or to the start, with what the alarm's remedy changes in
+ * the recipe; the run's own recipe.toml then says so. Throws dino::Error; a run directory is
  * made only once data and model are known to be good, and what is in it then can be resumed. */
 TrainResult train(const TrainRequest& request, const TrainHooks& hooks,
                   const std::stop_token& stop);

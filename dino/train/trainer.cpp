@@ -99,6 +99,7 @@ Outcome Trainer::run(const std::stop_token& stop) {
     } catch (const data::Stopped&) {
       continue;  // nothing was done; the stop is seen above
     }
+    if (collapse_) return Outcome::Collapsed;
     if (seconds_between(last_save_, Clock::now()) >= 60 * recipe_.train.save_minutes) save();
   }
   save();
@@ -125,6 +126,8 @@ void Trainer::step() {
   for (const Alarm& alarm : monitor_.observe(info_.iteration, report.figures, report.skipped)) {
     alarms_.insert(alarm.name);
     log(hooks_.log, alarm.level, alarm.message);
+    if (recipe_.train.rescue && info_.remedy.empty() && !alarm.remedy.empty() && !collapse_)
+      collapse_ = alarm;
   }
   if (info_.iteration % recipe_.train.log_every == 0 || info_.iteration == total_iterations_)
     write_metrics();
@@ -158,6 +161,7 @@ void Trainer::save() {
   if (saved_iteration_ == info_.iteration) return;
   info_.total_seconds = earlier_seconds_ + session_seconds();
   info_.metrics_window = window_;
+  info_.well = monitor_.is_well();
   recorder_.save_checkpoint(info_, model::to_records(learner_.state()));
   recorder_.save_by(hooks_.save_teacher_weights, recorder_.layout().teacher_weights());
   saved_iteration_ = info_.iteration;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -31,7 +32,8 @@ struct TrainerHooks {
       save_teacher_weights;  ///< writes the teacher's backbone
 };
 
-enum class Outcome { Finished, TimeLimit, Interrupted };
+/** Collapsed: an alarm with a remedy, in a run that has had none; nothing is saved. */
+enum class Outcome { Finished, TimeLimit, Interrupted, Collapsed };
 
 /** Borrows everything it is given. Thread-compatible. */
 class Trainer {
@@ -41,14 +43,18 @@ class Trainer {
   Trainer(const recipe::Recipe& recipe, Learner& learner, data::Loader& loader,
           run::Recorder& recorder, run::CheckpointInfo start, TrainerHooks hooks);
 
-  /** Trains. The state is saved on every outcome; throws dino::Error if a step, the data or the
-   * disk fails. */
+  /** Trains. The state is saved on every outcome but Collapsed; throws dino::Error if a step, the
+   * data or the disk fails. */
   Outcome run(const std::stop_token& stop);
+  /** Writes the state as it is. */
+  void save();
 
   /** Counters as of now. */
   const run::CheckpointInfo& info() const { return info_; }
   /** Alarm names raised since construction. */
   const std::set<std::string>& alarms() const { return alarms_; }
+  /** Why the outcome was Collapsed. */
+  const std::optional<Alarm>& collapse() const { return collapse_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -56,7 +62,6 @@ class Trainer {
   void step();
   bool knn_due() const;
   void evaluate_knn();
-  void save();
   void write_metrics();
   data::CropBatch next_batch();
   void record_bad_files();
@@ -81,6 +86,7 @@ class Trainer {
   double session_step_seconds_ = 0;    // all steps of this session
   std::int64_t saved_iteration_ = -1;  // what the newest checkpoint since the start holds
   std::set<std::string> alarms_;
+  std::optional<Alarm> collapse_;
   Clock::time_point session_start_ = Clock::now(), last_save_ = Clock::now();
 };
 

@@ -16,7 +16,7 @@ using Bytes = std::span<const std::byte>;
 void add_official_buffers(const arch::Architecture& a, const Weights& weights,
                           const std::string& prefix, Output& out) {
   const arch::Vit& v = a.vit;
-  if (a.family == arch::Family::Vit && v.positions == arch::Positions::Rope) {
+  if (a.family == arch::Family::Vit && v.rotary()) {
     const std::vector<float> periods = arch::rope_periods(v);
     out.add_floats(prefix + "rope_embed.periods", {static_cast<std::int64_t>(periods.size())},
                    periods);
@@ -54,7 +54,7 @@ void for_each_part(const Weights& weights, Layout layout, const Use& use) {
 /** timm adds CLS's own position into the CLS token. */
 bool folds_cls_position(const arch::Architecture& a, Layout layout) {
   return layout == Layout::Timm && a.family == arch::Family::Vit && a.vit.registers > 0 &&
-         a.vit.positions != arch::Positions::Rope;
+         !a.vit.rotary();
 }
 
 std::optional<std::vector<float>> folded_cls(const Weights& weights) {

@@ -41,7 +41,7 @@ void take_rope(ConfigKeys& keys, arch::Vit& v) {
 }
 
 void take_vit(ConfigKeys& keys, const arch::Architecture& a, arch::Vit& v) {
-  const bool rope = v.positions == arch::Positions::Rope;
+  const bool rope = v.rotary();
   agree(keys, "hidden_size", v.dim);
   agree(keys, "num_hidden_layers", v.depth);
   agree(keys, "num_channels", a.channels);
@@ -118,10 +118,6 @@ void know_neutral(ConfigKeys& keys) {
                 "_attn_implementation_autoset"});
 }
 
-bool rope(const arch::Architecture& a) {
-  return a.vit.positions == arch::Positions::Rope;
-}
-
 nlohmann::json vit_config(const arch::Architecture& a) {
   const arch::Vit& v = a.vit;
   nlohmann::json json = {{"hidden_size", v.dim},           {"num_hidden_layers", v.depth},
@@ -129,7 +125,7 @@ nlohmann::json vit_config(const arch::Architecture& a) {
                          {"num_channels", a.channels},     {"image_size", a.image_size},
                          {"layer_norm_eps", v.norm_eps},   {"attention_probs_dropout_prob", 0.0},
                          {"hidden_dropout_prob", 0.0},     {"torch_dtype", "float32"}};
-  if (rope(a)) {
+  if (a.vit.rotary()) {
     json["model_type"] = "dinov3_vit";
     json["architectures"] = {"DINOv3ViTModel"};
     json["intermediate_size"] = v.hidden;
@@ -168,12 +164,12 @@ void refuse_unknown_to_hf(const arch::Architecture& a) {
   const arch::Vit& v = a.vit;
   const char* what = nullptr;
   if (v.untie_cls_and_patch_norms) what = "a norm of its own for CLS";
-  if (rope(a) && !v.layer_scale) what = "RoPE without layer scale";
-  if (rope(a) && v.rope_coordinates != arch::RopeCoordinates::Separate)
+  if (a.vit.rotary() && !v.layer_scale) what = "RoPE without layer scale";
+  if (a.vit.rotary() && v.rope_coordinates != arch::RopeCoordinates::Separate)
     what = "RoPE coordinates other than separate";
-  if (!rope(a) && v.registers > 0 && !v.layer_scale) what = "registers without layer scale";
+  if (!a.vit.rotary() && v.registers > 0 && !v.layer_scale) what = "registers without layer scale";
   const std::int64_t swiglu = (v.dim * 4 * 2 / 3 + 7) / 8 * 8;
-  if (!rope(a) && v.layer_scale && v.hidden != (v.ffn == arch::Ffn::SwiGlu ? swiglu : 4 * v.dim))
+  if (!a.vit.rotary() && v.layer_scale && v.hidden != (v.ffn == arch::Ffn::SwiGlu ? swiglu : 4 * v.dim))
     what = "a feed-forward width that is not the published rule's";
   if (what != nullptr)
     fail(ErrorKind::Usage, "[weights] transformers has no model with {}: convert to another scheme",

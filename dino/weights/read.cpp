@@ -195,7 +195,7 @@ Weights read_foreign(const format::TensorFile& file, const std::string& origin,
 }
 
 void set_positions(arch::Positions positions, const std::string& origin, arch::Architecture& a) {
-  const bool learned = a.family == arch::Family::Vit && a.vit.positions != arch::Positions::Rope;
+  const bool learned = a.family == arch::Family::Vit && !a.vit.rotary();
   if (!learned || positions == arch::Positions::Rope)
     fail(ErrorKind::Usage, "[weights] {}: positions cannot be {}: {}", origin,
          arch::name_of(positions),

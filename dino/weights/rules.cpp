@@ -45,10 +45,6 @@ std::pair<std::string, std::string> split_block(const std::string& name) {
   return {name.substr(0, dot + 1), name.substr(dot + 1)};
 }
 
-bool rope(const arch::Architecture& a) {
-  return a.vit.positions == arch::Positions::Rope;
-}
-
 /** DINOv3's norm of local crops, which inference ports omit. */
 bool is_training_norm(const std::string& name) {
   return name.starts_with("local_cls_norm.");
@@ -63,7 +59,7 @@ std::vector<Part> equal_parts(const arch::TensorSpec& spec, std::vector<std::str
 }
 
 std::vector<Part> official_vit(const arch::Architecture& a, const arch::TensorSpec& spec) {
-  if (!rope(a)) return whole(spec.name, spec);
+  if (!a.vit.rotary()) return whole(spec.name, spec);
   if (spec.name == "register_tokens") return whole("storage_tokens", spec);
   const auto at = spec.name.find("mlp.w12.");
   if (at == std::string::npos) return whole(spec.name, spec);
@@ -75,7 +71,7 @@ std::vector<Part> official_vit(const arch::Architecture& a, const arch::TensorSp
 
 std::vector<Part> hf_qkv(const arch::Architecture& a, const arch::TensorSpec& spec,
                          const std::string& block, const std::string& kind, bool newer) {
-  if (!rope(a) && !newer) {
+  if (!a.vit.rotary() && !newer) {
     const std::string base = block + "attention.attention.";
     return equal_parts(spec,
                        {base + "query." + kind, base + "key." + kind, base + "value." + kind});
@@ -88,7 +84,7 @@ std::vector<Part> hf_qkv(const arch::Architecture& a, const arch::TensorSpec& sp
 }
 
 std::vector<Part> hf_vit(const arch::Architecture& a, const arch::TensorSpec& spec, bool newer) {
-  const bool v3 = rope(a), v2 = !v3 && a.vit.layer_scale;
+  const bool v3 = a.vit.rotary(), v2 = !v3 && a.vit.layer_scale;
   const auto [block, rest] = split_block(spec.name);
   if (is_training_norm(spec.name)) return whole("", spec);
   if (block.empty()) {
@@ -147,7 +143,7 @@ std::vector<Part> timm_vit(const arch::Architecture& a, const arch::TensorSpec& 
     return {{"", dim}, {"pos_embed", elements(spec.shape) - dim}};
   const auto [block, rest] = split_block(spec.name);
   if (block.empty()) return whole(spec.name, spec);
-  if (!rope(a)) {
+  if (!a.vit.rotary()) {
     static const Names kV2 = {{"mlp.w12.", "mlp.fc1."}, {"mlp.w3.", "mlp.fc2."}};
     return whole(block + renamed(rest, kV2), spec);
   }
@@ -248,7 +244,7 @@ std::vector<Rule> rules(Layout layout, const arch::Architecture& architecture, b
       fail(ErrorKind::Usage,
            "[weights] transformers has no names for DINO's {}; use official or timm",
            arch::name_of(architecture.family));
-    if (layout == Layout::HuggingFace && spec.name == "mask_token" && rope(architecture))
+    if (layout == Layout::HuggingFace && spec.name == "mask_token" && architecture.vit.rotary())
       rule.stored_shape = {1, 1, architecture.vit.dim};
     rule.target = std::move(spec);
     all.push_back(std::move(rule));

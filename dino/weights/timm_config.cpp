@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kLargestSide = 1 << 16;  // px
 
-constexpr std::array<std::pair<std::string_view, image::Filter>, 4> kFilters = {
+constexpr std::array<std::pair<std::string_view, image::Filter>, 4> kInterpolations = {
     {{"nearest", image::Filter::Nearest},
      {"bilinear", image::Filter::Bilinear},
      {"bicubic", image::Filter::Bicubic},
@@ -56,7 +56,7 @@ void take_crop(ConfigKeys& keys, data::Preprocess& p) {
 void take_interpolation(ConfigKeys& keys, data::Preprocess& p) {
   std::string name = "bicubic";
   keys.take("interpolation", name);
-  for (const auto& [known, filter] : kFilters) {
+  for (const auto& [known, filter] : kInterpolations) {
     if (known != name) continue;
     p.filter = filter;
     return;
@@ -64,7 +64,7 @@ void take_interpolation(ConfigKeys& keys, data::Preprocess& p) {
   keys.refuse("interpolation", "is not supported: nearest, bilinear, bicubic, lanczos are");
 }
 
-void take_statistics(ConfigKeys& keys, const char* key, int channels, std::vector<double>& values) {
+void take_channel_values(ConfigKeys& keys, const char* key, int channels, std::vector<double>& values) {
   if (!keys.take(key, values)) return;
   if (values.size() != static_cast<std::size_t>(channels))
     keys.refuse(key, fmt::format("needs one number for each of {} channels", channels));
@@ -76,8 +76,8 @@ void take_pretrained(const nlohmann::json& json, const std::string& origin, data
   take_input_size(keys, p);
   take_crop(keys, p);
   take_interpolation(keys, p);
-  take_statistics(keys, "mean", p.channels, p.mean);
-  take_statistics(keys, "std", p.channels, p.std);
+  take_channel_values(keys, "mean", p.channels, p.mean);
+  take_channel_values(keys, "std", p.channels, p.std);
   p.resize_floats = false;
   keys.neutral({"architecture",
                 "classifier",

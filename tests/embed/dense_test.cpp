@@ -1,7 +1,7 @@
 #include "dino/embed/dense.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 #include "tests/embed/fakes.h"

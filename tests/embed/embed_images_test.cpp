@@ -1,7 +1,8 @@
 #include "dino/embed/embed_images.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <functional>

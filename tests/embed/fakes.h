@@ -1,6 +1,6 @@
 // A backbone whose answers can be worked out by hand, and data sets in memory.
 #pragma once
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <utility>

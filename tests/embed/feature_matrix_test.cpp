@@ -1,7 +1,10 @@
 #include "dino/embed/feature_matrix.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 #include "tests/embed/fakes.h"

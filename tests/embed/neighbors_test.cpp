@@ -1,7 +1,7 @@
 #include "dino/embed/neighbors.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 

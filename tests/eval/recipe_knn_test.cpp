@@ -2,7 +2,7 @@
 #include "dino/eval/recipe_knn.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <filesystem>

@@ -1,6 +1,6 @@
 // A golden safetensors file as named float32 tensors, for tests.
 #pragma once
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <stdexcept>
 #include <string>

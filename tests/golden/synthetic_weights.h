@@ -2,7 +2,8 @@
 // i of the array called `name` is a hash of (name, i). The Python twin, and the reasons for the
 // scales, are in synthetic.py; both give the same float32 bits.
 #pragma once
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <cstdint>

@@ -3,7 +3,7 @@
 #include "dino/loss/centering.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 

@@ -3,7 +3,7 @@
 // 000000039769.jpg of COCO). Values: first five of CLS and of patch 0, from the table of the
 // released converter.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <array>
 #include <cstdlib>

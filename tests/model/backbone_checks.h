@@ -1,7 +1,7 @@
 // What tests of every family of backbones ask.
 #pragma once
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <utility>

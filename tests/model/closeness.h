@@ -1,7 +1,7 @@
 // How far features are from what they should be.
 #pragma once
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace dino::model {
 

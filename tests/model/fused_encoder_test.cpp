@@ -1,7 +1,7 @@
 // The fused CPU node against the plain composition: values and every gradient.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <array>
 #include <thread>

@@ -3,7 +3,7 @@
 #include "dino/model/onnx_check.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 #include "dino/model/backbone_file.h"

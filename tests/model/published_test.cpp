@@ -3,7 +3,7 @@
 // compute with synthetic weights in float64. Each case is written to a file as it would be
 // published, read back by what it holds, and run.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 

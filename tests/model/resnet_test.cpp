@@ -1,7 +1,7 @@
 // ResNet-50 against torchvision: same weights and images by formula, goldens from
 // tests/golden/model/make.py (float64).
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 #include "dino/model/resnet.h"

@@ -1,7 +1,7 @@
 #include "dino/model/tensor_bridge.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 

@@ -1,6 +1,6 @@
 // Vision Transformers of every option: each alone, then drawn together, for tests of all passes.
 #pragma once
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 #include "tests/model/vit_oracle.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 // formula, goldens from tests/golden/model/make.py (float64). Tolerance 1e-5 on values of size 1 to
 // 4: fp32 rounding over twelve blocks.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 

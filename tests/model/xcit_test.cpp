@@ -3,7 +3,7 @@
 #include "dino/model/xcit.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/arch/zoo.h"
 #include "dino/base/error.h"

@@ -1,6 +1,6 @@
 // A recipe names objectives; the build has a file for each.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <map>
 

@@ -126,13 +126,30 @@ TEST(Checkpoint, DamagedOnesAreSetAsideAndNotCounted) {
   truncate(store.list().back(), 50);
   ASSERT_EQ(store.newest()->info.iteration, 200);
   warnings.clear();
-  store.set_aside_after(200);
+  store.set_aside_after(200, "damaged");
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_NE(warnings[0].find("step_00000300.safetensors.damaged"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(folder / "step_00000300.safetensors.damaged"));
   store.save(at(250), State(1).records());
   store.save(at(300), State(1).records());
   EXPECT_EQ(names(store), (std::vector<std::string>{"step_00000250", "step_00000300"}));
+}
+
+TEST(Checkpoint, TheNewestAtWhichAllWasWell) {
+  const test::TempDir folder;
+  CheckpointStore store(folder.path(), 5);
+  EXPECT_FALSE(store.newest_well());
+  for (const int i : {100, 200, 300, 400}) {
+    CheckpointInfo info = at(i);
+    info.well = i < 400;
+    store.save(info, State(1).records());
+  }
+  EXPECT_EQ(store.newest_well()->info.iteration, 300);
+  truncate(store.list()[2], 50);
+  EXPECT_EQ(store.newest_well()->info.iteration, 200);
+  store.set_aside_after(200, "collapsed");
+  EXPECT_TRUE(std::filesystem::exists(folder / "step_00000400.safetensors.collapsed"));
+  EXPECT_EQ(store.newest()->info.iteration, 200);
 }
 
 TEST(Checkpoint, OtherFilesAreNotTakenForOne) {

@@ -1,7 +1,7 @@
 // Courses of many steps on the tiny network of the golden trajectory: where the loss starts, and
 // that a restored state continues bit for bit. Laws of a single step are in ssl_model_test.cpp.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <map>
 #include <string>

@@ -1,6 +1,6 @@
 // A learner without a network, for tests of the loop.
 #pragma once
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <functional>

@@ -58,6 +58,28 @@ class MonitorTest : public ::testing::Test {
 
 using Names = std::vector<std::string>;
 
+TEST_F(MonitorTest, IsWellOnFullWindowsWithoutACollapse) {
+  Monitor fresh({.rules = dino_rules(), .iterations_per_epoch = 50});
+  for (int i = 1; i < 200; ++i) {
+    fresh.observe(i, healthy().figures, false);
+    ASSERT_FALSE(fresh.is_well()) << i;  // in the grace period every run looks bad
+  }
+  fresh.observe(200, healthy().figures, false);
+  EXPECT_TRUE(fresh.is_well());
+  EXPECT_TRUE(monitor_.is_well());
+  feed(uniform(), 100);
+  EXPECT_FALSE(monitor_.is_well());
+  feed(uniform(), 50);  // the alarm is not raised again, but the trouble is there
+  EXPECT_FALSE(monitor_.is_well());
+  feed(healthy(), 100);
+  EXPECT_TRUE(monitor_.is_well());
+  feed(step_of(1, 0.4, 0.6), 100);  // a stuck loss has no remedy
+  EXPECT_TRUE(monitor_.is_well());
+  Monitor resumed({.rules = dino_rules(), .iterations_per_epoch = 50});
+  resumed.observe(1000, healthy().figures, false);
+  EXPECT_FALSE(resumed.is_well());  // one step tells nothing
+}
+
 TEST_F(MonitorTest, UniformTeacherIsOneCollapseNotAlsoAStuckLoss) {
   EXPECT_EQ(feed(uniform(), 300), (Names{"uniform_collapse", "constant_output"}));
 }

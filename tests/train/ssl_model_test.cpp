@@ -3,7 +3,8 @@
 #include "dino/train/ssl_model.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

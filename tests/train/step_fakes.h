@@ -2,7 +2,7 @@
 // wants them.
 #pragma once
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <optional>

@@ -106,6 +106,84 @@ TEST_F(TrainTest, AnInterruptedRunHasNoSummaryAndResumes) {
   EXPECT_EQ(read_json_file(result.layout.env())["sessions"].size(), 2U);
 }
 
+/** A teacher at temperature 1 says nothing: all it gives is nearly uniform. */
+class CollapseTest : public TrainTest {
+ protected:
+  CollapseTest() {
+    request_.recipe.train.epochs = 120;  // 480 steps
+    hooks_.log = [this](LogLevel, std::string_view text) { log_ += std::string(text) + "\n"; };
+  }
+  static void blunt(recipe::Recipe& recipe) {
+    recipe.dino.teacher_temperature = recipe.dino.warmup_teacher_temperature = 1;
+  }
+  recipe::Recipe recipe_of_run() { return recipe::load_recipe(temp_ / "run/recipe.toml"); }
+
+  std::string log_;
+};
+
+TEST_F(CollapseTest, StartsAgainOnceWithWhatTheAlarmChanges) {
+  blunt(request_.recipe);
+  const TrainResult result = train();
+  EXPECT_EQ(result.outcome, Outcome::Finished);
+  EXPECT_EQ(result.summary["iterations"], 480);
+  EXPECT_NE(log_.find("going on from step 0 with "), std::string::npos) << log_;
+  EXPECT_NE(result.summary["remedy"].get<std::string>().find("dino.teacher_temperature: 1 -> 0.7"),
+            std::string::npos)
+      << result.summary;
+  EXPECT_EQ(result.summary["alarms"][0], "uniform_collapse");
+  // 0.7 is no cure: the alarm is raised again, and not acted on again.
+  EXPECT_DOUBLE_EQ(recipe_of_run().dino.teacher_temperature, 0.7);
+  EXPECT_DOUBLE_EQ(recipe_of_run().optim.lr, request_.recipe.optim.lr / 2);
+  std::size_t alarms = 0;
+  for (std::size_t at = log_.find("collapse: "); at != std::string::npos;
+       at = log_.find("collapse: ", at + 1))
+    ++alarms;
+  EXPECT_GE(alarms, 2U) << log_;
+}
+
+TEST_F(CollapseTest, IsOnlyReportedWithoutRescue) {
+  blunt(request_.recipe);
+  request_.recipe.train.rescue = false;
+  const TrainResult result = train();
+  EXPECT_EQ(result.outcome, Outcome::Finished);
+  EXPECT_FALSE(result.summary.contains("remedy"));
+  EXPECT_EQ(recipe_of_run(), request_.recipe);
+}
+
+TEST_F(CollapseTest, GoesBackToWhereAllWasWell) {
+  hooks_.progress = [&](const Progress& progress) {
+    if (progress.iteration == 310) stop_.request_stop();
+  };
+  EXPECT_EQ(train().outcome, Outcome::Interrupted);
+  ASSERT_EQ(log_.find("collapse: "), std::string::npos) << log_;
+  request_.resume = true;
+  hooks_.progress = {};
+  stop_ = std::stop_source();
+  blunt(request_.recipe);
+  const TrainResult result = train();
+  EXPECT_NE(log_.find("going on from step 310 with "), std::string::npos) << log_;
+  EXPECT_EQ(result.summary["iterations"], 480);
+  EXPECT_DOUBLE_EQ(recipe_of_run().dino.teacher_temperature, 0.7);
+}
+
+TEST_F(CollapseTest, ARescuedRunResumesAndKnowsThatItWasRescued) {
+  blunt(request_.recipe);
+  hooks_.progress = [&](const Progress& progress) {
+    if (progress.iteration == 100 && log_.find("going on") != std::string::npos)
+      stop_.request_stop();
+  };
+  EXPECT_EQ(train().outcome, Outcome::Interrupted);
+  request_.resume = true;
+  request_.recipe = recipe_of_run();
+  hooks_.progress = {};
+  stop_ = std::stop_source();
+  log_.clear();
+  const TrainResult result = train();
+  EXPECT_EQ(result.outcome, Outcome::Finished);
+  EXPECT_EQ(log_.find("going on"), std::string::npos) << log_;
+  EXPECT_TRUE(result.summary.contains("remedy"));
+}
+
 TEST_F(TrainTest, ALimitedDataSetTrainsOnThatManyImages) {
   request_.recipe.data.limit = 16;
   EXPECT_EQ(train().summary["iterations"], 2);

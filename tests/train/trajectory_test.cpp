@@ -2,7 +2,7 @@
 // crops, two networks, every schedule, clipping, AdamW with its two weight-decay groups, a last
 // layer frozen in the first epoch, EMA and centering.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <fstream>
 #include <map>

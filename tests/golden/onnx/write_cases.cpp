@@ -3,7 +3,7 @@
 //
 //   onnx_cases FOLDER [--fp16] NAME...     NAME: of the zoo, or "tiny" for every option in small
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdio>
 #include <filesystem>
