@@ -47,6 +47,8 @@ double FolderChoice::seconds_left() const {
 
 void FolderChoice::choose() {
   choice = recipe::choose_recipe(facts, budget);
+  choice.recipe.name = run_folder(folder).filename().string();
+  choice.recipe.description = fmt::format("chosen for {:g} minutes", budget.minutes);
   choice.recipe = with_flags(choice.recipe, flags);
 }
 
@@ -77,16 +79,18 @@ FolderChoice choose_for(const std::string& folder, double minutes, const RecipeF
          "[recipe] '{}' is a stream, whose images cannot be looked at before training; write a "
          "recipe with data.epoch_images, or unpack it",
          printable(std::string_view(folder)));
-  FolderChoice chosen{.cache = cache, .flags = flags};
+  FolderChoice chosen;
+  chosen.folder = absolute_source(folder);
+  chosen.cache = cache;
+  chosen.flags = flags;
   const int threads = context.threads > 0 ? context.threads : usable_processors();
   chosen.budget = {.minutes = minutes, .threads = threads, .gflops = estimated_gflops(threads)};
   data::SourceOptions options;
   options.channels = 0;
   options.cache = cache;
-  const std::string source = absolute_source(folder);
-  const auto dataset = data::open_dataset(source, options);
+  const auto dataset = data::open_dataset(chosen.folder, options);
   ThreadPool pool(pool_workers(context.threads));
-  chosen.facts = recipe::survey_images(source, *dataset, pool);
+  chosen.facts = recipe::survey_images(chosen.folder, *dataset, pool);
   chosen.choose();
   return chosen;
 }

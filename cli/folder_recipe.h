@@ -15,9 +15,10 @@ namespace dino::cli {
 /** A folder, the time for it, and what was chosen so far. */
 struct FolderChoice {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  std::string folder;           ///< the images as the person has them
   std::filesystem::path cache;  ///< for the index of the source
   RecipeFlags flags;            ///< --set and its like, laid over every choice
-  recipe::ImageFacts facts;
+  recipe::ImageFacts facts;     ///< of the images that are trained on: the folder's, or copies
   recipe::Budget budget;
   recipe::Choice choice;
 

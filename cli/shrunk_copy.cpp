@@ -24,15 +24,14 @@ bool pays(const FolderChoice& chosen, int px, double load_seconds) {
   constexpr std::int64_t kMostImages = 20'000;  // a folder of copies of more is a person's decision
   constexpr double kLarger = 1.25, kShare = 0.15;
   const recipe::ImageFacts& facts = chosen.facts;
-  return !facts.full_range && facts.images <= kMostImages &&
-         facts.short_side() > kLarger * px &&
+  return !facts.full_range && facts.images <= kMostImages && facts.short_side() > kLarger * px &&
          static_cast<double>(facts.images) * load_seconds < kShare * chosen.seconds_left();
 }
 
 /** A name that changes with the images and with how they are copied. */
 std::string name_of_copy(const data::Dataset& dataset, const FolderChoice& chosen, int px) {
-  std::string text = fmt::format("{} {} {}", chosen.facts.source, chosen.facts.channels,
-                                 chosen.facts.transparent);
+  std::string text =
+      fmt::format("{} {} {}", chosen.facts.source, chosen.facts.channels, chosen.facts.transparent);
   for (std::int64_t i = 0; i < dataset.size(); ++i) text += dataset.name(i) + "\n";
   const auto hash = xxh3_64(std::as_bytes(std::span(text)));
   return fmt::format("{}px-{:08x}", px, hash & 0xffffffff);
@@ -50,15 +49,14 @@ bool shrink_once(FolderChoice& chosen, const std::filesystem::path& folder, Cont
   const auto dataset = data::open_dataset(chosen.facts.source, options);
   const std::filesystem::path out = folder / name_of_copy(*dataset, chosen, px);
   std::filesystem::create_directories(folder);
-  context.console.message(
-      LogLevel::Info,
-      fmt::format("shrinking {} images to {} px, once, into {} ...", dataset->size(), px,
-                  out.string()));
+  context.console.message(LogLevel::Info,
+                          fmt::format("shrinking {} images to {} px, once, into {} ...",
+                                      dataset->size(), px, out.string()));
   ThreadPool pool(pool_workers(context.threads));
   constexpr int kQuality = 95;
-  const data::PackReport report =
-      data::pack(*dataset, chosen.facts.source, out, {.size = px, .quality = kQuality}, pool,
-                 [](std::int64_t) {}, std::stop_token());
+  const data::PackReport report = data::pack(
+      *dataset, chosen.facts.source, out, {.size = px, .quality = kQuality}, pool,
+      [](std::int64_t) {}, std::stop_token());
   const std::string copies = data::shard_pattern(out, report.shards);
   const recipe::ImageFacts original = chosen.facts;
   const auto shrunk = data::open_dataset(copies, 0);

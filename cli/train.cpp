@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/folder_recipe.h"
 #include "cli/recipe_flags.h"
+#include "cli/shrunk_copy.h"
 #include "cli/torch_actions.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
@@ -72,8 +73,9 @@ TrainRun run_of(const TrainFlags& flags, Context& context) {
     return run;
   }
   context.console.message(LogLevel::Info, fmt::format("looking at {} ...", flags.folder));
-  run.chosen = choose_for(flags.folder, flags.minutes, flags.recipe,
-                          recipe::index_folder(run.directory), context);
+  const std::filesystem::path indices = recipe::index_folder(run.directory);
+  run.chosen = choose_for(flags.folder, flags.minutes, flags.recipe, indices, context);
+  shrink_once(*run.chosen, indices.parent_path() / ".dino_shrunk", context);
   return run;
 }
 

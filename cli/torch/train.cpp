@@ -108,8 +108,18 @@ int run_train(const TrainRun& run, Context& context) {
                     result.summary["iterations"].dump(), shell_quote(request.directory.string())));
     return kInterrupted;
   }
+  if (result.outcome == train::Outcome::TimeLimit)
+    context.console.message(
+        LogLevel::Warning,
+        fmt::format(
+            "train.max_minutes = {:g} were over at step {}, before the schedules' end; to go "
+            "on: dino train --resume {} --set train.max_minutes=0",
+            request.recipe.train.max_minutes, result.summary["iterations"].dump(),
+            shell_quote(request.directory.string())));
+  recipe::Recipe shown = request.recipe;
+  if (run.chosen) shown.data.train = run.chosen->folder;  // not the copies made of it
   print_result(context, result.summary,
-               summary_text(result.summary) + next_steps(result.layout, request.recipe));
+               summary_text(result.summary) + next_steps(result.layout, shown));
   return kOk;
 }
 

@@ -134,7 +134,6 @@ double images_seen(const Recipe& recipe, const Budget& budget) {
 
 Recipe recipe_of(const ImageFacts& facts, const Level& level, const Budget& budget) {
   Recipe r;
-  r.name = "folder";
   r.data.train = facts.source;
   set_sizes(facts, level, r);
   set_network(level, r);
