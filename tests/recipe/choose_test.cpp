@@ -74,7 +74,9 @@ TEST(ChooseRecipe, IsValidAndFillsTheTimeWhateverTheFacts) {
         const double one = r.train.batch_size * (speed.step + speed.load);
         EXPECT_LE(seconds, plan.training + one);
         EXPECT_GE(seconds, 0.9 * plan.training - one);
-        if (plan.training > one) EXPECT_LE(plan.training + plan.evaluation, 60 * minutes);
+        if (plan.training > one) {
+          EXPECT_LE(plan.training + plan.evaluation, 60 * minutes);
+        }
         EXPECT_GT(r.train.max_minutes, 0);
         // What is written can be read, and says the same.
         const auto lines = describe_choice(
