@@ -17,7 +17,7 @@
 namespace dino::embed {
 namespace {
 
-constexpr std::size_t kBadNamesKept = 100;
+constexpr std::size_t kBadNamesListed = 100;
 
 using Clock = std::chrono::steady_clock;
 
@@ -136,7 +136,7 @@ class Run {
     const std::string name = dataset_.name(index);
     store_.add_bad(name, reason);
     ++result_.bad_count;
-    if (result_.bad.size() < kBadNamesKept)
+    if (result_.bad.size() < kBadNamesListed)
       result_.bad.push_back(fmt::format("{}: {}", name, reason));
   }
 
