@@ -4,6 +4,7 @@
 #include <malloc.h>
 #endif
 
+#include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
 #include <cstdio>
@@ -13,7 +14,9 @@
 
 #include "cli/commands.h"
 #include "cli/usage.h"
+#include "dino/base/cores.h"
 #include "dino/base/error.h"
+#include "dino/run/considerate_waits.h"
 #include "dino/run/machine.h"
 
 namespace {
@@ -66,6 +69,7 @@ int run(CLI::App& app, dino::cli::Context& context, int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return ExitCode::kUsage;
   }
+  const dino::run::ConsiderateWaits waits(at::get_num_threads());
   return context.action();
 }
 
@@ -76,10 +80,13 @@ int run(CLI::App& app, dino::cli::Context& context, int argc, char** argv) {
  * choice for the whole process, so the program makes it, not the library. */
 static void keep_memory() {
 #if defined(__GLIBC__)
-  constexpr int kGiB = 1 << 30;
+  constexpr int kGiB = 1 << 30, kHeap = 64 << 20;
   mallopt(M_MMAP_THRESHOLD, kGiB);
   mallopt(M_TRIM_THRESHOLD, 2 * (kGiB - 1));
-  mallopt(M_ARENA_MAX, 1);  // other threads' own arenas would give theirs back
+  mallopt(M_TOP_PAD, kHeap);  // the size of a heap: arenas of other threads keep theirs too
+  // One for each thread that computes, and one for those that load. Threads that share an arena put
+  // each other to sleep: with a single one, two threads compute no faster than one.
+  mallopt(M_ARENA_MAX, dino::usable_processors() + 1);
 #endif
 }
 
