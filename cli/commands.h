@@ -14,6 +14,7 @@ void add_embed(CLI::App& parent, Context& context);
 void add_show(CLI::App& parent, Context& context);
 void add_inspect(CLI::App& parent, Context& context);
 void add_convert(CLI::App& parent, Context& context);
+void add_recipe(CLI::App& parent, Context& context);
 void add_data(CLI::App& parent, Context& context);
 void add_bench(CLI::App& parent, Context& context);
 /** Adds `dino bench data`; `parent` is `dino bench`. */

@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Print this help");
   app.require_subcommand(0, 1);
   dino::cli::add_train(app, context);
+  dino::cli::add_recipe(app, context);
   dino::cli::add_eval(app, context);
   dino::cli::add_embed(app, context);
   dino::cli::add_show(app, context);

@@ -4,10 +4,12 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/context.h"
+#include "cli/folder_recipe.h"
 #include "cli/network_flags.h"
 #include "cli/recipe_flags.h"
 #include "dino/image/pictures/sheet.h"
@@ -18,6 +20,8 @@ namespace dino::cli {
 /** A run to begin or to continue. */
 struct TrainRun {
   recipe::Recipe recipe;
+  std::string recipe_text;             ///< see train::TrainRequest
+  std::optional<FolderChoice> chosen;  ///< instead of a recipe: to be measured, then trained
   std::filesystem::path directory;
   bool resume = false;  ///< continue the run in `directory`
   bool force = false;   ///< replace a run in `directory`

@@ -3,9 +3,13 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/folder_recipe.h"
 #include "cli/recipe_flags.h"
+#include "cli/shrunk_copy.h"
 #include "cli/torch_actions.h"
 #include "dino/base/error.h"
+#include "dino/base/file.h"
+#include "dino/recipe/training_images.h"
 #include "dino/run/run_dir.h"
 
 namespace dino::cli {
@@ -13,36 +17,70 @@ namespace {
 
 struct TrainFlags {
   RecipeFlags recipe;
-  std::string out, resume;
+  std::string folder, out, resume;
+  double minutes = 30;
   bool force = false;
+  const CLI::Option* minutes_given = nullptr;
+
+  bool chooses() const { return !folder.empty() && recipe.path.empty(); }
 };
 
-/** The run that the flags ask for. Throws Error{Usage}, or the errors of its recipe. */
-TrainRun run_of(const TrainFlags& flags) {
-  if (!flags.resume.empty() && (!flags.out.empty() || flags.force))
+void check(const TrainFlags& flags) {
+  if (!flags.resume.empty() && (!flags.out.empty() || flags.force || !flags.folder.empty()))
     fail(ErrorKind::Usage,
-         "--resume continues a run in its own directory; leave out --out and --force");
-  if (flags.resume.empty() && (flags.recipe.path.empty() || flags.out.empty()))
+         "--resume continues a run in its own directory; leave out the folder, --out and --force");
+  if (flags.folder.ends_with(".toml"))
+    fail(ErrorKind::Usage, "{} is a recipe, not images: dino train --recipe {}", flags.folder,
+         flags.folder);
+  if (flags.minutes_given->count() > 0 && !flags.chooses())
     fail(ErrorKind::Usage,
-         "name a recipe and an output directory: dino train --recipe FILE --out DIR "
-         "(or continue a run: dino train --resume DIR)");
-  TrainRun run;
-  run.resume = !flags.resume.empty();
-  run.force = flags.force;
-  run.directory = run.resume ? flags.resume : flags.out;
+         "--minutes goes with a folder, for which a recipe is chosen; with a recipe set "
+         "train.epochs or train.max_minutes (--set train.epochs=50)");
+  const bool complete = !flags.recipe.path.empty() && !flags.out.empty();
+  if (flags.resume.empty() && flags.folder.empty() && !complete)
+    fail(ErrorKind::Usage,
+         "name a folder of images: dino train FOLDER; or a recipe and an output directory: dino "
+         "train --recipe FILE --out DIR; or a run to continue: dino train --resume DIR");
+}
+
+/** The recipe of a run that is not chosen for a folder: its own, or the one that is named. */
+void load_recipe_of(const TrainFlags& flags, TrainRun& run) {
   RecipeFlags recipe = flags.recipe;
+  if (!flags.folder.empty())
+    recipe.set.insert(recipe.set.begin(), "data.train=" + absolute_source(flags.folder));
   if (run.resume && recipe.path.empty()) {
     const run::RunLayout layout{run.directory};
     if (!layout.holds_run())
       fail(ErrorKind::Usage, "{} holds no run to resume", run.directory.string());
     recipe.path = layout.recipe().string();
+    if (recipe.changes_nothing()) run.recipe_text = read_text_file(layout.recipe());
   }
   run.recipe = load(recipe);
+}
+
+/** The run that the flags ask for. Throws Error{Usage}, or the errors of its recipe or images. */
+TrainRun run_of(const TrainFlags& flags, Context& context) {
+  check(flags);
+  TrainRun run;
+  run.resume = !flags.resume.empty();
+  run.force = flags.force;
+  run.directory = run.resume           ? std::filesystem::path(flags.resume)
+                  : !flags.out.empty() ? std::filesystem::path(flags.out)
+                                       : run_folder(flags.folder);
+  if (!run.resume) run::RunDir::check_free(run.directory, run.force);
+  if (!flags.chooses()) {
+    load_recipe_of(flags, run);
+    return run;
+  }
+  context.console.message(LogLevel::Info, fmt::format("looking at {} ...", flags.folder));
+  const std::filesystem::path indices = recipe::index_folder(run.directory);
+  run.chosen = choose_for(flags.folder, flags.minutes, flags.recipe, indices, context);
+  shrink_once(*run.chosen, indices.parent_path() / ".dino_shrunk", context);
   return run;
 }
 
 int run_train(const TrainFlags& flags, Context& context) {
-  const TrainRun run = run_of(flags);
+  const TrainRun run = run_of(flags, context);
   return torch_actions().train(run, context);
 }
 
@@ -50,11 +88,20 @@ int run_train(const TrainFlags& flags, Context& context) {
 
 void add_train(CLI::App& parent, Context& context) {
   auto flags = std::make_shared<TrainFlags>();
-  CLI::App* command =
-      add_command(parent, context, "train", "Pretrain from a recipe, or continue a run",
-                  [flags, &context] { return run_train(*flags, context); });
+  CLI::App* command = add_command(parent, context, "train",
+                                  "Pretrain on a folder of images, or from a recipe, or continue",
+                                  [flags, &context] { return run_train(*flags, context); });
+  command->add_option(
+      "folder", flags->folder,
+      "Images (folder, list, archive or array file); without --recipe one is chosen "
+      "for them");
+  flags->minutes_given =
+      command->add_option("--minutes", flags->minutes, "Time for all of it, if a recipe is chosen")
+          ->check(CLI::Range(0.1, 1e6))
+          ->capture_default_str();
   add_recipe_flags(*command, flags->recipe);
-  command->add_option("--out", flags->out, "Directory of the run, made if missing");
+  command->add_option("--out", flags->out,
+                      "Directory of the run, made if missing (default: runs/NAME of the folder)");
   command->add_option("--resume", flags->resume, "Continue the run in this directory");
   command->add_flag("--force", flags->force, "Replace a run that is in --out");
 }

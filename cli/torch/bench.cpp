@@ -3,74 +3,22 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
-#include <span>
 #include <vector>
 
 #include "cli/torch/actions.h"
 #include "cli/torch/network.h"
 #include "dino/arch/zoo.h"
-#include "dino/base/error.h"
-#include "dino/base/rng.h"
 #include "dino/run/machine.h"
 #include "dino/train/machine.h"
 #include "dino/train/precision.h"
-#include "dino/train/ssl_model.h"
+#include "dino/train/step_speed.h"
 
 namespace dino::cli {
-namespace {
-
-void fill_normal(data::AlignedBuffer& buffer, Rng rng) {
-  for (float& value : std::span(buffer.data(), buffer.size()))
-    value = static_cast<float>(rng.normal());
-}
-
-/** What the loader would deliver for this recipe, filled with noise. */
-data::CropBatch synthetic_batch(const recipe::Recipe& recipe) {
-  const auto pixels = [&](int crops, int size) {
-    return static_cast<std::size_t>(crops) * static_cast<std::size_t>(recipe.train.batch_size) *
-           static_cast<std::size_t>(recipe.data.channels) * static_cast<std::size_t>(size) *
-           static_cast<std::size_t>(size);
-  };
-  data::CropBatch batch;
-  batch.batch_size = recipe.train.batch_size;
-  batch.channels = recipe.data.channels;
-  batch.global_size = recipe.crops.global_size;
-  batch.local_size = recipe.crops.local_size;
-  batch.local_count = recipe.crops.local_count;
-  batch.globals = data::AlignedBuffer(pixels(2, batch.global_size));
-  batch.locals = data::AlignedBuffer(pixels(batch.local_count, batch.local_size));
-  fill_normal(batch.globals, Rng(recipe.seed, 0, 0, 0));
-  fill_normal(batch.locals, Rng(recipe.seed, 0, 0, 1));
-  for (int i = 0; i < batch.batch_size; ++i) batch.indices.push_back(i);
-  return batch;
-}
-
-/** Seconds of each of `steps` training steps, after `warmup` that are not counted. */
-std::vector<double> time_steps(const TrainBench& bench, model::Precision precision) {
-  const recipe::Recipe& recipe = bench.recipe;
-  constexpr std::int64_t kIterationsPerEpoch = 1000;  // only fixes the schedules
-  data::CropBatch batch = synthetic_batch(recipe);
-  train::SslModel model(recipe, precision, kIterationsPerEpoch);
-  std::vector<double> seconds;
-  for (int i = 0; i < bench.warmup + bench.steps; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    // Past the first epoch, where the last layer is frozen and a step is cheaper.
-    batch.iteration = kIterationsPerEpoch * 2 + i;
-    if (model.step(batch, batch.iteration).skipped)
-      fail(ErrorKind::Config, "[bench] the loss is not finite on noise; lower optim.lr");
-    const auto end = std::chrono::steady_clock::now();
-    if (i >= bench.warmup) seconds.push_back(std::chrono::duration<double>(end - start).count());
-  }
-  return seconds;
-}
-
-}  // namespace
-
 int run_bench_train(const TrainBench& bench, Context& context) {
   const recipe::Recipe& recipe = bench.recipe;
   const model::Precision precision = train::resolve_precision(recipe.train.precision);
-  std::vector<double> seconds = time_steps(bench, precision);
+  std::vector<double> seconds =
+      train::time_steps(recipe, precision, {.warmup = bench.warmup, .steps = bench.steps});
   std::ranges::sort(seconds);
   const double median = (seconds[(seconds.size() - 1) / 2] + seconds[seconds.size() / 2]) / 2;
   const double images = recipe.train.batch_size;

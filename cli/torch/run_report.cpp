@@ -18,7 +18,7 @@ namespace dino::cli {
 namespace {
 
 constexpr int kCropRows = 4, kAttentionRows = 6, kPcaImages = 16, kNeighborRows = 6, kNeighbors = 8;
-constexpr std::int64_t kGallery = 10000;  // enough for good neighbors, seconds to search
+constexpr std::int64_t kGallery = 10000;  // at most: enough for good neighbors, seconds to search
 
 std::vector<std::int64_t> evenly(std::int64_t size, std::int64_t count) {
   count = std::min(size, count);
@@ -27,10 +27,12 @@ std::vector<std::int64_t> evenly(std::int64_t size, std::int64_t count) {
   return indices;
 }
 
+/** Among no more images than the recipe compares in its k-NN, which knows what takes too long. */
 image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_images,
                        const data::Dataset& shown, const data::Preprocess& preprocess,
-                       bool center) {
-  const auto gallery = data::subset(gallery_images, evenly(gallery_images.size(), kGallery));
+                       const recipe::Knn& knn) {
+  const std::int64_t most = knn.gallery > 0 ? std::min(knn.gallery, kGallery) : kGallery;
+  const auto gallery = data::subset(gallery_images, evenly(gallery_images.size(), most));
   const auto queries = data::subset(shown, data::sample_indices(shown, kNeighborRows));
   const auto extract = [&](const data::Dataset& dataset) {
     return embed::extract_features(teacher, dataset, preprocess, embed::FeatureKind::Cls, {});
@@ -39,7 +41,7 @@ image::Sheet neighbors(model::Backbone& teacher, const data::Dataset& gallery_im
   std::vector<std::int64_t> rows(asked.indices.size());
   std::iota(rows.begin(), rows.end(), 0);
   return embed::neighbor_sheet({*gallery, bank}, {*queries, asked}, rows, preprocess,
-                               {.k = kNeighbors, .center = center});
+                               {.k = kNeighbors, .center = knn.center});
 }
 
 std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recipe& recipe) {
@@ -71,7 +73,7 @@ std::vector<image::Sheet> pictures(model::Backbone& teacher, const recipe::Recip
         embed::attention_sheet(teacher, {squares.begin(), squares.begin() + rows}, maps));
     sheets.push_back(embed::pca_sheet(teacher, squares, maps));
   }
-  sheets.push_back(neighbors(teacher, training, shown, preprocess, recipe.knn.center));
+  sheets.push_back(neighbors(teacher, training, shown, preprocess, recipe.knn));
   return sheets;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/interrupt.h"
 #include "cli/shell_quote.h"
 #include "cli/torch/actions.h"
+#include "cli/torch/measured_recipe.h"
 #include "cli/torch/run_figures.h"
 #include "cli/torch/run_report.h"
 #include "dino/base/error.h"
@@ -41,9 +42,16 @@ class ProgressPrinter {
   std::optional<std::chrono::steady_clock::time_point> shown_;
 };
 
+/** Without labels nothing measures the features; a reader must not take their absence for success.
+ */
+constexpr const char* kNoLabels =
+    "no labels: no figure here says how good the features are; look at the neighbors in the "
+    "report\n";
+
 /** Where the run lies and what to type next. */
 std::string next_steps(const run::RunLayout& layout, const recipe::Recipe& recipe) {
-  std::string text = fmt::format("\nrun directory  {}\n", layout.root.string());
+  std::string text = recipe.knn.train.empty() ? kNoLabels : "";
+  text += fmt::format("\nrun directory  {}\n", layout.root.string());
   if (std::filesystem::exists(layout.report()))
     text += fmt::format("report         {}\n", layout.report().string());
   text += "\nNext:\n";
@@ -62,14 +70,25 @@ void report(const run::RunLayout& layout, const recipe::Recipe& recipe, Context&
   }
 }
 
+/** Measures the machine for a chosen recipe, says what it is, and makes it that of the run. */
+void settle(FolderChoice chosen, train::TrainRequest& request, Context& context) {
+  context.console.message(LogLevel::Info, "measuring this machine ...");
+  const auto lines = measure_choice(chosen);
+  for (const std::string& line : lines) context.console.message(LogLevel::Info, line);
+  request.recipe_text = recipe::commented_toml(chosen.choice, lines);
+  request.recipe = std::move(chosen.choice.recipe);
+}
+
 }  // namespace
 
 int run_train(const TrainRun& run, Context& context) {
-  const train::TrainRequest request = {.recipe = run.recipe,
-                                       .directory = run.directory,
-                                       .resume = run.resume,
-                                       .force = run.force,
-                                       .command_line = context.command_line};
+  train::TrainRequest request = {.recipe = run.recipe,
+                                 .recipe_text = run.recipe_text,
+                                 .directory = run.directory,
+                                 .resume = run.resume,
+                                 .force = run.force,
+                                 .command_line = context.command_line};
+  if (run.chosen) settle(*run.chosen, request, context);
   const InterruptGuard interrupt([&] {
     context.console.message(
         LogLevel::Info, "stopping after this step and saving; press Ctrl-C again to quit at once");
@@ -89,8 +108,18 @@ int run_train(const TrainRun& run, Context& context) {
                     result.summary["iterations"].dump(), shell_quote(request.directory.string())));
     return kInterrupted;
   }
+  if (result.outcome == train::Outcome::TimeLimit)
+    context.console.message(
+        LogLevel::Warning,
+        fmt::format(
+            "train.max_minutes = {:g} were over at step {}, before the schedules' end; to go "
+            "on: dino train --resume {} --set train.max_minutes=0",
+            request.recipe.train.max_minutes, result.summary["iterations"].dump(),
+            shell_quote(request.directory.string())));
+  recipe::Recipe shown = request.recipe;
+  if (run.chosen) shown.data.train = run.chosen->folder;  // not the copies made of it
   print_result(context, result.summary,
-               summary_text(result.summary) + next_steps(result.layout, request.recipe));
+               summary_text(result.summary) + next_steps(result.layout, shown));
   return kOk;
 }
 

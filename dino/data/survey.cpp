@@ -70,6 +70,7 @@ Finding examine(const Dataset& dataset, std::int64_t index, const SurveyOptions&
         stored.raster ? *stored.raster : image::read_raster(stored.bytes, options.decode);
     finding.samples = image::report_samples(raster);
     const int channels = image::resolve_channels(raster, options.channels);
+    if (options.look) options.look(index, raster);
     if (options.statistics)
       finding.moments = moments_of(image::to_planes(raster, channels, options.decode.background));
   } catch (const Error& error) {

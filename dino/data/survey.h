@@ -3,6 +3,7 @@
 // threads.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ struct SurveyOptions {
   int channels = 0;                  ///< channels for the statistics; 0 = those of each file
   bool statistics = false;           ///< compute mean and standard deviation
   image::DecodeOptions decode = {};  ///< the options with which the data set was opened
+  /// Called with the samples of each image that could be read, by any thread of the pool and in any
+  /// order, for whoever wants to know more of them without decoding again; `index` is in the set
+  std::function<void(std::int64_t index, const image::Raster& raster)> look = {};
 };
 
 /** Statistics of one channel's pixels, scaled to [0, 1] without clipping (see

@@ -73,7 +73,6 @@ RecipeKnn::RecipeKnn(const recipe::Recipe& recipe)
   };
   slice_ = part(0, held);
   sample_ = part(held, held + voting);
-  rest_ = part(held, size);
 }
 
 const data::Dataset& RecipeKnn::queries() const {
@@ -100,7 +99,7 @@ std::optional<double> RecipeKnn::held_out(model::Backbone& backbone,
 }
 
 std::optional<KnnFigures> RecipeKnn::measure(const FeatureMaker& to_features) const {
-  return knn_figures(test_ ? *gallery_ : *rest_, queries(),
+  return knn_figures(test_ ? *gallery_ : *sample_, queries(),
                      {.k = recipe_.knn.k,
                       .temperature = recipe_.knn.temperature,
                       .center = recipe_.knn.center,

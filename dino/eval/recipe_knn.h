@@ -48,8 +48,8 @@ class RecipeKnn {
   /** Top-1 on `knn.slice` gallery images held out by the seed, with up to `knn.gallery` others
    * voting; empty if stopped. */
   std::optional<double> held_out(model::Backbone& backbone, const std::stop_token& stop = {}) const;
-  /** Evaluates knn.test (or the held-out slice, if there is none) with the whole gallery, with
-   * clean and shifted queries; empty if stopped. */
+  /** Evaluates knn.test with the whole gallery or, if there is none, the held-out slice with the
+   * images that vote in training; with clean and shifted queries; empty if stopped. */
   std::optional<KnnFigures> final(model::Backbone& backbone,
                                   const std::stop_token& stop = {}) const;
   /** The same evaluation with raw pixels as features. */
@@ -65,8 +65,7 @@ class RecipeKnn {
   recipe::Recipe recipe_;
   data::Preprocess preprocess_;
   std::unique_ptr<data::Dataset> gallery_, test_;
-  std::unique_ptr<data::Dataset> slice_, rest_,
-      sample_;  // subsets of gallery_: held out; all others; voting during training
+  std::unique_ptr<data::Dataset> slice_, sample_;  // subsets of gallery_: held out; voting
 };
 
 }  // namespace dino::eval

@@ -12,6 +12,7 @@
 
 #include "dino/base/file.h"
 #include "dino/base/nearest_name.h"
+#include "dino/recipe/built_in.h"
 #include "dino/recipe/recipe_fields.h"
 
 namespace dino::recipe {
@@ -224,24 +225,64 @@ toml::table parse(std::string_view text, const std::string& origin) {
   }
 }
 
-/** `chain`: the files being read, outermost first, to catch a recipe that extends itself. */
-Recipe read_text(std::string_view text, const std::string& origin,
-                 const std::filesystem::path& folder, std::vector<std::filesystem::path>& chain) {
-  toml::table table = parse(text, origin);
+/** A recipe's text, and where `extends` looks for its base. */
+struct Text {
+  std::string toml;
+  std::string origin;            ///< for messages
+  std::filesystem::path folder;  ///< of the file; of a built-in recipe, below recipes/
+  bool is_built_in = false;
+};
+
+Text text_of(const BuiltIn& recipe) {
+  return {std::string(recipe.toml), fmt::format("built-in {}", recipe.name),
+          std::filesystem::path(recipe.name).parent_path(), true};
+}
+
+Text text_of(const std::filesystem::path& file) {
+  return {read_text_file(file), file.string(), file.parent_path()};
+}
+
+/** A built-in recipe extends only others; a file those beside it, and then built-in ones. */
+Text base_of(const Text& text, const std::string& name) {
+  const std::filesystem::path path = (text.folder / name).lexically_normal();
+  const bool is_file = !text.is_built_in && std::filesystem::exists(path);
+  if (!is_file)
+    if (const BuiltIn found = find_built_in(text.is_built_in ? path.string() : name);
+        !found.toml.empty())
+      return text_of(found);
+  return text_of(std::filesystem::weakly_canonical(path));
+}
+
+/** `chain`: the origins of what is being read, outermost first, to catch a recipe that extends
+ * itself. */
+Recipe read_text(const Text& text, std::vector<std::string>& chain) {
+  toml::table table = parse(text.toml, text.origin);
   Recipe recipe;
-  if (const toml::node* base = table.get("extends")) {
+  if (const toml::node* extends = table.get("extends")) {
     std::string name;
-    set(Source{origin}, "extends", *base, name);
-    const std::filesystem::path path = std::filesystem::weakly_canonical(folder / name);
-    if (std::find(chain.begin(), chain.end(), path) != chain.end())
+    set(Source{text.origin}, "extends", *extends, name);
+    const Text base = base_of(text, name);
+    if (std::find(chain.begin(), chain.end(), base.origin) != chain.end())
       fail(ErrorKind::Config,
-           "[recipe] {}: extends '{}', which extends it in turn; break the circle", origin, name);
-    chain.push_back(path);
-    recipe = read_text(read_text_file(path), path.string(), path.parent_path(), chain);
+           "[recipe] {}: extends '{}', which extends it in turn; break the circle", text.origin,
+           name);
+    chain.push_back(base.origin);
+    recipe = read_text(base, chain);
     table.erase("extends");
   }
-  apply(Source{origin}, std::move(table), recipe);
+  apply(Source{text.origin}, std::move(table), recipe);
   return recipe;
+}
+
+/** What a person names: a bare name is a built-in recipe, what looks like a path is a file if it
+ * exists. */
+Text find_text(const std::filesystem::path& name) {
+  const bool like_path = name.has_parent_path() || name.extension() == ".toml";
+  const BuiltIn built_in = find_built_in(name.string());
+  const bool exists = std::filesystem::exists(name);
+  if (exists && (like_path || built_in.toml.empty())) return text_of(std::filesystem::path(name));
+  if (built_in.toml.empty()) unknown_recipe(name.string());
+  return text_of(built_in);
 }
 
 void apply_override(const std::string& assignment, Recipe& recipe) {
@@ -303,16 +344,18 @@ double objective_weight(const Recipe& recipe, std::string_view objective) {
 
 Recipe parse_recipe(std::string_view toml, std::string_view origin,
                     const std::filesystem::path& folder, std::span<const std::string> overrides) {
-  std::vector<std::filesystem::path> chain;
-  Recipe recipe = read_text(toml, std::string(origin), folder, chain);
+  std::vector<std::string> chain;
+  Recipe recipe = read_text({std::string(toml), std::string(origin), folder}, chain);
   finish(recipe, std::string(origin), overrides);
   return recipe;
 }
 
-Recipe load_recipe(const std::filesystem::path& path, std::span<const std::string> overrides) {
-  std::vector<std::filesystem::path> chain{std::filesystem::weakly_canonical(path)};
-  Recipe recipe = read_text(read_text_file(path), path.string(), path.parent_path(), chain);
-  finish(recipe, path.string(), overrides);
+Recipe load_recipe(const std::filesystem::path& name, std::span<const std::string> overrides) {
+  const Text text = find_text(name);
+  std::vector<std::string> chain{
+      text.is_built_in ? text.origin : std::filesystem::weakly_canonical(name).string()};
+  Recipe recipe = read_text(text, chain);
+  finish(recipe, text.origin, overrides);
   return recipe;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -176,16 +177,20 @@ struct Recipe {
   bool operator==(const Recipe&) const = default;
 };
 
-/** Reads a recipe and applies `overrides` ("optim.lr=2e-3", TOML values). Throws Error{Config}
- * naming file, key, value and, for an unknown key, the nearest known one; Error{Io} if a file is
- * missing. Validates ranges and contradictions. */
-Recipe load_recipe(const std::filesystem::path& path, std::span<const std::string> overrides = {});
-/** The same from text; `extends` is relative to `folder`. */
+/** Reads a recipe, a file or a built-in one ("fashion_mnist", see built_in.h), and applies
+ * `overrides` ("optim.lr=2e-3", TOML values). Throws Error{Config} naming file, key, value and, for
+ * an unknown key or recipe, the nearest known one; Error{Io} if a file cannot be read. Validates
+ * ranges and contradictions. */
+Recipe load_recipe(const std::filesystem::path& name, std::span<const std::string> overrides = {});
+/** The same from text; `extends` names a file relative to `folder` or a built-in recipe. */
 Recipe parse_recipe(std::string_view toml, std::string_view origin,
                     const std::filesystem::path& folder,
                     std::span<const std::string> overrides = {});
-/** Complete TOML: every key with its value; parse_recipe(to_toml(r)) == r. */
-std::string to_toml(const Recipe& recipe);
+/** Sentences on keys: "optim.lr" -> why it is as it is. Without line breaks. */
+using Comments = std::map<std::string, std::string, std::less<>>;
+/** Complete TOML: every key with its value, and its comment if it has one; parse_recipe(to_toml(r))
+ * == r. */
+std::string to_toml(const Recipe& recipe, const Comments& comments = {});
 /** Throws Error{Config} on a value out of range. Called by the loaders. */
 void validate(const Recipe& recipe);
 

@@ -46,20 +46,24 @@ std::string literal(const T& values) {
 }
 
 template <typename Options>
-void append_keys(const Options& options, std::string& text) {
+void append_keys(const std::string& prefix, const Options& options, const Comments& comments,
+                 std::string& text) {
   visit_fields(options, [&](const char* key, const auto& value, const auto&) {
-    text += fmt::format("{} = {}\n", key, literal(value));
+    std::string line = fmt::format("{} = {}", key, literal(value));
+    if (const auto comment = comments.find(prefix + key); comment != comments.end())
+      line = fmt::format("{:<26} # {}", line, comment->second);
+    text += line + "\n";
   });
 }
 
 }  // namespace
 
-std::string to_toml(const Recipe& recipe) {
+std::string to_toml(const Recipe& recipe, const Comments& comments) {
   std::string text;
-  append_keys(recipe, text);
-  visit_sections(recipe, [&](const char* section, const auto& options) {
+  append_keys("", recipe, comments, text);
+  visit_sections(recipe, [&](const std::string& section, const auto& options) {
     text += fmt::format("\n[{}]\n", section);
-    append_keys(options, text);
+    append_keys(section + ".", options, comments, text);
   });
   return text;
 }

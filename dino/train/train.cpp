@@ -228,7 +228,9 @@ TrainResult train_once(const TrainRequest& request, parallel::Communicator& rank
 
   if (!run) run.emplace(claim(request, ranks));
   run::Recorder recorder(*run, start.iteration, recipe.train.keep_last, hooks.log);
-  recorder.begin_session(recipe::to_toml(recipe), session_of(request, start), metrics_of(model));
+  recorder.begin_session(
+      request.recipe_text.empty() ? recipe::to_toml(recipe) : request.recipe_text,
+      session_of(request, start), metrics_of(model));
 
   model::Backbone& learned = model.for_use();
   TrainerHooks trainer_hooks;

@@ -21,6 +21,7 @@ namespace dino::train {
 
 struct TrainRequest {
   recipe::Recipe recipe;
+  std::string recipe_text;  ///< what recipe.toml of the run holds; empty = to_toml(recipe)
   std::filesystem::path directory;
   bool resume = false;                      ///< continue the run in `directory`
   bool force = false;                       ///< replace a run in `directory`

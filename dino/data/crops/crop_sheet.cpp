@@ -226,7 +226,7 @@ image::Sheet mask_sheet(const Dataset& dataset, const std::vector<std::int64_t>&
   if (masks.share <= 0)
     fail(ErrorKind::Config,
          "[masks] this recipe masks nothing: masks.share = 0; try --set masks.share=0.5, or a "
-         "recipe that extends recipes/crops/dinov2.toml");
+         "recipe that extends crops/dinov2");
   const MultiCropOptions crops = mixed_crops(options.crops, options.mixes, 0);
   std::vector<std::pair<std::int64_t, Source>> sources;
   for (const auto index : indices)
