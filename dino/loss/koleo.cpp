@@ -1,6 +1,6 @@
 #include "dino/loss/koleo.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 
