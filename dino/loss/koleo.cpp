@@ -1,5 +1,7 @@
 #include "dino/loss/koleo.h"
 
+#include <torch/nn/functional/distance.h>
+#include <torch/nn/functional/normalization.h>
 #include <torch/types.h>
 
 #include "dino/base/error.h"
