@@ -89,7 +89,7 @@ std::vector<std::int64_t> missing(const data::Dataset& dataset, const FeatureSto
 }
 
 /** Rows of a batch with a feature that is not finite. */
-std::set<std::int64_t> rows_not_finite(const BatchFeatures& features) {
+std::set<std::int64_t> rows_not_finite_in(const BatchFeatures& features) {
   std::set<std::int64_t> rows;
   for (const auto& part : {features.cls, features.mean, features.registers, features.patches})
     for (const std::int64_t row : embed::rows_not_finite(part)) rows.insert(row);
@@ -107,7 +107,7 @@ class Run {
     std::vector<std::pair<std::size_t, std::int64_t>> where(stretch.indices.size());
     std::vector<std::set<std::int64_t>> not_finite;
     for (std::size_t b = 0; b < stretch.batches.size(); ++b) {
-      not_finite.push_back(rows_not_finite(features[b]));
+      not_finite.push_back(rows_not_finite_in(features[b]));
       for (std::size_t i = 0; i < stretch.batches[b].rows.size(); ++i)
         where[static_cast<std::size_t>(stretch.batches[b].rows[i])] = {
             b, static_cast<std::int64_t>(i)};
