@@ -10,22 +10,31 @@ namespace dino {
  * imposes. */
 std::optional<double> seconds_waited(const std::filesystem::path& tasks = "/proc/self/task");
 
-/** Judges by how much time threads wait for processors. An alarm is raised at once and lowered
- * late: threads that sleep while others compute cost a few percent, threads that spin on a
- * contended processor most of the speed. */
+/** Seconds of processor time that all other processes have had, since some moment in the past, by
+ * `stat` (in the form of /proc/stat); nothing if it cannot be read. */
+std::optional<double> seconds_of_others(const std::filesystem::path& stat = "/proc/stat");
+
+/** Judges whether other processes want the same processors: this one's threads wait for them, and
+ * others run. (Threads that only wait for each other's turn are no contention.) What is seen while
+ * waiting threads spin decides; while they sleep, others take what is left over and look busier
+ * than they are. So contention is assumed for a while, then looked at again: after 4 s, and as long
+ * as it lasts after twice the time before, up to 32 s. */
 class Contention {
  public:
-  static constexpr double kMuch = 0.3;    ///< of one processor's time, waited by all threads
-  static constexpr double kLittle = 0.1;  ///< likewise
-  static constexpr int kCalmReadings = 4;
+  /** Both as shares of one processor's time. */
+  struct Load {
+    double waited = 0;  ///< by this process's threads
+    double others = 0;  ///< used by other processes
+  };
+  static constexpr Load kMuch = {.waited = 0.3, .others = 0.4};
+  static constexpr int kShortest = 8, kLongest = 64;  ///< readings, two a second
 
-  /** Takes the time waited since the last reading, as a share of the time that passed. Returns
-   * whether the processors are contended. */
-  bool update(double waited);
+  /** Takes the load since the last reading. Returns whether the processors are contended. */
+  bool update(const Load& load);
 
  private:
-  bool contended_ = false;
-  int calm_ = 0;
+  int patience_ = kShortest;
+  int left_ = 0;  ///< readings until contention is looked at again
 };
 
 }  // namespace dino

@@ -15,7 +15,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kInterval = std::chrono::milliseconds(250);
+constexpr auto kInterval = std::chrono::milliseconds(500);
+
+struct Reading {
+  Clock::time_point time = Clock::now();
+  std::optional<double> waited = seconds_waited(), others = seconds_of_others();
+};
 
 void watch(const std::stop_token& stop, int computing) {
   std::mutex mutex;
@@ -23,21 +28,18 @@ void watch(const std::stop_token& stop, int computing) {
   std::unique_lock lock(mutex);
   std::optional<SleepingWaits> sleeping;
   Contention contention;
-  auto time = Clock::now();
-  auto waited = seconds_waited();
-  while (waited && !stop.stop_requested()) {
+  Reading last;
+  while (!stop.stop_requested()) {
     wake.wait_for(lock, stop, kInterval, [] { return false; });
-    const auto now = Clock::now();
-    const auto waited_now = seconds_waited();
-    if (!waited_now) return;
-    // Less than before, where threads have ended.
-    const double share =
-        std::max(0.0, *waited_now - *waited) / std::chrono::duration<double>(now - time).count();
-    const bool contended = contention.update(share);
+    const Reading now;
+    if (!last.waited || !now.waited || !last.others || !now.others) return;
+    const double seconds = std::chrono::duration<double>(now.time - last.time).count();
+    // Less has been waited than before where a thread has ended; that is no contention.
+    const bool contended = contention.update({.waited = (*now.waited - *last.waited) / seconds,
+                                              .others = (*now.others - *last.others) / seconds});
     if (contended && !sleeping) sleeping.emplace(computing);
     if (!contended) sleeping.reset();
-    time = now;
-    waited = waited_now;
+    last = now;
   }
 }
 

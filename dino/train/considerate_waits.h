@@ -29,7 +29,7 @@ class SleepingWaits {
 };
 
 /** While one lives, SleepingWaits come and go with contention for the processors
- * (base/contention.h), judged four times a second. For programs: one for the whole process. */
+ * (base/contention.h), judged twice a second. For programs: one for the whole process. */
 class ConsiderateWaits {
  public:
   /** `computing` threads compute (at::get_num_threads); a single one waits for nobody. */
