@@ -9,6 +9,7 @@
 #include "cli/out_of_memory.h"
 #include "cli/shell_quote.h"
 #include "cli/usage.h"
+#include "dino/base/cores.h"
 #include "dino/base/error.h"
 #include "dino/cpu/bf16_rule.h"
 #include "dino/cpu/kernels.h"
@@ -67,10 +68,13 @@ int run(CLI::App& app, dino::cli::Context& context, int argc, char** argv) {
  * choice for the whole process, so the program makes it, not the library. */
 static void keep_memory() {
 #if defined(__GLIBC__)
-  constexpr int kGiB = 1 << 30;
+  constexpr int kGiB = 1 << 30, kHeap = 64 << 20;
   mallopt(M_MMAP_THRESHOLD, kGiB);
   mallopt(M_TRIM_THRESHOLD, 2 * (kGiB - 1));
-  mallopt(M_ARENA_MAX, 1);  // other threads' own arenas would give theirs back
+  mallopt(M_TOP_PAD, kHeap);  // the size of a heap: arenas of other threads keep theirs too
+  // One for each thread that computes, and one for those that load. Threads that share an arena put
+  // each other to sleep: with a single one, two threads compute no faster than one.
+  mallopt(M_ARENA_MAX, dino::usable_processors() + 1);
 #endif
 }
 

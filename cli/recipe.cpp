@@ -61,7 +61,7 @@ int run_list(Context& context) {
   return kOk;
 }
 
-int run_show(const std::string& name, Context& context) {
+int print_recipe(const std::string& name, Context& context) {
   const recipe::BuiltIn found = recipe::find_built_in(name);
   if (found.toml.empty()) recipe::unknown_recipe(name);
   print_result(context, {{"name", found.name}, {"toml", found.toml}}, found.toml);
@@ -70,7 +70,7 @@ int run_show(const std::string& name, Context& context) {
 
 int run(const RecipeCommand& flags, Context& context) {
   if (flags.list->parsed()) return run_list(context);
-  if (flags.show->parsed()) return run_show(flags.name, context);
+  if (flags.show->parsed()) return print_recipe(flags.name, context);
   return run_recipe(flags, context);
 }
 

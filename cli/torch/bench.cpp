@@ -1,6 +1,8 @@
 // dino bench train and dino bench infer.
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <vector>

@@ -12,6 +12,7 @@
 #include "cli/torch/actions.h"
 #include "dino/base/cores.h"
 #include "dino/base/error.h"
+#include "dino/train/considerate_waits.h"
 
 namespace dino::cli {
 namespace {
@@ -44,6 +45,7 @@ template <typename Result, typename Request, Result (*kAction)(const Request&, C
 struct Guarded<kAction> {
   static Result run(const Request& request, Context& context) {
     set_computing_threads(context.threads);
+    const train::ConsiderateWaits waits(at::get_num_threads());
     try {
       return kAction(request, context);
     } catch (const c10::Error& error) {

@@ -22,7 +22,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t kBlock = 64;  // images encoded at once, then written in order
+constexpr std::int64_t kBlockImages = 64;  // images encoded at once, then written in order
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
@@ -120,9 +120,9 @@ class Packer {
   /** Writes images [begin, end) and the end mark. Throws Stopped. */
   void write_shard(std::int64_t begin, std::int64_t end, const format::TarWriter::Sink& sink) {
     format::TarWriter tar(sink);
-    for (std::int64_t at = begin; at < end; at += kBlock) {
+    for (std::int64_t at = begin; at < end; at += kBlockImages) {
       if (stop_.stop_requested()) throw Stopped{};
-      const std::int64_t count = std::min(kBlock, end - at);
+      const std::int64_t count = std::min(kBlockImages, end - at);
       std::vector<Encoded> block(static_cast<std::size_t>(count));
       threads_.parallel_for(
           count, [&](std::int64_t i) { block[static_cast<std::size_t>(i)] = encode(at + i); });

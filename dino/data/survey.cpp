@@ -14,7 +14,8 @@
 namespace dino::data {
 namespace {
 
-constexpr std::int64_t kBlock = 256;  ///< images whose findings are held before they are added up
+constexpr std::int64_t kFindingsHeld =
+    256;  ///< images whose findings are held before they are added up
 
 /** Count, mean and sum of squared differences of some numbers; two of them merge without loss. */
 struct Moments {
@@ -168,8 +169,8 @@ Survey survey(const Dataset& dataset, const SurveyOptions& options, ThreadPool& 
       options.images == 0 ? dataset.size() : std::min(options.images, dataset.size());
   const auto index_of = [&](std::int64_t i) { return i * dataset.size() / count; };
   Tally tally(dataset);
-  for (std::int64_t begin = 0; begin < count; begin += kBlock) {
-    std::vector<Finding> findings(static_cast<std::size_t>(std::min(kBlock, count - begin)));
+  for (std::int64_t begin = 0; begin < count; begin += kFindingsHeld) {
+    std::vector<Finding> findings(static_cast<std::size_t>(std::min(kFindingsHeld, count - begin)));
     pool.parallel_for(static_cast<std::int64_t>(findings.size()), [&](std::int64_t i) {
       findings[static_cast<std::size_t>(i)] = examine(dataset, index_of(begin + i), options);
     });

@@ -17,7 +17,7 @@
 namespace dino::embed {
 namespace {
 
-constexpr std::size_t kBadNamesKept = 100;
+constexpr std::size_t kBadNamesListed = 100;
 
 using Clock = std::chrono::steady_clock;
 
@@ -89,7 +89,7 @@ std::vector<std::int64_t> missing(const data::Dataset& dataset, const FeatureSto
 }
 
 /** Rows of a batch with a feature that is not finite. */
-std::set<std::int64_t> rows_not_finite(const BatchFeatures& features) {
+std::set<std::int64_t> rows_not_finite_in(const BatchFeatures& features) {
   std::set<std::int64_t> rows;
   for (const auto& part : {features.cls, features.mean, features.registers, features.patches})
     for (const std::int64_t row : embed::rows_not_finite(part)) rows.insert(row);
@@ -107,7 +107,7 @@ class Run {
     std::vector<std::pair<std::size_t, std::int64_t>> where(stretch.indices.size());
     std::vector<std::set<std::int64_t>> not_finite;
     for (std::size_t b = 0; b < stretch.batches.size(); ++b) {
-      not_finite.push_back(rows_not_finite(features[b]));
+      not_finite.push_back(rows_not_finite_in(features[b]));
       for (std::size_t i = 0; i < stretch.batches[b].rows.size(); ++i)
         where[static_cast<std::size_t>(stretch.batches[b].rows[i])] = {
             b, static_cast<std::int64_t>(i)};
@@ -136,7 +136,7 @@ class Run {
     const std::string name = dataset_.name(index);
     store_.add_bad(name, reason);
     ++result_.bad_count;
-    if (result_.bad.size() < kBadNamesKept)
+    if (result_.bad.size() < kBadNamesListed)
       result_.bad.push_back(fmt::format("{}: {}", name, reason));
   }
 

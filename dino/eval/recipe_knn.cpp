@@ -8,6 +8,7 @@
 #include "dino/base/rng.h"
 #include "dino/eval/labeled_source.h"
 #include "dino/eval/match_classes.h"
+#include "dino/recipe/training_images.h"
 
 namespace dino::eval {
 namespace {

@@ -18,11 +18,11 @@ namespace dino::format {
 namespace {
 
 constexpr std::array<std::pair<unsigned char, DType>, 6> kIdxTypes = {{{0x08, DType::U8},
-                                                                        {0x09, DType::I8},
-                                                                        {0x0B, DType::I16},
-                                                                        {0x0C, DType::I32},
-                                                                        {0x0D, DType::F32},
-                                                                        {0x0E, DType::F64}}};
+                                                                       {0x09, DType::I8},
+                                                                       {0x0B, DType::I16},
+                                                                       {0x0C, DType::I32},
+                                                                       {0x0D, DType::F32},
+                                                                       {0x0E, DType::F64}}};
 
 /** The file's content in order, unpacked if need be. */
 class Input {

@@ -19,22 +19,22 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxHeaderBytes = 64 << 10;
-constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHeaderAlignment = 64;
 constexpr std::size_t kGrowthDigits = 21;  // room NumPy leaves for a longer first size
 
 /** NumPy's code for a type: kind and item size, without byte order. */
 constexpr std::array<std::pair<std::string_view, DType>, 12> kNpyTypes = {{{"f8", DType::F64},
-                                                                            {"f4", DType::F32},
-                                                                            {"f2", DType::F16},
-                                                                            {"i8", DType::I64},
-                                                                            {"i4", DType::I32},
-                                                                            {"i2", DType::I16},
-                                                                            {"i1", DType::I8},
-                                                                            {"u8", DType::U64},
-                                                                            {"u4", DType::U32},
-                                                                            {"u2", DType::U16},
-                                                                            {"u1", DType::U8},
-                                                                            {"b1", DType::Bool}}};
+                                                                           {"f4", DType::F32},
+                                                                           {"f2", DType::F16},
+                                                                           {"i8", DType::I64},
+                                                                           {"i4", DType::I32},
+                                                                           {"i2", DType::I16},
+                                                                           {"i1", DType::I8},
+                                                                           {"u8", DType::U64},
+                                                                           {"u4", DType::U32},
+                                                                           {"u2", DType::U16},
+                                                                           {"u1", DType::U8},
+                                                                           {"b1", DType::Bool}}};
 
 /** Appends a code point as UTF-8, or U+FFFD if it is invalid; if not `wide`, appends a byte. */
 void append_utf8(std::string& text, std::uint64_t code, bool wide) {
@@ -49,9 +49,9 @@ void append_utf8(std::string& text, std::uint64_t code, bool wide) {
   for (int i = more - 1; i >= 0; --i) text += static_cast<char>(0x80 | (code >> (6 * i) & 0x3F));
 }
 
-class HeaderReader {
+class NpyHeaderReader {
  public:
-  HeaderReader(std::span<const std::byte> file, std::string_view name)
+  NpyHeaderReader(std::span<const std::byte> file, std::string_view name)
       : file_(file), name_(printable(name)) {}
 
   NpyHeader read() const {
@@ -144,12 +144,12 @@ class HeaderReader {
 }  // namespace
 
 NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view name) {
-  return HeaderReader(bytes, name).read();
+  return NpyHeaderReader(bytes, name).read();
 }
 
 std::optional<NpyStrings> parse_npy_strings(std::span<const std::byte> bytes,
                                             std::string_view name) {
-  return HeaderReader(bytes, name).read_strings();
+  return NpyHeaderReader(bytes, name).read_strings();
 }
 
 std::vector<std::string> decode_npy_strings(const NpyStrings& header,
@@ -170,7 +170,7 @@ std::vector<std::string> decode_npy_strings(const NpyStrings& header,
 }
 
 Array parse_npy(std::span<const std::byte> bytes, std::string_view name) {
-  const HeaderReader reader(bytes, name);
+  const NpyHeaderReader reader(bytes, name);
   const NpyHeader header = reader.read();
   const auto data = bytes.subspan(header.data_offset);
   std::optional<std::int64_t> expected;
@@ -211,7 +211,7 @@ std::string npy_header(DType dtype, std::span<const std::int64_t> shape) {
   }
   // NumPy pads at least the newline, and a whole 64 bytes more where nothing would be needed.
   const std::size_t used = kMagic.size() + 4 + dictionary.size() + 1;
-  dictionary.append(kAlignment - used % kAlignment, ' ');
+  dictionary.append(kHeaderAlignment - used % kHeaderAlignment, ' ');
   dictionary += '\n';
   if (dictionary.size() > UINT16_MAX) {
     fail(ErrorKind::Usage, "[write NPY] {} dimensions are too many for version 1", shape.size());

@@ -17,13 +17,13 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kAlignment = 64;  // of the data: a cache line, the widest vector
+constexpr std::size_t kTensorAlignment = 64;  // of the data: a cache line, the widest vector
 constexpr std::string_view kMetadataKey = "__metadata__";
 
 /** Parses one file's header; `name_` appears in messages. */
-class HeaderReader {
+class SafetensorsHeaderReader {
  public:
-  HeaderReader(std::span<const std::byte> file, std::string_view name)
+  SafetensorsHeaderReader(std::span<const std::byte> file, std::string_view name)
       : file_(file), name_(printable(name)) {
     if (file.size() < kLengthBytes) {
       refuse("{} bytes are too few for a safetensors file", file.size());
@@ -170,7 +170,7 @@ std::string make_header(std::span<const TensorRecord* const> in_order,
   }
   std::string json = header.dump();
   const std::size_t used = kLengthBytes + json.size();
-  json.append((kAlignment - used % kAlignment) % kAlignment, ' ');
+  json.append((kTensorAlignment - used % kTensorAlignment) % kTensorAlignment, ' ');
   std::string length(kLengthBytes, '\0');
   for (std::size_t i = 0; i < kLengthBytes; ++i)
     length[i] = static_cast<char>(json.size() >> (8 * i) & 0xFF);
@@ -181,7 +181,7 @@ std::string make_header(std::span<const TensorRecord* const> in_order,
 
 void SafetensorsFile::read(std::span<const std::byte> bytes, std::string_view name,
                            const std::shared_ptr<const void>& owner) {
-  const HeaderReader reader(bytes, name);
+  const SafetensorsHeaderReader reader(bytes, name);
   metadata_ = reader.metadata();
   std::vector<TensorRecord> tensors = reader.tensors();
   for (TensorRecord& tensor : tensors) tensor.owner = owner;

@@ -10,7 +10,7 @@
 namespace dino::format {
 namespace {
 
-constexpr std::size_t kBlock = 512;
+constexpr std::size_t kTarBlock = 512;
 constexpr std::uint64_t kLargestOctal = 077777777777;  // eleven digits
 
 /** "LENGTH KEY=VALUE\n", where LENGTH counts its own digits. */
@@ -31,7 +31,7 @@ void TarWriter::write(std::span<const std::byte> bytes) {
 
 void TarWriter::add_member(std::string_view name, std::string_view prefix, char type,
                            std::span<const std::byte> bytes) {
-  std::array<char, kBlock> header{};
+  std::array<char, kTarBlock> header{};
   const auto put = [&](std::size_t at, std::string_view text) {
     std::memcpy(header.data() + at, text.data(), text.size());
   };
@@ -51,8 +51,8 @@ void TarWriter::add_member(std::string_view name, std::string_view prefix, char 
   header[154] = '\0';
   write(std::as_bytes(std::span(header)));
   write(bytes);
-  constexpr std::array<std::byte, kBlock> kZeros{};
-  write(std::span(kZeros).first((kBlock - bytes.size() % kBlock) % kBlock));
+  constexpr std::array<std::byte, kTarBlock> kZeros{};
+  write(std::span(kZeros).first((kTarBlock - bytes.size() % kTarBlock) % kTarBlock));
 }
 
 void TarWriter::add(std::string_view path, std::span<const std::byte> bytes) {
@@ -81,7 +81,7 @@ void TarWriter::add(std::string_view path, std::span<const std::byte> bytes) {
 }
 
 void TarWriter::finish() {
-  constexpr std::array<std::byte, 2 * kBlock> kEnd{};
+  constexpr std::array<std::byte, 2 * kTarBlock> kEnd{};
   write(kEnd);
 }
 

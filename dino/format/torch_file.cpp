@@ -25,7 +25,7 @@ constexpr std::int64_t kLegacyProtocol = 1001;
 constexpr std::size_t kLegacyMagicReach = 32;  // of the first bytes, whatever the pickle protocol
 constexpr std::size_t kFreeCopyBytes = 1 << 20;
 
-std::string_view text_of(Bytes bytes) {
+std::string_view chars_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -60,8 +60,8 @@ class Reader {
     if (member("constants.pkl") != nullptr) {
       refuse("a TorchScript program; save its state_dict() with torch.save");
     }
-    if (const Bytes* order = member("byteorder"); order && text_of(*order) != "little") {
-      refuse("byte order '{}' is not supported", shown(text_of(*order)));
+    if (const Bytes* order = member("byteorder"); order && chars_of(*order) != "little") {
+      refuse("byte order '{}' is not supported", shown(chars_of(*order)));
     }
     const Pickle pickle(*member("data.pkl"), name_);
     for (const PickleValue* storage : pickle.storages()) {
@@ -242,11 +242,11 @@ class Reader {
 }  // namespace
 
 bool looks_like_torch_zip(Bytes bytes) {
-  return text_of(bytes).starts_with("PK\x03\x04");
+  return chars_of(bytes).starts_with("PK\x03\x04");
 }
 
 bool looks_like_torch_legacy(Bytes bytes) {
-  const std::string_view start = text_of(bytes).substr(0, kLegacyMagicReach);
+  const std::string_view start = chars_of(bytes).substr(0, kLegacyMagicReach);
   return start.starts_with('\x80') && start.find(kLegacyMagic) != start.npos;
 }
 

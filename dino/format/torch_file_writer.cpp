@@ -85,7 +85,7 @@ class PickleWriter {
   std::string bytes_;
 };
 
-void check_writable(const TensorRecord& record) {
+void check_storable(const TensorRecord& record) {
   const std::string shown = printable(record.name);
   if (!is_utf8(record.name)) {
     fail(ErrorKind::Usage, "[write torch file] '{}' cannot name a tensor: not UTF-8", shown);
@@ -128,7 +128,7 @@ class Storages {
 void check_names(std::span<const TensorRecord> tensors) {
   std::set<std::string_view> names;
   for (const TensorRecord& record : tensors) {
-    check_writable(record);
+    check_storable(record);
     if (!names.insert(record.name).second)
       fail(ErrorKind::Usage, "[write torch file] two tensors are named '{}'",
            printable(record.name));

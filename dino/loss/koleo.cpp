@@ -1,6 +1,8 @@
 #include "dino/loss/koleo.h"
 
-#include <torch/torch.h>
+#include <torch/nn/functional/distance.h>
+#include <torch/nn/functional/normalization.h>
+#include <torch/types.h>
 
 #include "dino/base/error.h"
 

@@ -1,6 +1,6 @@
 #include "dino/loss/sinkhorn.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace dino::loss {
 namespace {

@@ -15,6 +15,12 @@ namespace {
 
 using torch::Tensor;
 
+/** How many items of so many elements are worth a thread: what is done here to fewer than 128K
+ * elements takes no longer than to wake one. */
+std::int64_t grain_of(std::int64_t elements) {
+  return 128 * 1024 / elements + 1;
+}
+
 /** Patches of all groups as rows [sum B * P, C * p * p]. */
 Tensor patch_rows(const std::vector<Tensor>& images, std::int64_t patch, torch::Dtype type) {
   std::int64_t rows = 0, columns = 0;
@@ -28,7 +34,8 @@ Tensor patch_rows(const std::vector<Tensor>& images, std::int64_t patch, torch::
     const Tensor source = x.contiguous();
     const std::int64_t channels = x.size(1), height = x.size(2), width = x.size(3);
     const std::int64_t patches = (height / patch) * (width / patch);
-    at::parallel_for(0, x.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t grain = grain_of(channels * height * width);
+    at::parallel_for(0, x.size(0), grain, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t b = first; b < last; ++b) {
         cpu::kernels().patchify(tensor::cpu_type(out),
                                 source.data_ptr<float>() + b * channels * height * width, channels,
@@ -61,7 +68,8 @@ Tensor forward(const Tensor& patches, const std::vector<Tensor>& positions, cons
     const std::int64_t patch_count = group.tokens - 1;
     const Tensor table = positions[g].contiguous();
     const Tensor cls = (cls_token.view({dim}) + table[0][0]).contiguous();
-    at::parallel_for(0, group.sequences, 1, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t grain = grain_of(group.tokens * dim);
+    at::parallel_for(0, group.sequences, grain, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t b = first; b < last; ++b) {
         float* to = tokens.data_ptr<float>() + (group.first_row + b * group.tokens) * dim;
         std::memcpy(to, cls.data_ptr<float>(), static_cast<std::size_t>(dim) * sizeof(float));
@@ -102,7 +110,8 @@ class FusedEmbed : public torch::autograd::Function<FusedEmbed> {
     for (const auto& group : tape.layout.groups) {
       const std::int64_t patch_count = group.tokens - 1;
       const float* from = dtokens.data_ptr<float>() + group.first_row * dim;
-      at::parallel_for(0, group.sequences, 1, [&](std::int64_t first, std::int64_t last) {
+      const std::int64_t grain = grain_of(group.tokens * dim);
+      at::parallel_for(0, group.sequences, grain, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t b = first; b < last; ++b) {
           kernels.convert(tensor::cpu_type(dprojected), from + (b * group.tokens + 1) * dim, 1.0F,
                           tensor::row_of(dprojected, first_patch + b * patch_count),
@@ -112,7 +121,8 @@ class FusedEmbed : public torch::autograd::Function<FusedEmbed> {
       // Each position sums over the images in their order: any number of threads gives the same
       // bytes.
       Tensor sums = torch::zeros({1, group.tokens, dim});
-      at::parallel_for(0, group.tokens, 1, [&](std::int64_t first, std::int64_t last) {
+      const std::int64_t sum_grain = grain_of(group.sequences * dim);
+      at::parallel_for(0, group.tokens, sum_grain, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t b = 0; b < group.sequences; ++b) {
           kernels.accumulate(from + (b * group.tokens + first) * dim,
                              sums.data_ptr<float>() + first * dim, (last - first) * dim);

@@ -47,7 +47,7 @@ Tensor forward(const Pass& pass, const Tensor& tokens, std::vector<std::vector<S
   const Tensor out = torch::empty(
       {pass.cls_only ? pass.layout.sequences() : pass.layout.rows(), pass.options.dim});
   if (tapes != nullptr) tapes->resize(pass.shares.size());
-  for_each_share(pass.shares, [&](std::size_t share) {
+  for_each_index(pass.shares.size(), [&](std::size_t share) {
     for (const Slab& slab : pass.shares[share]) {
       SlabTape* tape = tapes == nullptr ? nullptr : &(*tapes)[share].emplace_back();
       slab_forward(pass, slab, tokens.narrow(0, slab.first_row, slab.rows()),
@@ -74,8 +74,10 @@ Pass make_pass(at::TensorList inputs, const arch::Vit& options, const TokenLayou
             .drop = drop,
             .weights = {},
             .shares = share_out(layout, options.dim)};
-  for (std::size_t i = 1; i < inputs.size(); i += kPerBlock)
-    pass.weights.push_back(cast_weights(&inputs[i], type));
+  pass.weights.resize((inputs.size() - 1) / kPerBlock);
+  for_each_index(pass.weights.size(), [&](std::size_t block) {
+    pass.weights[block] = cast_weights(&inputs[1 + block * kPerBlock], type);
+  });
   return pass;
 }
 
@@ -100,7 +102,7 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
     const Tensor dout = output[0].contiguous();
     const Tensor dtokens = torch::empty({pass.layout.rows(), pass.options.dim});
     std::vector<std::optional<Gradients>> sums(pass.shares.size());
-    for_each_share(pass.shares, [&](std::size_t share) {
+    for_each_index(pass.shares.size(), [&](std::size_t share) {
       sums[share].emplace(tape.shapes);
       for (std::size_t i = 0; i < pass.shares[share].size(); ++i) {
         const Slab& slab = pass.shares[share][i];

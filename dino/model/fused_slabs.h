@@ -23,15 +23,15 @@ using Share = std::vector<Slab>;  ///< what one thread computes
  * inner loops and products use all threads) if there are too few sequences. */
 std::vector<Share> share_out(const TokenLayout& layout, std::int64_t dim);
 
-/** Runs body(share index) for every share, each on its own thread. */
+/** Runs body(i) for each i in [0, count), as many at once as there are threads. */
 template <typename Body>
-void for_each_share(const std::vector<Share>& shares, const Body& body) {
+void for_each_index(std::size_t count, const Body& body) {
   const auto run = [&](std::int64_t first, std::int64_t last) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;  // modes belong to a thread
     for (std::int64_t i = first; i < last; ++i) body(static_cast<std::size_t>(i));
   };
-  if (shares.size() == 1) return run(0, 1);
-  at::parallel_for(0, static_cast<std::int64_t>(shares.size()), 1, run);
+  if (count == 1) return run(0, 1);
+  at::parallel_for(0, static_cast<std::int64_t>(count), 1, run);
 }
 
 }  // namespace dino::model::fused

@@ -1,6 +1,6 @@
 // KoLeo (DINOv2): the student's CLS features of a batch are spread over the sphere. It has no head
 // and no teacher, and accompanies an objective that has.
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "dino/loss/koleo.h"
 #include "dino/objectives/objective.h"

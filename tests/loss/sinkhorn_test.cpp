@@ -3,7 +3,7 @@
 #include "dino/loss/sinkhorn.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <fstream>

@@ -16,16 +16,16 @@ using torch::indexing::None;
 using torch::indexing::Slice;
 
 // fp32 rounding over up to 36 blocks; measured 2e-6.
-constexpr double kTolerance = 1e-5;
+constexpr double kConvNextTolerance = 1e-5;
 
-struct Case {
+struct ConvNextCase {
   std::string file;
   arch::ConvNext net;
   int batch;
   int cls_step, token_step, channel_step;  // of the stored slices
 };
 
-Case tiny() {
+ConvNextCase tiny() {
   return {"convnext_tiny",
           arch::zoo_entry("dinov3_convnext_tiny").network.architecture.convnext,
           1,
@@ -33,7 +33,7 @@ Case tiny() {
           7,
           32};
 }
-Case deep() {
+ConvNextCase deep() {
   return {"convnext_deep", {.depths = {3, 3, 27, 3}, .widths = {8, 16, 24, 40}}, 2, 1, 3, 4};
 }
 
@@ -43,7 +43,7 @@ std::shared_ptr<ConvNext> synthetic_convnext(const arch::ConvNext& net) {
   return backbone;
 }
 
-void check(const Case& c, std::initializer_list<std::pair<int, int>> sizes) {
+void check_convnext(const ConvNextCase& c, std::initializer_list<std::pair<int, int>> sizes) {
   const auto backbone = synthetic_convnext(c.net);
   const golden::GoldenFile golden("model/" + c.file + ".safetensors");
   for (const auto& [height, width] : sizes) {
@@ -61,32 +61,33 @@ void check(const Case& c, std::initializer_list<std::pair<int, int>> sizes) {
     EXPECT_EQ(features.grid_height, height / 32);
     EXPECT_EQ(features.grid_width, width / 32);
     EXPECT_EQ(features.patches.size(1), features.grid_height * features.grid_width);
-    EXPECT_LE(relative_error(cls_slice(features.cls), golden[key + ".cls"]), kTolerance);
+    EXPECT_LE(relative_error(cls_slice(features.cls), golden[key + ".cls"]), kConvNextTolerance);
     EXPECT_LE(relative_error(patch_slice(features.patches, c.token_step), golden[key + ".patches"]),
-              kTolerance);
+              kConvNextTolerance);
 
     const auto layers = backbone->layers(images, {0, 1, 2, 3}, /*norm=*/false);
     ASSERT_EQ(layers.size(), 4u);
     for (std::size_t s = 0; s < 4; ++s) {
       const std::string stage = key + ".stage" + std::to_string(s);
-      EXPECT_LE(relative_error(cls_slice(layers[s].cls), golden[stage + ".cls"]), kTolerance)
+      EXPECT_LE(relative_error(cls_slice(layers[s].cls), golden[stage + ".cls"]),
+                kConvNextTolerance)
           << stage;
       const int step = c.token_step << (2 * (3 - s));
       EXPECT_LE(relative_error(patch_slice(layers[s].patches, step), golden[stage + ".patches"]),
-                kTolerance)
+                kConvNextTolerance)
           << stage;
     }
   }
 }
 
 TEST(ConvNext, DeepAndNarrowMatchesHuggingFace) {
-  check(deep(), {{64, 64}, {96, 32}, {75, 101}});
+  check_convnext(deep(), {{64, 64}, {96, 32}, {75, 101}});
 }
 TEST(ConvNext, TinyMatchesHuggingFaceOnANonSquareImage) {
-  check(tiny(), {{96, 160}});
+  check_convnext(tiny(), {{96, 160}});
 }
 TEST(ConvNextSlow, TinyMatchesHuggingFaceAtFullSize) {
-  check(tiny(), {{224, 224}, {256, 256}});
+  check_convnext(tiny(), {{224, 224}, {256, 256}});
 }
 
 TEST(ConvNext, OnlyTheLastStageIsNormed) {
@@ -109,7 +110,7 @@ TEST(ConvNext, GradientsMatchHuggingFace) {
   backbone->train();
   const auto groups = backbone->forward_groups({{golden::image("image", {2, 3, 64, 64}), {}}},
                                                Tokens::ClsAndPatches);
-  EXPECT_LE(relative_error(groups[0].cls.detach(), golden["64x64.cls"]), kTolerance);
+  EXPECT_LE(relative_error(groups[0].cls.detach(), golden["64x64.cls"]), kConvNextTolerance);
   EXPECT_EQ(groups[0].patches.sizes(), (std::vector<std::int64_t>{2, 4, 40}));
   (groups[0].cls * golden::image("loss", {2, 40})).sum().backward();
   expect_gradients(*backbone, golden,

@@ -12,11 +12,11 @@
 namespace dino::model {
 namespace {
 
-torch::Generator generator(std::uint64_t seed) {
+torch::Generator fused_draws(std::uint64_t seed) {
   return at::detail::createCPUGenerator(seed);
 }
 
-struct Case {
+struct FusedCase {
   const char* name;
   Precision precision;
   Tokens tokens;
@@ -29,10 +29,10 @@ struct Outcome {
   std::vector<torch::Tensor> gradients;
 };
 
-class FusedEncoderTest : public testing::TestWithParam<Case> {};
+class FusedEncoderTest : public testing::TestWithParam<FusedCase> {};
 
 /** Loss that weighs every output differently. */
-torch::Tensor weighed(const std::vector<GroupFeatures>& features) {
+torch::Tensor weighed_sum(const std::vector<GroupFeatures>& features) {
   torch::Tensor total = torch::zeros({});
   for (const auto& group : features) {
     for (const auto& x : {group.cls, group.patches}) {
@@ -43,18 +43,18 @@ torch::Tensor weighed(const std::vector<GroupFeatures>& features) {
 }
 
 TEST_P(FusedEncoderTest, EqualsPlainComposition) {
-  const Case& c = GetParam();
+  const FusedCase& c = GetParam();
   const arch::Architecture architecture{
       .name = "",
       .channels = 2,
       .image_size = 16,
       .vit = {.dim = 40, .depth = 3, .heads = 2, .hidden = 72, .patch_size = 4}};
-  auto data = generator(3);
+  auto data = fused_draws(3);
   const std::vector<CropGroup> groups = {{torch::empty({3, 2, 16, 16}).normal_(0, 1, data), {}},
                                          {torch::empty({5, 2, 8, 12}).normal_(0, 1, data), {}}};
 
   const auto pass = [&](bool fused) {
-    auto draws = generator(7);
+    auto draws = fused_draws(7);
     VisionTransformer vit(architecture, {.drop_path = c.drop_path}, draws);
     for (auto& p : vit.parameters()) {  // spread values so that every term matters
       const torch::NoGradGuard no_grad;
@@ -64,7 +64,7 @@ TEST_P(FusedEncoderTest, EqualsPlainComposition) {
     vit.set_precision(c.precision);
     vit.set_fused(fused);
     const auto features = vit.forward_groups(groups, c.tokens);
-    weighed(features).backward();
+    weighed_sum(features).backward();
     Outcome outcome{torch::cat({features[0].cls, features[1].cls}).detach(), {}};
     for (const auto& p : vit.parameters()) outcome.gradients.push_back(p.grad());
     return outcome;
@@ -87,16 +87,16 @@ TEST_P(FusedEncoderTest, EqualsPlainComposition) {
 
 INSTANTIATE_TEST_SUITE_P(
     Modes, FusedEncoderTest,
-    testing::Values(Case{"fp32_all_tokens", Precision::Fp32, Tokens::ClsAndPatches, 0.0, 1e-5},
-                    Case{"fp32_cls_only", Precision::Fp32, Tokens::Cls, 0.0, 1e-5},
-                    Case{"fp32_drop_path", Precision::Fp32, Tokens::ClsAndPatches, 0.4, 1e-5},
-                    Case{"fp32_drop_path_cls_only", Precision::Fp32, Tokens::Cls, 0.4, 1e-5},
-                    Case{"bf16_all_tokens", Precision::Bf16, Tokens::ClsAndPatches, 0.0, 2e-2},
-                    Case{"bf16_cls_only", Precision::Bf16, Tokens::Cls, 0.2, 2e-2}),
-    [](const testing::TestParamInfo<Case>& test) { return test.param.name; });
+    testing::Values(FusedCase{"fp32_all_tokens", Precision::Fp32, Tokens::ClsAndPatches, 0.0, 1e-5},
+                    FusedCase{"fp32_cls_only", Precision::Fp32, Tokens::Cls, 0.0, 1e-5},
+                    FusedCase{"fp32_drop_path", Precision::Fp32, Tokens::ClsAndPatches, 0.4, 1e-5},
+                    FusedCase{"fp32_drop_path_cls_only", Precision::Fp32, Tokens::Cls, 0.4, 1e-5},
+                    FusedCase{"bf16_all_tokens", Precision::Bf16, Tokens::ClsAndPatches, 0.0, 2e-2},
+                    FusedCase{"bf16_cls_only", Precision::Bf16, Tokens::Cls, 0.2, 2e-2}),
+    [](const testing::TestParamInfo<FusedCase>& test) { return test.param.name; });
 
 TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
-  auto draws = generator(1);
+  auto draws = fused_draws(1);
   VisionTransformer vit({.name = "",
                          .channels = 1,
                          .image_size = 8,
@@ -109,7 +109,7 @@ TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
 }
 
 TEST(FusedEncoder, ClsOnlyEqualsClsOfAllTokens) {
-  auto draws = generator(2);
+  auto draws = fused_draws(2);
   VisionTransformer vit({.name = "",
                          .channels = 1,
                          .image_size = 8,
@@ -142,17 +142,17 @@ TEST(FusedEncoder, ThreadsAndSlabsChangeNothingButRounding) {
       .channels = 1,
       .image_size = 32,
       .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}};
-  auto data = generator(5);
+  auto data = fused_draws(5);
   const std::vector<CropGroup> groups = {{torch::empty({9, 1, 32, 32}).normal_(0, 1, data), {}},
                                          {torch::empty({50, 1, 16, 20}).normal_(0, 1, data), {}},
                                          {torch::empty({3, 1, 4, 4}).normal_(0, 1, data), {}}};
   std::vector<torch::Tensor> outputs, gradients;
   for (const int threads : {1, 2, 5}) {
     at::set_num_threads(threads);
-    auto draws = generator(1);
+    auto draws = fused_draws(1);
     VisionTransformer vit(architecture, {}, draws);
     const auto features = vit.forward_groups(groups, Tokens::ClsAndPatches);
-    weighed(features).backward();
+    weighed_sum(features).backward();
     outputs.push_back(features[1].patches.detach());
     std::vector<torch::Tensor> flat;
     for (const auto& p : vit.parameters()) flat.push_back(p.grad().flatten());

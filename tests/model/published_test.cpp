@@ -23,7 +23,8 @@ namespace {
 using torch::indexing::None;
 using torch::indexing::Slice;
 
-constexpr double kTolerance = 1e-5;  // of the features' norm: fp32 rounding over the blocks
+constexpr double kPublishedTolerance =
+    1e-5;  // of the features' norm: fp32 rounding over the blocks
 
 /** The file the library would publish, in `folder`. */
 std::filesystem::path publish(const nlohmann::json& golden, const std::filesystem::path& folder) {
@@ -89,19 +90,22 @@ TEST_P(PublishedTest, FeaturesEqualTheLibrarys) {
       SCOPED_TRACE(size + (fused ? " packed" : " composed"));
       const auto features = backbone->forward_features(images(size));
       EXPECT_LE(relative_error(features.cls.index({Slice(), Slice(0, 24)}), expected["cls"]),
-                kTolerance);
-      EXPECT_LE(relative_error(tokens(features.patches), expected["patches"]), kTolerance);
+                kPublishedTolerance);
+      EXPECT_LE(relative_error(tokens(features.patches), expected["patches"]), kPublishedTolerance);
       if (expected.contains("registers")) {
-        EXPECT_LE(relative_error(tokens(features.registers), expected["registers"]), kTolerance);
+        EXPECT_LE(relative_error(tokens(features.registers), expected["registers"]),
+                  kPublishedTolerance);
       }
       if (expected.contains("block0_cls")) {
         const auto inner = backbone->layers(images(size), {0}, true)[0];
         EXPECT_LE(relative_error(inner.cls.index({Slice(), Slice(0, 24)}), expected["block0_cls"]),
-                  kTolerance);
-        EXPECT_LE(relative_error(tokens(inner.patches), expected["block0_patches"]), kTolerance);
+                  kPublishedTolerance);
+        EXPECT_LE(relative_error(tokens(inner.patches), expected["block0_patches"]),
+                  kPublishedTolerance);
       }
       const auto cls = backbone->forward_groups({{images(size), {}}}, Tokens::Cls)[0].cls.detach();
-      EXPECT_LE(relative_error(cls.index({Slice(), Slice(0, 24)}), expected["cls"]), kTolerance);
+      EXPECT_LE(relative_error(cls.index({Slice(), Slice(0, 24)}), expected["cls"]),
+                kPublishedTolerance);
     }
   }
 }
@@ -157,9 +161,9 @@ TEST_P(PositionsTest, AreTransformersOwnUnlessThePapersAreAskedFor) {
   };
   const weights::ReadOptions papers{
       .network = "teacher", .arch = "", .positions = arch::Positions::LearnedOffset};
-  EXPECT_LE(cls_error("224x224", {}), kTolerance);
-  EXPECT_GE(cls_error("224x224", papers), 100 * kTolerance);
-  EXPECT_LE(cls_error("518x518", papers), kTolerance);  // the table's own size
+  EXPECT_LE(cls_error("224x224", {}), kPublishedTolerance);
+  EXPECT_GE(cls_error("224x224", papers), 100 * kPublishedTolerance);
+  EXPECT_LE(cls_error("518x518", papers), kPublishedTolerance);  // the table's own size
 }
 
 const auto kTransformers =

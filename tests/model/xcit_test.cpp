@@ -15,16 +15,16 @@ namespace {
 using torch::indexing::None;
 using torch::indexing::Slice;
 
-constexpr double kTolerance = 1e-5;  // fp32 rounding over up to 26 blocks; measured 6e-6
+constexpr double kXcitTolerance = 1e-5;  // fp32 rounding over up to 26 blocks; measured 6e-6
 
-struct Case {
+struct XcitCase {
   std::string file;
   arch::Xcit net;
   int batch;
   int cls_step, token_step, channel_step;  // of the stored slices
 };
 
-Case little(int patch) {
+XcitCase little(int patch) {
   return {"xcit_little_p" + std::to_string(patch),
           {.dim = 48, .depth = 3, .heads = 4, .patch_size = patch},
           2,
@@ -32,7 +32,7 @@ Case little(int patch) {
           patch == 16 ? 3 : 5,
           4};
 }
-Case published(const std::string& name, int token_step) {
+XcitCase published(const std::string& name, int token_step) {
   return {"xcit_" + name,
           arch::zoo_entry("dino_xcit_" + name).network.architecture.xcit,
           1,
@@ -48,14 +48,14 @@ std::shared_ptr<Xcit> synthetic_xcit(const arch::Xcit& net) {
   return backbone;
 }
 
-torch::Tensor cls_slice(const Case& c, const torch::Tensor& cls) {
+torch::Tensor cls_slice(const XcitCase& c, const torch::Tensor& cls) {
   return cls.index({Slice(), Slice(0, None, c.cls_step)});
 }
-torch::Tensor patch_slice(const Case& c, const torch::Tensor& patches) {
+torch::Tensor patch_slice(const XcitCase& c, const torch::Tensor& patches) {
   return patches.index({Slice(), Slice(0, None, c.token_step), Slice(0, None, c.channel_step)});
 }
 
-void check(const Case& c, std::initializer_list<std::pair<int, int>> sizes) {
+void check_xcit(const XcitCase& c, std::initializer_list<std::pair<int, int>> sizes) {
   const auto backbone = synthetic_xcit(c.net);  // in training mode: features for use must not care
   const golden::GoldenFile golden("model/" + c.file + ".safetensors");
   for (const auto& [height, width] : sizes) {
@@ -68,19 +68,19 @@ void check(const Case& c, std::initializer_list<std::pair<int, int>> sizes) {
     EXPECT_EQ(features.grid_height, (height + p - 1) / p);
     EXPECT_EQ(features.grid_width, (width + p - 1) / p);
     EXPECT_EQ(features.patches.size(1), features.grid_height * features.grid_width);
-    EXPECT_LE(relative_error(cls_slice(c, features.cls), golden[key + ".cls"]), kTolerance);
+    EXPECT_LE(relative_error(cls_slice(c, features.cls), golden[key + ".cls"]), kXcitTolerance);
     EXPECT_LE(relative_error(patch_slice(c, features.patches), golden[key + ".patches"]),
-              kTolerance);
+              kXcitTolerance);
 
     const auto layers = backbone->layers(images, {-3, -2, -1}, /*norm=*/false);
     ASSERT_EQ(layers.size(), 3u);
     EXPECT_LE(relative_error(patch_slice(c, layers[0].patches), golden[key + ".last_block"]),
-              kTolerance);
+              kXcitTolerance);
     EXPECT_LE(relative_error(cls_slice(c, layers[1].cls), golden[key + ".class_block.cls"]),
-              kTolerance);
+              kXcitTolerance);
     EXPECT_LE(
         relative_error(patch_slice(c, layers[1].patches), golden[key + ".class_block.patches"]),
-        kTolerance);
+        kXcitTolerance);
 
     const auto attention = backbone->attention(images, -1, AttentionRows::All);
     EXPECT_EQ(attention.size(3), 1 + features.patches.size(1));
@@ -88,21 +88,21 @@ void check(const Case& c, std::initializer_list<std::pair<int, int>> sizes) {
     EXPECT_LE(
         largest_difference(attention.index({Slice(), Slice(), 0, Slice(0, None, c.token_step)}),
                            golden[key + ".cls_attention"]),
-        kTolerance);
+        kXcitTolerance);
   }
 }
 
 TEST(Xcit, LittleOnesMatchTimm) {
-  check(little(16), {{64, 64}, {48, 112}, {50, 71}});
-  check(little(8), {{32, 32}, {56, 24}, {43, 29}});
+  check_xcit(little(16), {{64, 64}, {48, 112}, {50, 71}});
+  check_xcit(little(8), {{32, 32}, {56, 24}, {43, 29}});
 }
 TEST(Xcit, SmallPatch16MatchesTimm) {
-  check(published("small_12_p16", 29), {{96, 96}, {64, 160}});
+  check_xcit(published("small_12_p16", 29), {{96, 96}, {64, 160}});
 }
 TEST(XcitSlow, PublishedSizesMatchTimm) {
-  check(published("small_12_p16", 29), {{224, 224}});
-  check(published("small_12_p8", 113), {{56, 72}, {224, 224}});
-  check(published("medium_24_p16", 29), {{96, 160}, {224, 224}});
+  check_xcit(published("small_12_p16", 29), {{224, 224}});
+  check_xcit(published("small_12_p8", 113), {{56, 72}, {224, 224}});
+  check_xcit(published("medium_24_p16", 29), {{96, 160}, {224, 224}});
 }
 
 TEST(Xcit, TheLastLayerIsTheFeatures) {
@@ -121,15 +121,15 @@ TEST(Xcit, TheLastLayerIsTheFeatures) {
 // A forward by batch statistics, the gradients of a weighted sum of CLS, and the running statistics
 // left.
 TEST(Xcit, TrainingMatchesTimm) {
-  const Case c = little(16);
+  const XcitCase c = little(16);
   const auto backbone = synthetic_xcit(c.net);
   const golden::GoldenFile golden("model/" + c.file + ".safetensors");
   backbone->train();
   const auto groups = backbone->forward_groups({{golden::image("image", {2, 3, 64, 64}), {}}},
                                                Tokens::ClsAndPatches);
-  EXPECT_LE(relative_error(groups[0].cls.detach(), golden["train.cls"]), kTolerance);
+  EXPECT_LE(relative_error(groups[0].cls.detach(), golden["train.cls"]), kXcitTolerance);
   EXPECT_LE(relative_error(patch_slice(c, groups[0].patches.detach()), golden["train.patches"]),
-            kTolerance);
+            kXcitTolerance);
   (groups[0].cls * golden::image("loss", {2, 48})).sum().backward();
   expect_gradients(*backbone, golden,
                    {"cls_token", "patch_embed.proj.0.0.weight", "blocks.0.attn.temperature",
@@ -138,7 +138,8 @@ TEST(Xcit, TrainingMatchesTimm) {
   const auto buffers = backbone->named_buffers();
   const std::string norm = "blocks.2.local_mp.bn.";
   for (const std::string statistic : {"running_mean", "running_var"})
-    EXPECT_LE(relative_error(buffers[norm + statistic], golden["after." + statistic]), kTolerance);
+    EXPECT_LE(relative_error(buffers[norm + statistic], golden["after." + statistic]),
+              kXcitTolerance);
   EXPECT_EQ(buffers[norm + "num_batches_tracked"].item<std::int64_t>(), 1);
 }
 

@@ -28,7 +28,7 @@ bool is_blank(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   return text;
@@ -101,7 +101,7 @@ std::string without_nan(std::string_view text) {
 
 std::string label_of_field(std::string_view field) {
   if (field.starts_with("\xef\xbb\xbf")) field.remove_prefix(3);  // UTF-8 mark of some editors
-  const std::string_view text = trimmed(field);
+  const std::string_view text = without_blanks(field);
   if (text.starts_with('[') && text.ends_with(']')) try {
       return label_of_json(parse_json(text, "read label", "list"));
     } catch (const Error&) {
@@ -114,7 +114,7 @@ std::string label_of_field(std::string_view field) {
 
 std::string label_of_text(std::string_view text) {
   std::string label = label_of_field(text);
-  if (label.empty() && trimmed(text).empty()) refuse("it is empty");
+  if (label.empty() && without_blanks(text).empty()) refuse("it is empty");
   if (label.size() > kLongestLabel)
     refuse(
         fmt::format("{} bytes are no name of a class (at most {})", label.size(), kLongestLabel));
@@ -140,7 +140,7 @@ std::string label_of_json(const nlohmann::json& value) {
 }
 
 std::string plain_key(std::string_view key) {
-  std::string plain(trimmed(key));
+  std::string plain(without_blanks(key));
   for (char& c : plain) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     if (c == ' ' || c == '-') c = '_';

@@ -21,7 +21,7 @@ namespace {
 // Place::where of a tar member: sparse << 63 | shard << 40 | block of 512 bytes. Of a sparse member
 // the block is that of its first header, from which it is read again; else that of its data.
 constexpr int kBlockBits = 40;
-constexpr std::uint64_t kBlock = 512, kSparse = std::uint64_t{1} << 63;
+constexpr std::uint64_t kTarBlock = 512, kSparse = std::uint64_t{1} << 63;
 
 std::uint64_t shard_of(std::uint64_t where) {
   return (where & ~kSparse) >> kBlockBits;
@@ -29,7 +29,7 @@ std::uint64_t shard_of(std::uint64_t where) {
 
 /** The offset of the member in its shard. */
 std::uint64_t offset_in_shard(const Place& place) {
-  return (place.where & ((std::uint64_t{1} << kBlockBits) - 1)) * kBlock;
+  return (place.where & ((std::uint64_t{1} << kBlockBits) - 1)) * kTarBlock;
 }
 
 /** Reads up to the first `bytes` of a member. */
@@ -118,7 +118,7 @@ class ShardScan {
       if (empty && depth > 1) index_.note("archives within it are empty", folder);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Format) throw;
-      damaged_.push_back(first_ | begin / kBlock);
+      damaged_.push_back(first_ | begin / kTarBlock);
       if (depth > 1) index_.note("archives within it are damaged", folder, error.what());
     }
   }
@@ -137,7 +137,7 @@ class ShardScan {
     if (!member.refused.empty()) index_.note("members are not read", path, member.refused);
     const std::uint64_t at = begin + (member.sparse ? member.header : member.offset);
     members_.push_back({std::move(path),
-                        {(member.sparse ? kSparse : 0) | first_ | at / kBlock,
+                        {(member.sparse ? kSparse : 0) | first_ | at / kTarBlock,
                          member.refused.empty() ? image_size(member.size) : kRefused}});
   }
 
