@@ -47,6 +47,15 @@ struct Look {
   std::vector<Sums> channels = {};  ///< of red, green, blue, or the bands
 };
 
+double mean_of(const Sums& s) {
+  return s.sum / std::max(s.count, 1.0);
+}
+
+double deviation_of(const Sums& s) {
+  const double mean = mean_of(s);
+  return std::sqrt(std::max(s.squares / std::max(s.count, 1.0) - mean * mean, 0.0));
+}
+
 int level_range(const std::uint8_t* pixel) {
   const auto [low, high] = std::minmax({pixel[0], pixel[1], pixel[2]});
   return high - low;
@@ -176,10 +185,17 @@ void set_statistics(const std::vector<Look>& looks, ImageFacts& facts) {
   }
   constexpr double kFlat = 1e-3;  // a set of one color must not be divided by its deviation of 0
   for (const Sums& s : sums) {
-    const double count = std::max(s.count, 1.0), mean = s.sum / count;
-    facts.mean.push_back(mean);
-    facts.std.push_back(std::max(std::sqrt(std::max(s.squares / count - mean * mean, 0.0)), kFlat));
+    facts.mean.push_back(mean_of(s));
+    facts.std.push_back(std::max(deviation_of(s), kFlat));
   }
+  Sums means, deviations;
+  for (const Look& look : looks) {
+    const Sums& pixels = look.gray.count > 0 ? look.gray : look.channels[0];
+    means.add(mean_of(pixels));
+    deviations.add(deviation_of(pixels));
+  }
+  facts.brightness_spread = deviation_of(means) / std::max(mean_of(means), kFlat);
+  facts.contrast_spread = deviation_of(deviations) / std::max(mean_of(deviations), kFlat);
 }
 
 /** Names of folders that divide a set for another purpose than to tell what is shown. */
