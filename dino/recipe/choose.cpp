@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <span>
+#include <string>
 
 #include "dino/base/text.h"
 
@@ -73,6 +74,11 @@ void set_network(const Level& level, Recipe& r) {
   r.head.bottleneck = level.bottleneck;
 }
 
+/** Four digits: the recipe is read by people. */
+double short_number(double value) {
+  return std::stod(fmt::format("{:.4g}", value));
+}
+
 /** Half of what the images differ by, as the range of a factor: two crops of one image must stay
  * more alike than crops of two, or the teacher's targets become uniform. The paper's 0.4 at most.
  */
@@ -91,8 +97,8 @@ void set_pixels(const ImageFacts& facts, Recipe& r) {
   // px of the file, so not where the decoder shrinks.
   if (!r.data.shrink_jpeg) r.crops.pad = rounded(0.12 * facts.short_side(), 1);
   r.data.max_bad_share = std::max(r.data.max_bad_share, std::min(1.0, 2 * facts.bad_share));
-  r.crops.mean = facts.mean;
-  r.crops.std = facts.std;
+  for (double& value : r.crops.mean = facts.mean) value = short_number(value);
+  for (double& value : r.crops.std = facts.std) value = short_number(value);
   r.crops.brightness = color_change(facts.brightness_spread);
   r.crops.contrast = color_change(facts.contrast_spread);
   if (facts.full_range) r.crops.solarize = {0, 0, 0};  // values may lie outside [0, 1]

@@ -183,10 +183,10 @@ void set_statistics(const std::vector<Look>& looks, ImageFacts& facts) {
     else if (look.channels.size() == bands)
       for (std::size_t c = 0; c < bands; ++c) sums[c].add(look.channels[c]);
   }
-  constexpr double kFlat = 1e-3;  // a set of one color must not be divided by its deviation of 0
+  constexpr double kFlat = 1e-9;  // a set of one color must not be divided by its deviation of 0
   for (const Sums& s : sums) {
     facts.mean.push_back(mean_of(s));
-    facts.std.push_back(std::max(deviation_of(s), kFlat));
+    facts.std.push_back(deviation_of(s) > kFlat ? deviation_of(s) : 1);
   }
   Sums means, deviations;
   for (const Look& look : looks) {
@@ -237,6 +237,49 @@ void check_readable(const std::string& source, const data::Survey& survey) {
        printable(survey.bad[0].name), survey.bad[0].reason);
 }
 
+/** Decodes the sample; `looks` receives what can be read, in the order of the set, so that sums do
+ * not depend on threads. */
+data::Survey survey_sample(const data::Dataset& dataset, ThreadPool& pool,
+                           std::vector<Look>& looks) {
+  std::map<std::int64_t, Look> found;
+  std::mutex mutex;
+  data::Survey survey = data::survey(dataset,
+                                     {.images = sample_size(dataset),
+                                      .look =
+                                          [&](std::int64_t index, const image::Raster& raster) {
+                                            Look look = look_at(raster);
+                                            const std::lock_guard lock(mutex);
+                                            found.emplace(index, std::move(look));
+                                          }},
+                                     pool);
+  for (auto& [index, look] : found) looks.push_back(std::move(look));
+  return survey;
+}
+
+void set_sizes(const std::vector<Look>& looks, ImageFacts& facts) {
+  std::vector<int> widths, heights;
+  for (const Look& look : looks) {
+    widths.push_back(look.width);
+    heights.push_back(look.height);
+  }
+  facts.width = median(std::move(widths));
+  facts.height = median(std::move(heights));
+}
+
+void set_kind(const std::vector<Look>& looks, const data::Survey& survey, ImageFacts& facts) {
+  constexpr double kHalf = 0.5;
+  facts.channels = common_bands(facts.source, looks);
+  facts.full_range = share(looks, [](const Look& l) { return l.is_wide; }) > kHalf ||
+                     (facts.channels != 1 && facts.channels != 3);
+  if (!facts.full_range && share(looks, [](const Look& l) { return l.is_gray; }) == 1)
+    facts.channels = 1;
+  facts.plain_ground = share(looks, [](const Look& l) { return l.is_plain; }) > kHalf;
+  const auto half = static_cast<std::int64_t>(looks.size()) / 2;
+  facts.transparent = survey.with_alpha > half;
+  const auto jpeg = survey.formats.find("jpeg");
+  facts.mostly_jpeg = jpeg != survey.formats.end() && jpeg->second > half;
+}
+
 }  // namespace
 
 ImageFacts survey_images(const std::string& source, const data::Dataset& dataset,
@@ -247,40 +290,13 @@ ImageFacts survey_images(const std::string& source, const data::Dataset& dataset
          "[recipe] {} has {} image{}; at least {} are needed, better some hundred: a network sees "
          "fewer so often that it learns them by heart, and nothing that others share",
          printable(source), facts.images, facts.images == 1 ? "" : "s", kFewestImages);
-  std::map<std::int64_t, Look> found;
-  std::mutex mutex;
-  const data::Survey survey =
-      data::survey(dataset,
-                   {.images = sample_size(dataset),
-                    .look =
-                        [&](std::int64_t index, const image::Raster& raster) {
-                          Look look = look_at(raster);
-                          const std::lock_guard lock(mutex);
-                          found.emplace(index, std::move(look));
-                        }},
-                   pool);
+  std::vector<Look> looks;
+  const data::Survey survey = survey_sample(dataset, pool, looks);
   check_readable(source, survey);
-  std::vector<Look> looks;  // in the order of the set, so that sums do not depend on threads
-  std::vector<int> widths, heights;
-  for (auto& [index, look] : found) {
-    widths.push_back(look.width);
-    heights.push_back(look.height);
-    looks.push_back(std::move(look));
-  }
   facts.looked_at = survey.examined;
   facts.bad_share = static_cast<double>(survey.bad.size()) / static_cast<double>(survey.examined);
-  facts.width = median(std::move(widths));
-  facts.height = median(std::move(heights));
-  facts.channels = common_bands(source, looks);
-  facts.full_range = share(looks, [](const Look& l) { return l.is_wide; }) > 0.5 ||
-                     (facts.channels != 1 && facts.channels != 3);
-  if (!facts.full_range && share(looks, [](const Look& l) { return l.is_gray; }) == 1)
-    facts.channels = 1;
-  facts.plain_ground = share(looks, [](const Look& l) { return l.is_plain; }) > 0.5;
-  const auto half = static_cast<std::int64_t>(looks.size()) / 2;
-  facts.transparent = survey.with_alpha > half;
-  const auto jpeg = survey.formats.find("jpeg");
-  facts.mostly_jpeg = jpeg != survey.formats.end() && jpeg->second > half;
+  set_sizes(looks, facts);
+  set_kind(looks, survey, facts);
   set_statistics(looks, facts);
   set_classes(survey, facts);
   return facts;
