@@ -230,10 +230,11 @@ void set_classes(const data::Survey& survey, ImageFacts& facts) {
 void check_readable(const std::string& source, const data::Survey& survey) {
   const auto bad = static_cast<std::int64_t>(survey.bad.size());
   if (static_cast<double>(bad) <= kTolerated * static_cast<double>(survey.examined)) return;
+  const std::int64_t good = survey.examined - bad;
   fail(ErrorKind::Data,
-       "[recipe] {} of {} images of {} that were tried cannot be read; the first: {}: {}; 'dino "
-       "inspect data' lists all",
-       bad == survey.examined ? "none" : fmt::format("{}", bad), survey.examined, printable(source),
+       "[recipe] {} of the {} images of {} that were tried can be read; the first bad one: {}: {}; "
+       "'dino inspect data' lists all",
+       good == 0 ? "none" : fmt::format("only {}", good), survey.examined, printable(source),
        printable(survey.bad[0].name), survey.bad[0].reason);
 }
 
