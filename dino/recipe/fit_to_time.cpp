@@ -19,7 +19,7 @@ double feature_seconds(const Speed& speed, const Recipe& recipe) {
 /** After training: two networks and raw pixels, queries as they are and shifted; the report's
  * neighbors and pictures. */
 double final_images(std::int64_t images, const Recipe& r) {
-  constexpr double kPictures = 100;
+  constexpr double kPictures = 300;
   const auto gallery = static_cast<double>(std::min(images, r.knn.gallery));
   if (r.knn.train.empty()) return gallery + kPictures;
   const double queries = static_cast<double>(r.knn.slice) * (r.knn.shift_px > 0 ? 2 : 1);
