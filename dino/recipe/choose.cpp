@@ -121,7 +121,7 @@ void set_training(const Level& level, const Budget& budget, Recipe& r) {
 void set_objectives(Recipe& r) {
   r.objectives = {"dino", "koleo"};
   r.dino.centering = "sinkhorn_knopp";
-  r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.03;
+  r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.04;
   r.koleo.weight = 0.1;
 }
 

@@ -276,7 +276,7 @@ void set_kind(const std::vector<Look>& looks, const data::Survey& survey, ImageF
     facts.channels = 1;
   facts.plain_ground = share(looks, [](const Look& l) { return l.is_plain; }) > kHalf;
   const auto half = static_cast<std::int64_t>(looks.size()) / 2;
-  facts.transparent = survey.with_alpha > half;
+  facts.transparent = survey.with_alpha > 0;
   const auto jpeg = survey.formats.find("jpeg");
   facts.mostly_jpeg = jpeg != survey.formats.end() && jpeg->second > half;
 }

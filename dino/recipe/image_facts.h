@@ -20,7 +20,7 @@ struct ImageFacts {
   /// Channels worth training on: 1 if every image is gray, however it is stored; 3; or the bands
   int channels = 3;
   bool full_range = false;    ///< samples finer than 8 bits, floats, or bands that are no colors
-  bool transparent = false;   ///< most have alpha
+  bool transparent = false;   ///< some have alpha
   bool plain_ground = false;  ///< most show something on a ground of one color
   bool mostly_jpeg = false;
   std::vector<double> mean = {}, std = {};  ///< per channel, of samples as training gets them
