@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <string_view>
 
 #include "dino/base/cores.h"
@@ -22,6 +23,15 @@ double estimated_gflops(int threads) {
   const bool avx512 = std::string_view(cpu::kernels().name).starts_with("avx512");
   const double one = cpu::bf16_pays_in_training(cpu::Processor::here()) ? 50 : avx512 ? 35 : 20;
   return one * std::pow(threads, 0.9);  // threads wait for each other
+}
+
+/** 0 = those of each file. Arrays of many bands do not say which of their axes these are. */
+int asked_channels(const RecipeFlags& flags) {
+  constexpr std::string_view kKey = "data.channels=";
+  int channels = 0;
+  for (const std::string& set : flags.set)
+    if (set.starts_with(kKey)) channels = std::atoi(set.c_str() + kKey.size());
+  return std::max(channels, 0);
 }
 
 }  // namespace
@@ -86,7 +96,7 @@ FolderChoice choose_for(const std::string& folder, double minutes, const RecipeF
   const int threads = context.threads > 0 ? context.threads : usable_processors();
   chosen.budget = {.minutes = minutes, .threads = threads, .gflops = estimated_gflops(threads)};
   data::SourceOptions options;
-  options.channels = 0;
+  options.channels = asked_channels(flags);
   options.cache = cache;
   const auto dataset = data::open_dataset(chosen.folder, options);
   ThreadPool pool(pool_workers(context.threads));
