@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "dino/base/contention.h"
-#include "dino/run/gathered_threads.h"
+#include "dino/train/gathered_threads.h"
 
 namespace dino::train {
 namespace {

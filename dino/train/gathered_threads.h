@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <vector>
 
-namespace dino::run {
+namespace dino::train {
 
 /** Keeps threads of this process on one processor of two, the one that others use less, and gives
  * them both back when it goes. Two threads that meet every millisecond lose more by waiting for two
@@ -41,4 +41,4 @@ class GatheredThreads {
   Used last_;
 };
 
-}  // namespace dino::run
+}  // namespace dino::train

@@ -1,4 +1,4 @@
-#include "dino/run/gathered_threads.h"
+#include "dino/train/gathered_threads.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "tests/temp_dir.h"
 
-namespace dino::run {
+namespace dino::train {
 namespace {
 
 cpu_set_t mask_of(pid_t thread) {
@@ -105,4 +105,4 @@ TEST(GatheredThreads, NeedTwoProcessors) {
 }
 
 }  // namespace
-}  // namespace dino::run
+}  // namespace dino::train

@@ -1,4 +1,4 @@
-#include "dino/run/gathered_threads.h"
+#include "dino/train/gathered_threads.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace dino::run {
+namespace dino::train {
 namespace {
 
 constexpr double kClearlyFreer = 0.1;  // seconds of processor time, in half a second
@@ -83,4 +83,4 @@ void GatheredThreads::stay_on(int place) const {
   for (const pid_t thread : threads_) sched_setaffinity(thread, sizeof(one), &one);
 }
 
-}  // namespace dino::run
+}  // namespace dino::train
