@@ -30,12 +30,16 @@ BuiltIn find_built_in(std::string_view name) {
 }
 
 void unknown_recipe(std::string_view name) {
-  std::vector<std::string> known;
-  for (const BuiltIn& recipe : built_ins()) known.emplace_back(recipe.name);
+  constexpr std::string_view kPrefix = "dino_";
+  std::vector<std::string> known, typed;
+  for (const BuiltIn& recipe : built_ins()) {
+    typed.push_back(known.emplace_back(recipe.name));
+    if (recipe.name.starts_with(kPrefix)) typed.emplace_back(recipe.name.substr(kPrefix.size()));
+  }
   fail(
       ErrorKind::Io,
       "[recipe] '{}' is neither a file nor the name of a recipe that comes with the program ({}){}",
-      printable(name), fmt::join(known, ", "), did_you_mean(name, known));
+      printable(name), fmt::join(known, ", "), did_you_mean(name, typed));
 }
 
 }  // namespace dino::recipe

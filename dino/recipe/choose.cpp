@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <span>
+#include <string>
 
 #include "dino/base/text.h"
 
@@ -28,11 +29,11 @@ struct Level {
 };
 
 constexpr std::array<Level, 5> kLevels = {{
-    {64, 8, 128, 4, 4, 4, 16, 1, 1e-3, 0.99, 1024, 512, 128, 0, 0},
-    {64, 8, 192, 6, 6, 6, 32, 1, 1e-3, 0.99, 1024, 512, 128, 5000, 500e3},
-    {96, 8, 192, 8, 6, 6, 32, 1, 5e-4, 0.996, 2048, 1024, 256, 10'000, 1.5e6},
-    {128, 8, 192, 12, 3, 6, 64, 1, 5e-4, 0.996, 4096, 2048, 256, 20'000, 3e6},
-    {224, 16, 384, 12, 6, 8, 64, 4, 5e-4, 0.996, 16384, 2048, 256, 100'000, 10e6},
+    {64, 8, 128, 4, 4, 4, 16, 1, 1e-3, 0.99, 256, 512, 128, 0, 0},
+    {64, 8, 192, 6, 6, 6, 32, 1, 1e-3, 0.99, 512, 512, 128, 5000, 500e3},
+    {96, 8, 192, 8, 6, 6, 32, 1, 5e-4, 0.996, 1024, 1024, 256, 10'000, 1.5e6},
+    {128, 8, 192, 12, 3, 6, 64, 1, 5e-4, 0.996, 2048, 2048, 256, 20'000, 3e6},
+    {224, 16, 384, 12, 6, 8, 64, 4, 5e-4, 0.996, 8192, 2048, 256, 100'000, 10e6},
 }};
 
 constexpr int kThumbnail = 36;  ///< px up to which a grid of 4 x 4 patches covers the whole image
@@ -73,6 +74,19 @@ void set_network(const Level& level, Recipe& r) {
   r.head.bottleneck = level.bottleneck;
 }
 
+/** Four digits: the recipe is read by people. */
+double short_number(double value) {
+  return std::stod(fmt::format("{:.4g}", value));
+}
+
+/** Half of what the images differ by, as the range of a factor: two crops of one image must stay
+ * more alike than crops of two, or the teacher's targets become uniform. The paper's 0.4 at most.
+ */
+double color_change(double spread) {
+  const double change = 0.5 * std::sqrt(3.0) * spread;
+  return std::round(std::clamp(change, 0.02, 0.4) * 100) / 100;
+}
+
 /** What the samples are, and how they may be changed. */
 void set_pixels(const ImageFacts& facts, Recipe& r) {
   r.data.channels = facts.channels;
@@ -81,14 +95,13 @@ void set_pixels(const ImageFacts& facts, Recipe& r) {
   r.data.shrink_jpeg = facts.mostly_jpeg && facts.short_side() >= 3 * r.crops.global_size;
   // Without a margin no crop shows what lies at the border of an image elsewhere. It is counted in
   // px of the file, so not where the decoder shrinks.
-  if (!r.data.shrink_jpeg) r.crops.pad = rounded(0.08 * facts.short_side(), 1);
+  if (!r.data.shrink_jpeg) r.crops.pad = rounded(0.12 * facts.short_side(), 1);
   r.data.max_bad_share = std::max(r.data.max_bad_share, std::min(1.0, 2 * facts.bad_share));
-  r.crops.mean = facts.mean;
-  r.crops.std = facts.std;
-  if (facts.full_range) {  // values may mean something absolute, and may lie outside [0, 1]
-    r.crops.brightness = r.crops.contrast = 0.2;
-    r.crops.solarize = {0, 0, 0};
-  }
+  for (double& value : r.crops.mean = facts.mean) value = short_number(value);
+  for (double& value : r.crops.std = facts.std) value = short_number(value);
+  r.crops.brightness = color_change(facts.brightness_spread);
+  r.crops.contrast = color_change(facts.contrast_spread);
+  if (facts.full_range) r.crops.solarize = {0, 0, 0};  // values may lie outside [0, 1]
 }
 
 void set_training(const Level& level, const Budget& budget, Recipe& r) {
@@ -108,7 +121,7 @@ void set_training(const Level& level, const Budget& budget, Recipe& r) {
 void set_objectives(Recipe& r) {
   r.objectives = {"dino", "koleo"};
   r.dino.centering = "sinkhorn_knopp";
-  r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.05;
+  r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.03;
   r.koleo.weight = 0.1;
 }
 
@@ -155,9 +168,12 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
       {"crops.local_size", "half of a global crop"},
       {"crops.mean", fmt::format("of {} of the images", facts.looked_at)},
       {"backbone.dim", "as large as these images and this time allow"},
-      {"head.prototypes", "the paper's 65536 are for millions of images"},
+      {"head.prototypes",
+       "a batch is spread over all of them; the paper's 65536 are for large ones"},
       {"objectives", "KoLeo spreads the features, whatever the images share"},
       {"dino.centering", "images that look alike collapse with a running mean"},
+      {"crops.brightness", "no larger than half of the differences between the images"},
+      {"crops.contrast", "likewise"},
       {"optim.lr", "as it is, whatever the batch"},
       {"train.epochs", "as many as fit into the time, at the speed of this machine"},
       {"train.max_minutes",
@@ -171,7 +187,7 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
   if (!r.data.background.empty()) reasons["data.background"] = "white behind transparent pixels";
   if (r.data.shrink_jpeg)
     reasons["data.shrink_jpeg"] = "much larger than the crops: decoded at a fraction of the size";
-  if (r.crops.pad > 0) reasons["crops.pad"] = "px of the images, 8 % of their shorter side";
+  if (r.crops.pad > 0) reasons["crops.pad"] = "px of the images, 12 % of their shorter side";
   return reasons;
 }
 

@@ -27,7 +27,7 @@ double final_images(std::int64_t images, const Recipe& r) {
 }
 
 /** Three digits: the recipe is read by people. Downwards. */
-double short_number(double value) {
+double rounded_down(double value) {
   const double unit = std::pow(10.0, std::floor(std::log10(value)) - 2);
   return std::max(std::floor(value / unit + 1e-9) * unit, 1e-6);
 }
@@ -67,7 +67,7 @@ TimePlan fit_to_time(std::int64_t images, const Speed& speed, double seconds, Re
   plan.training = std::max((1 - kReserve) * seconds - plan.evaluation, step);
   const double per_epoch =
       static_cast<double>(std::max<std::int64_t>(1, images / r.train.batch_size));
-  r.train.epochs = std::clamp(short_number(plan.training / (step * per_epoch)), 1e-6, 1e6);
+  r.train.epochs = std::clamp(rounded_down(plan.training / (step * per_epoch)), 1e-6, 1e6);
   r.optim.warmup_epochs = digits(0.05 * r.train.epochs);
   r.optim.freeze_last_layer_epochs = digits(0.01 * r.train.epochs);
   // A run that a busy machine slows down ends in time all the same.

@@ -47,6 +47,15 @@ struct Look {
   std::vector<Sums> channels = {};  ///< of red, green, blue, or the bands
 };
 
+double mean_of(const Sums& s) {
+  return s.sum / std::max(s.count, 1.0);
+}
+
+double deviation_of(const Sums& s) {
+  const double mean = mean_of(s);
+  return std::sqrt(std::max(s.squares / std::max(s.count, 1.0) - mean * mean, 0.0));
+}
+
 int level_range(const std::uint8_t* pixel) {
   const auto [low, high] = std::minmax({pixel[0], pixel[1], pixel[2]});
   return high - low;
@@ -174,12 +183,19 @@ void set_statistics(const std::vector<Look>& looks, ImageFacts& facts) {
     else if (look.channels.size() == bands)
       for (std::size_t c = 0; c < bands; ++c) sums[c].add(look.channels[c]);
   }
-  constexpr double kFlat = 1e-3;  // a set of one color must not be divided by its deviation of 0
+  constexpr double kFlat = 1e-9;  // a set of one color must not be divided by its deviation of 0
   for (const Sums& s : sums) {
-    const double count = std::max(s.count, 1.0), mean = s.sum / count;
-    facts.mean.push_back(mean);
-    facts.std.push_back(std::max(std::sqrt(std::max(s.squares / count - mean * mean, 0.0)), kFlat));
+    facts.mean.push_back(mean_of(s));
+    facts.std.push_back(deviation_of(s) > kFlat ? deviation_of(s) : 1);
   }
+  Sums means, deviations;
+  for (const Look& look : looks) {
+    const Sums& pixels = look.gray.count > 0 ? look.gray : look.channels[0];
+    means.add(mean_of(pixels));
+    deviations.add(deviation_of(pixels));
+  }
+  facts.brightness_spread = deviation_of(means) / std::max(mean_of(means), kFlat);
+  facts.contrast_spread = deviation_of(deviations) / std::max(mean_of(deviations), kFlat);
 }
 
 /** Names of folders that divide a set for another purpose than to tell what is shown. */
@@ -214,11 +230,55 @@ void set_classes(const data::Survey& survey, ImageFacts& facts) {
 void check_readable(const std::string& source, const data::Survey& survey) {
   const auto bad = static_cast<std::int64_t>(survey.bad.size());
   if (static_cast<double>(bad) <= kTolerated * static_cast<double>(survey.examined)) return;
+  const std::int64_t good = survey.examined - bad;
   fail(ErrorKind::Data,
-       "[recipe] {} of {} images of {} that were tried cannot be read; the first: {}: {}; 'dino "
-       "inspect data' lists all",
-       bad == survey.examined ? "none" : fmt::format("{}", bad), survey.examined, printable(source),
+       "[recipe] {} of the {} images of {} that were tried can be read; the first bad one: {}: {}; "
+       "'dino inspect data' lists all",
+       good == 0 ? "none" : fmt::format("only {}", good), survey.examined, printable(source),
        printable(survey.bad[0].name), survey.bad[0].reason);
+}
+
+/** Decodes the sample; `looks` receives what can be read, in the order of the set, so that sums do
+ * not depend on threads. */
+data::Survey survey_sample(const data::Dataset& dataset, ThreadPool& pool,
+                           std::vector<Look>& looks) {
+  std::map<std::int64_t, Look> found;
+  std::mutex mutex;
+  data::Survey survey = data::survey(dataset,
+                                     {.images = sample_size(dataset),
+                                      .look =
+                                          [&](std::int64_t index, const image::Raster& raster) {
+                                            Look look = look_at(raster);
+                                            const std::lock_guard lock(mutex);
+                                            found.emplace(index, std::move(look));
+                                          }},
+                                     pool);
+  for (auto& [index, look] : found) looks.push_back(std::move(look));
+  return survey;
+}
+
+void set_sizes(const std::vector<Look>& looks, ImageFacts& facts) {
+  std::vector<int> widths, heights;
+  for (const Look& look : looks) {
+    widths.push_back(look.width);
+    heights.push_back(look.height);
+  }
+  facts.width = median(std::move(widths));
+  facts.height = median(std::move(heights));
+}
+
+void set_kind(const std::vector<Look>& looks, const data::Survey& survey, ImageFacts& facts) {
+  constexpr double kHalf = 0.5;
+  facts.channels = common_bands(facts.source, looks);
+  facts.full_range = share(looks, [](const Look& l) { return l.is_wide; }) > kHalf ||
+                     (facts.channels != 1 && facts.channels != 3);
+  if (!facts.full_range && share(looks, [](const Look& l) { return l.is_gray; }) == 1)
+    facts.channels = 1;
+  facts.plain_ground = share(looks, [](const Look& l) { return l.is_plain; }) > kHalf;
+  const auto half = static_cast<std::int64_t>(looks.size()) / 2;
+  facts.transparent = survey.with_alpha > half;
+  const auto jpeg = survey.formats.find("jpeg");
+  facts.mostly_jpeg = jpeg != survey.formats.end() && jpeg->second > half;
 }
 
 }  // namespace
@@ -231,40 +291,13 @@ ImageFacts survey_images(const std::string& source, const data::Dataset& dataset
          "[recipe] {} has {} image{}; at least {} are needed, better some hundred: a network sees "
          "fewer so often that it learns them by heart, and nothing that others share",
          printable(source), facts.images, facts.images == 1 ? "" : "s", kFewestImages);
-  std::map<std::int64_t, Look> found;
-  std::mutex mutex;
-  const data::Survey survey =
-      data::survey(dataset,
-                   {.images = sample_size(dataset),
-                    .look =
-                        [&](std::int64_t index, const image::Raster& raster) {
-                          Look look = look_at(raster);
-                          const std::lock_guard lock(mutex);
-                          found.emplace(index, std::move(look));
-                        }},
-                   pool);
+  std::vector<Look> looks;
+  const data::Survey survey = survey_sample(dataset, pool, looks);
   check_readable(source, survey);
-  std::vector<Look> looks;  // in the order of the set, so that sums do not depend on threads
-  std::vector<int> widths, heights;
-  for (auto& [index, look] : found) {
-    widths.push_back(look.width);
-    heights.push_back(look.height);
-    looks.push_back(std::move(look));
-  }
   facts.looked_at = survey.examined;
   facts.bad_share = static_cast<double>(survey.bad.size()) / static_cast<double>(survey.examined);
-  facts.width = median(std::move(widths));
-  facts.height = median(std::move(heights));
-  facts.channels = common_bands(source, looks);
-  facts.full_range = share(looks, [](const Look& l) { return l.is_wide; }) > 0.5 ||
-                     (facts.channels != 1 && facts.channels != 3);
-  if (!facts.full_range && share(looks, [](const Look& l) { return l.is_gray; }) == 1)
-    facts.channels = 1;
-  facts.plain_ground = share(looks, [](const Look& l) { return l.is_plain; }) > 0.5;
-  const auto half = static_cast<std::int64_t>(looks.size()) / 2;
-  facts.transparent = survey.with_alpha > half;
-  const auto jpeg = survey.formats.find("jpeg");
-  facts.mostly_jpeg = jpeg != survey.formats.end() && jpeg->second > half;
+  set_sizes(looks, facts);
+  set_kind(looks, survey, facts);
   set_statistics(looks, facts);
   set_classes(survey, facts);
   return facts;
