@@ -152,8 +152,8 @@ std::vector<AlarmRule> Dino::alarms() const {
        .message = "collapse: the teacher spreads every image evenly over all prototypes (entropy "
                   "{value:.3f} of ln K = " +
                   k +
-                  "). Lower dino.teacher_temperature (0.04), or warm "
-                  "it up over more epochs, and lower optim.lr",
+                  "). Weaken crops.brightness and crops.contrast, set dino.centering to "
+                  "sinkhorn_knopp, lower dino.teacher_temperature (0.03) or optim.lr",
        .remedy = calmer(0.7)},
       {.name = "one_hot_collapse",
        .metric = "teacher_entropy",

@@ -1,14 +1,18 @@
 #include "dino/train/considerate_waits.h"
 
 #include <omp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
 #include <stop_token>
+#include <utility>
+#include <vector>
 
 #include "dino/base/contention.h"
+#include "dino/train/gathered_threads.h"
 
 namespace dino::train {
 namespace {
@@ -22,11 +26,12 @@ struct Reading {
   std::optional<double> waited = seconds_waited(), others = seconds_of_others();
 };
 
-void watch(const std::stop_token& stop, int computing) {
+void watch(const std::stop_token& stop, const std::vector<pid_t>& team) {
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
   std::optional<SleepingWaits> sleeping;
+  std::optional<GatheredThreads> gathered;
   Contention contention;
   Reading last;
   while (!stop.stop_requested()) {
@@ -37,8 +42,15 @@ void watch(const std::stop_token& stop, int computing) {
     // Less has been waited than before where a thread has ended; that is no contention.
     const bool contended = contention.update({.waited = (*now.waited - *last.waited) / seconds,
                                               .others = (*now.others - *last.others) / seconds});
-    if (contended && !sleeping) sleeping.emplace(computing);
-    if (!contended) sleeping.reset();
+    if (!contended) {
+      gathered.reset();
+      sleeping.reset();
+    } else if (!sleeping) {
+      sleeping.emplace(static_cast<int>(team.size()));
+      gathered.emplace(team);
+    } else {
+      gathered->follow();
+    }
     last = now;
   }
 }
@@ -63,7 +75,11 @@ SleepingWaits::SleepingWaits(int computing)
 }
 
 ConsiderateWaits::ConsiderateWaits(int computing) {
-  if (computing > 1) watcher_ = std::jthread(watch, computing);
+  if (computing < 2) return;
+  std::vector<pid_t> team(static_cast<std::size_t>(computing));
+#pragma omp parallel num_threads(computing)
+  team[static_cast<std::size_t>(omp_get_thread_num())] = gettid();
+  watcher_ = std::jthread(watch, std::move(team));
 }
 
 }  // namespace dino::train

@@ -29,7 +29,8 @@ class SleepingWaits {
 };
 
 /** While one lives, SleepingWaits come and go with contention for the processors
- * (base/contention.h), judged twice a second. For programs: one for the whole process. */
+ * (base/contention.h), judged twice a second. For programs: one for the whole process, made by the
+ * thread that computes. */
 class ConsiderateWaits {
  public:
   /** `computing` threads compute (at::get_num_threads); a single one waits for nobody. */

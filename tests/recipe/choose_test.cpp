@@ -2,6 +2,7 @@
 // smaller network for more time, and epochs that fill the time.
 #include "dino/recipe/choose.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
