@@ -17,7 +17,8 @@ TEST(KoleoObjective, SumsBothViewsAndNeverComparesThem) {
   EXPECT_EQ(objectives[1].weight.at(0), 0.1);
   EXPECT_FALSE(koleo.needs().teacher);
 
-  Views views{.images = 4};
+  Views views;
+  views.images = 4;
   const auto one = (torch::arange(24, torch::kFloat32) * 2.3).cos().view({4, 6});
   // The second crop of each image gives the first one's features: as neighbors they would be at 0.
   views.student_global.cls = torch::cat({one, one});
