@@ -125,8 +125,7 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
 
 bool can_fuse(const arch::Vit& vit) {
   return vit.ffn == arch::Ffn::Mlp && !vit.layer_scale && vit.qkv_bias && !vit.mask_key_bias &&
-         !vit.rotary() && vit.norm_eps == kNormEps &&
-         vit.dim / vit.heads % 2 == 0;
+         !vit.rotary() && vit.norm_eps == kNormEps && vit.dim / vit.heads % 2 == 0;
 }
 
 torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,

@@ -169,7 +169,8 @@ void refuse_unknown_to_hf(const arch::Architecture& a) {
     what = "RoPE coordinates other than separate";
   if (!a.vit.rotary() && v.registers > 0 && !v.layer_scale) what = "registers without layer scale";
   const std::int64_t swiglu = (v.dim * 4 * 2 / 3 + 7) / 8 * 8;
-  if (!a.vit.rotary() && v.layer_scale && v.hidden != (v.ffn == arch::Ffn::SwiGlu ? swiglu : 4 * v.dim))
+  if (!a.vit.rotary() && v.layer_scale &&
+      v.hidden != (v.ffn == arch::Ffn::SwiGlu ? swiglu : 4 * v.dim))
     what = "a feed-forward width that is not the published rule's";
   if (what != nullptr)
     fail(ErrorKind::Usage, "[weights] transformers has no model with {}: convert to another scheme",

@@ -64,7 +64,8 @@ void take_interpolation(ConfigKeys& keys, data::Preprocess& p) {
   keys.refuse("interpolation", "is not supported: nearest, bilinear, bicubic, lanczos are");
 }
 
-void take_channel_values(ConfigKeys& keys, const char* key, int channels, std::vector<double>& values) {
+void take_channel_values(ConfigKeys& keys, const char* key, int channels,
+                         std::vector<double>& values) {
   if (!keys.take(key, values)) return;
   if (values.size() != static_cast<std::size_t>(channels))
     keys.refuse(key, fmt::format("needs one number for each of {} channels", channels));
