@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <limits>
+
 namespace dino::loss {
 namespace {
 
