@@ -45,12 +45,12 @@ if(DINO_SANITIZE)
   target_link_options(dino_checks INTERFACE -fsanitize=${DINO_SANITIZE})
 endif()
 
-# dino_unity(TARGET): its sources are compiled some at a time, which spares reading LibTorch's headers (10 s) for each. Names in
+# dino_unity(TARGET BATCH): its sources are compiled BATCH at a time, which spares reading LibTorch's headers (10 s) for each. Names in
 # their anonymous namespaces must differ, then. No precompiled header: each use of one with LibTorch in it costs 8 s, and ccache
 # finds nothing of another checkout behind it.
-function(dino_unity target)
+function(dino_unity target batch)
   if(DINO_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 10)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
     # The compiler takes what a source defines for itself for what a header would define.
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
