@@ -116,12 +116,12 @@ void set_training(const Level& level, const Budget& budget, Recipe& r) {
   r.optim.warmup_epochs = r.optim.freeze_last_layer_epochs = 0;
 }
 
-/** Images that look alike drive a running mean's teacher to uniform; these targets use all
- * prototypes in every batch, and KoLeo spreads the features. */
+/** KoLeo keeps the features of images that look alike apart, which a sharp teacher needs: without
+ * it a running mean drives it to uniform. Sinkhorn-Knopp, over the few rows of a small batch, gives
+ * blunter targets that teach less: docs/small_sets.md. */
 void set_objectives(Recipe& r) {
   r.objectives = {"dino", "koleo"};
-  r.dino.centering = "sinkhorn_knopp";
-  r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.04;
+  r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.03;
   r.koleo.weight = 0.1;
 }
 
@@ -171,7 +171,7 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
       {"head.prototypes",
        "a batch is spread over all of them; the paper's 65536 are for large ones"},
       {"objectives", "KoLeo spreads the features, whatever the images share"},
-      {"dino.centering", "images that look alike collapse with a running mean"},
+      {"dino.teacher_temperature", "sharper than the paper's 0.04: short runs need clear targets"},
       {"crops.brightness", "no larger than half of the differences between the images"},
       {"crops.contrast", "likewise"},
       {"optim.lr", "as it is, whatever the batch"},
