@@ -228,9 +228,10 @@ TrainResult train_once(const TrainRequest& request, parallel::Communicator& rank
 
   if (!run) run.emplace(claim(request, ranks));
   run::Recorder recorder(*run, start.iteration, recipe.train.keep_last, hooks.log);
-  recorder.begin_session(
-      request.recipe_text.empty() ? recipe::to_toml(recipe) : request.recipe_text,
-      session_of(request, start), metrics_of(model));
+  // After a collapse the recipe is no longer the one that the text describes.
+  const bool as_given = !rescue && !request.recipe_text.empty();
+  recorder.begin_session(as_given ? request.recipe_text : recipe::to_toml(recipe),
+                         session_of(request, start), metrics_of(model));
 
   model::Backbone& learned = model.for_use();
   TrainerHooks trainer_hooks;

@@ -21,7 +21,8 @@ namespace dino::train {
 
 struct TrainRequest {
   recipe::Recipe recipe;
-  std::string recipe_text;  ///< what recipe.toml of the run holds; empty = to_toml(recipe)
+  std::string recipe_text;  ///< what recipe.toml of the run holds until a collapse changes the
+                            ///< recipe; empty = to_toml(recipe)
   std::filesystem::path directory;
   bool resume = false;                      ///< continue the run in `directory`
   bool force = false;                       ///< replace a run in `directory`

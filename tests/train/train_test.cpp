@@ -123,6 +123,8 @@ class CollapseTest : public TrainTest {
 
 TEST_F(CollapseTest, StartsAgainOnceWithWhatTheAlarmChanges) {
   blunt(request_.recipe);
+  // As `dino train FOLDER` gives it, with comments: of no use once the recipe has changed.
+  request_.recipe_text = "# chosen\n" + recipe::to_toml(request_.recipe);
   const TrainResult result = train();
   EXPECT_EQ(result.outcome, Outcome::Finished);
   EXPECT_EQ(result.summary["iterations"], 480);
