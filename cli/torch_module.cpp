@@ -26,14 +26,9 @@ fs::path find_module() {
        DINO_MODULE, printable(places[0]), printable(places[1]));
 }
 
-/** Called when no library that the module brings is there yet: the last moment to set what those
- * read from the environment as they are loaded (OpenMP). */
-void prepare_environment() {}
-
 }  // namespace
 
 const TorchActions& torch_actions() {
-  prepare_environment();
   const fs::path path = find_module();
   void* module = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (module == nullptr)

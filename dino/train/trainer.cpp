@@ -215,12 +215,12 @@ void Trainer::report_progress(const StepReport& report, double seconds, double w
   progress_.epoch = epoch();
   progress_.epochs = recipe_.train.epochs;
   progress_.images_per_second = recipe_.train.batch_size / step_seconds_;
-  ++session_steps_;
-  session_step_seconds_ += seconds;
+  ++steps_done_;
+  seconds_in_steps_ += seconds;
   // k-NN and checkpoints come at regular intervals, so they take from what is left what they took
   // from what is done.
   const double between_steps =
-      (session_seconds() - session_step_seconds_) / static_cast<double>(session_steps_);
+      (session_seconds() - seconds_in_steps_) / static_cast<double>(steps_done_);
   progress_.seconds_left =
       static_cast<double>(total_iterations_ - info_.iteration) * (step_seconds_ + between_steps);
   if (recipe_.train.max_minutes > 0)

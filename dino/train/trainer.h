@@ -81,9 +81,9 @@ class Trainer {
   Monitor monitor_;
   MetricsWindow window_;
   Progress progress_;
-  double step_seconds_ = 0;  // running mean
-  std::int64_t session_steps_ = 0;
-  double session_step_seconds_ = 0;    // all steps of this session
+  double step_seconds_ = 0;            // running mean
+  std::int64_t steps_done_ = 0;        // since the start or the resume
+  double seconds_in_steps_ = 0;        // of these
   std::int64_t saved_iteration_ = -1;  // what the newest checkpoint since the start holds
   std::set<std::string> alarms_;
   std::optional<Alarm> collapse_;

@@ -8,15 +8,12 @@
 namespace dino::model {
 namespace {
 
-torch::Generator generator(std::uint64_t seed) {
-  return at::detail::createCPUGenerator(seed);
-}
-
 /** timm's rule: torch.linspace(0, drop_path, depth). */
 TEST(DropPath, EachBlockDropsItsShareAndKeepsTheExpectation) {
   constexpr std::int64_t kDepth = 5, kSequences = 20'000;
   constexpr double kDropPath = 0.4;
-  const torch::Tensor factors = draw_drop_path(kDropPath, kDepth, kSequences, generator(1));
+  const torch::Tensor factors =
+      draw_drop_path(kDropPath, kDepth, kSequences, at::detail::createCPUGenerator(1));
   EXPECT_EQ(factors.sizes(), (std::vector<std::int64_t>{kDepth, 2, kSequences}));
   for (std::int64_t block = 0; block < kDepth; ++block)
     for (std::int64_t branch = 0; branch < 2; ++branch) {
@@ -32,7 +29,7 @@ TEST(DropPath, EachBlockDropsItsShareAndKeepsTheExpectation) {
 }
 
 TEST(DropPath, NothingIsDrawnWithoutIt) {
-  auto draws = generator(2), untouched = generator(2);
+  auto draws = at::detail::createCPUGenerator(2), untouched = at::detail::createCPUGenerator(2);
   EXPECT_FALSE(draw_drop_path(0, 12, 7, draws).defined());
   EXPECT_TRUE(torch::equal(torch::rand({4}, draws), torch::rand({4}, untouched)));
   EXPECT_TRUE(torch::equal(draw_drop_path(0.9, 1, 7, draws), torch::ones({1, 2, 7})))

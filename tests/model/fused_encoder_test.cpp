@@ -1,4 +1,5 @@
 // The fused CPU node against the plain composition: values and every gradient.
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -11,10 +12,6 @@
 
 namespace dino::model {
 namespace {
-
-torch::Generator fused_draws(std::uint64_t seed) {
-  return at::detail::createCPUGenerator(seed);
-}
 
 struct FusedCase {
   const char* name;
@@ -49,12 +46,12 @@ TEST_P(FusedEncoderTest, EqualsPlainComposition) {
       .channels = 2,
       .image_size = 16,
       .vit = {.dim = 40, .depth = 3, .heads = 2, .hidden = 72, .patch_size = 4}};
-  auto data = fused_draws(3);
+  auto data = at::detail::createCPUGenerator(3);
   const std::vector<CropGroup> groups = {{torch::empty({3, 2, 16, 16}).normal_(0, 1, data), {}},
                                          {torch::empty({5, 2, 8, 12}).normal_(0, 1, data), {}}};
 
   const auto pass = [&](bool fused) {
-    auto draws = fused_draws(7);
+    auto draws = at::detail::createCPUGenerator(7);
     VisionTransformer vit(architecture, {.drop_path = c.drop_path}, draws);
     for (auto& p : vit.parameters()) {  // spread values so that every term matters
       const torch::NoGradGuard no_grad;
@@ -96,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<FusedCase>& test) { return test.param.name; });
 
 TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
-  auto draws = fused_draws(1);
+  auto draws = at::detail::createCPUGenerator(1);
   VisionTransformer vit({.name = "",
                          .channels = 1,
                          .image_size = 8,
@@ -109,7 +106,7 @@ TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
 }
 
 TEST(FusedEncoder, ClsOnlyEqualsClsOfAllTokens) {
-  auto draws = fused_draws(2);
+  auto draws = at::detail::createCPUGenerator(2);
   VisionTransformer vit({.name = "",
                          .channels = 1,
                          .image_size = 8,
@@ -142,14 +139,14 @@ TEST(FusedEncoder, ThreadsAndSlabsChangeNothingButRounding) {
       .channels = 1,
       .image_size = 32,
       .vit = {.dim = 32, .depth = 2, .heads = 2, .hidden = 64, .patch_size = 4}};
-  auto data = fused_draws(5);
+  auto data = at::detail::createCPUGenerator(5);
   const std::vector<CropGroup> groups = {{torch::empty({9, 1, 32, 32}).normal_(0, 1, data), {}},
                                          {torch::empty({50, 1, 16, 20}).normal_(0, 1, data), {}},
                                          {torch::empty({3, 1, 4, 4}).normal_(0, 1, data), {}}};
   std::vector<torch::Tensor> outputs, gradients;
   for (const int threads : {1, 2, 5}) {
     at::set_num_threads(threads);
-    auto draws = fused_draws(1);
+    auto draws = at::detail::createCPUGenerator(1);
     VisionTransformer vit(architecture, {}, draws);
     const auto features = vit.forward_groups(groups, Tokens::ClsAndPatches);
     weighed_sum(features).backward();

@@ -28,14 +28,12 @@ namespace {
 constexpr double kTolerance = 2e-5;          // of the largest value: fp32 over the blocks
 constexpr double kGradientTolerance = 1e-4;  // of a parameter's norm
 
-torch::Generator pass_draws(std::uint64_t seed) {
-  return at::detail::createCPUGenerator(seed);
-}
-
 torch::Tensor drawn_images(const arch::Architecture& a, std::int64_t batch, std::int64_t height,
                            std::int64_t width) {
   return torch::empty({batch, a.channels, height, width})
-      .normal_(0, 1, pass_draws(static_cast<std::uint64_t>(batch + 7 * height + 31 * width)));
+      .normal_(0, 1,
+               at::detail::createCPUGenerator(
+                   static_cast<std::uint64_t>(batch + 7 * height + 31 * width)));
 }
 
 VitOracle oracle_of(const arch::Architecture& a) {
@@ -243,7 +241,7 @@ std::vector<GroupFeatures> training_features(const VitOracle& oracle, const arch
 /** Outputs and every gradient. */
 void expect_training(const arch::Architecture& a, const TrainingCase& c, bool fused,
                      const std::vector<GroupFeatures>& expected, const VitOracle& oracle) {
-  auto draws = pass_draws(1);
+  auto draws = at::detail::createCPUGenerator(1);
   const auto vit = test::fake_vit(a, {.drop_path = c.drop_path}, draws);
   draws.set_current_seed(5);  // as the oracle's
   vit->train();
@@ -278,9 +276,10 @@ void check_training(const std::vector<arch::Architecture>& all) {
                               {drawn_images(a, 3, 2 * p, p + 1), {}}},
                    .tokens = ++which % 2 == 0 ? Tokens::Cls : Tokens::ClsAndPatches,
                    .drop_path = which % 3 == 0 ? 0.5 : 0};
-    if (a.vit.mask_token) c.groups[0].masks = torch::rand({2, side * side}, pass_draws(3)).lt(0.4);
+    if (a.vit.mask_token)
+      c.groups[0].masks = torch::rand({2, side * side}, at::detail::createCPUGenerator(3)).lt(0.4);
     const VitOracle oracle = oracle_of(a);
-    const auto expected = training_features(oracle, a, c, pass_draws(5));
+    const auto expected = training_features(oracle, a, c, at::detail::createCPUGenerator(5));
     weighed(expected).backward();
     expect_training(a, c, /*fused=*/false, expected, oracle);
     test::on_every_kernel_set([&] { expect_training(a, c, /*fused=*/true, expected, oracle); });
@@ -318,7 +317,7 @@ TEST_F(VitPasses, AFrozenNetworkMasksToo) {
     SCOPED_TRACE(a.name);
     const std::int64_t px = a.image_size / a.vit.patch_size * a.vit.patch_size;
     const torch::Tensor images = drawn_images(a, 2, px, px);
-    const torch::Tensor masks = torch::rand({2, 9}, pass_draws(3)).lt(0.4);
+    const torch::Tensor masks = torch::rand({2, 9}, at::detail::createCPUGenerator(3)).lt(0.4);
     const VitOracle oracle = oracle_of(a);
     const auto expected = oracle.final_norm(oracle.tokens(images, a.vit.depth - 1, {masks, {}}));
     const auto vit = test::fake_vit(a);
