@@ -5,6 +5,8 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dino/base/error.h"
 #include "dino/base/json.h"
 #include "dino/model/backbone_file.h"
@@ -132,7 +134,8 @@ TEST_F(CollapseTest, StartsAgainOnceWithWhatTheAlarmChanges) {
   EXPECT_NE(result.summary["remedy"].get<std::string>().find("dino.teacher_temperature: 1 -> 0.7"),
             std::string::npos)
       << result.summary;
-  EXPECT_EQ(result.summary["alarms"][0], "uniform_collapse");
+  // Beside others, perhaps: a loaded machine waits for data.
+  EXPECT_EQ(std::ranges::count(result.summary["alarms"], "uniform_collapse"), 1);
   // 0.7 is no cure: the alarm is raised again, and not acted on again.
   EXPECT_DOUBLE_EQ(recipe_of_run().dino.teacher_temperature, 0.7);
   EXPECT_DOUBLE_EQ(recipe_of_run().optim.lr, request_.recipe.optim.lr / 2);
