@@ -16,7 +16,8 @@ using dino::loss::koleo_loss;
 
 TEST(Koleo, EqualsThePlainReading) {
   std::ifstream file(DINO_SOURCE_DIR "/tests/golden/loss/spread.json");
-  for (const auto& item : nlohmann::json::parse(file)["koleo"]) {
+  const auto golden = nlohmann::json::parse(file);
+  for (const auto& item : golden["koleo"]) {
     const std::int64_t batch = item["batch"], dim = item["dim"];
     const auto x = ((torch::arange(batch * dim, torch::kFloat64) * 2.3).cos() * 3)
                        .view({batch, dim})

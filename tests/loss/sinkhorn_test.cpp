@@ -38,7 +38,8 @@ void expect_values(const torch::Tensor& found, const std::vector<double>& expect
 
 TEST(Sinkhorn, EqualsThePlainReading) {
   std::ifstream file(DINO_SOURCE_DIR "/tests/golden/loss/spread.json");
-  for (const auto& item : nlohmann::json::parse(file)["sinkhorn"]) {
+  const auto golden = nlohmann::json::parse(file);
+  for (const auto& item : golden["sinkhorn"]) {
     const auto targets = alone(cosines(item["rows"], item["prototypes"]), item["temperature"],
                                item["rounds"].get<int>());
     const auto& p = targets.probabilities;
