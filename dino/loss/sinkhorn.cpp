@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 
 namespace dino::loss {
@@ -11,7 +13,10 @@ namespace {
  * range; one for each row would change the first round. */
 torch::Tensor largest(const torch::Tensor& x, parallel::Communicator& ranks) {
   torch::Tensor of_ranks = torch::zeros({ranks.world()}, x.options());
-  of_ranks[ranks.rank()] = x.max();
+  if (x.numel() > 0)
+    of_ranks[ranks.rank()] = x.max();
+  else
+    of_ranks[ranks.rank()] = -std::numeric_limits<float>::infinity();
   ranks.sum({&of_ranks, 1});
   return of_ranks.max();
 }
@@ -30,7 +35,8 @@ Targets sinkhorn_knopp(const torch::Tensor& logits, double temperature, int roun
     q.div_(share.clamp_min(std::numeric_limits<float>::min()));
     q.div_(q.sum(1, /*keepdim=*/true));
   }
-  return {q, -torch::xlogy(q, q).sum(torch::kFloat64) / q.size(0)};
+  const std::int64_t rows = std::max<std::int64_t>(q.size(0), 1);
+  return {q, -torch::xlogy(q, q).sum(torch::kFloat64) / rows};
 }
 
 }  // namespace dino::loss

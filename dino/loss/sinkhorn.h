@@ -12,7 +12,8 @@ namespace dino::loss {
 
 /** exp(logits / temperature), for logits [R, K] fp32 or bf16 and temperature > 0, after `rounds` of
  * dividing each prototype's column by its sum over all rows of all ranks, then each row by its sum.
- * Every rank must call it; their R may differ. Without gradient. */
+ * Every rank must call it; their R may differ and
+ * be 0. Without gradient. */
 Targets sinkhorn_knopp(const torch::Tensor& logits, double temperature, int rounds,
                        parallel::Communicator& ranks);
 

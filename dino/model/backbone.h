@@ -133,10 +133,16 @@ std::vector<int> last_blocks(int n, int depth);
  * it is out of range. */
 int block_index(int block, int depth);
 
+/** How stochastic depth drops the branches of blocks; see draw_drop_path(). */
+enum class DropPath {
+  Linear,  ///< each sequence by itself, at a rate that rises from 0 at the first block (DINO)
+  Subset,  ///< a fixed share of the sequences, in every block (DINOv2, DINOv3)
+};
+
 /** Options of training a ViT; other families ignore them. */
 struct TrainingOptions {
-  /// Stochastic depth rate of the last block; increases linearly from 0
-  double drop_path = 0;
+  double drop_path = 0;  ///< rate of stochastic depth, for Linear that of the last block
+  DropPath drop_path_rule = DropPath::Linear;
   double layer_scale = 1e-5;  ///< initial gain of LayerScale, if the architecture has it
   RopeAugment rope_augment = {};
   torch::Dtype rope_type = torch::kFloat32;  ///< type of the rotation tables

@@ -27,10 +27,15 @@ DinoHead::DinoHead(std::int64_t in_dim, const DinoHeadOptions& options, torch::G
   }
   last_layer_ = register_module("last_layer", std::make_shared<torch::nn::Module>());
   const torch::NoGradGuard no_grad;
-  gain_ = last_layer_->register_parameter("weight_g", torch::ones({options.prototypes, 1}));
   torch::Tensor direction = torch::empty({options.prototypes, options.bottleneck});
-  init_uniform(direction, options.bottleneck, generator);
-  direction_ = last_layer_->register_parameter("weight_v", direction);
+  if (options.weight_norm) {
+    gain_ = last_layer_->register_parameter("weight_g", torch::ones({options.prototypes, 1}));
+    init_uniform(direction, options.bottleneck, generator);
+  } else {
+    init_normal(direction, 0.02, generator);
+  }
+  direction_ =
+      last_layer_->register_parameter(options.weight_norm ? "weight_v" : "weight", direction);
 }
 
 torch::Tensor DinoHead::forward(const torch::Tensor& x) {
@@ -43,7 +48,8 @@ torch::Tensor DinoHead::forward(const torch::Tensor& x) {
   }
   h = h.to(torch::kFloat32);
   h = h / h.norm(2, {1}, /*keepdim=*/true).clamp_min(1e-12);  // [N, bottleneck]
-  const torch::Tensor weight = at::_weight_norm(direction_, gain_, 0);
+  const torch::Tensor weight =
+      options_.weight_norm ? at::_weight_norm(direction_, gain_, 0) : direction_;
   return linear(h, weight, {}, precision_);  // [N, K]
 }
 

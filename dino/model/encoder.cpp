@@ -4,6 +4,8 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <algorithm>
+
 #include "dino/model/rope.h"
 
 namespace dino::model {
@@ -63,14 +65,40 @@ torch::Tensor Block::qkv_bias() const {
   return key_mask.defined() ? qkv->bias * key_mask.to(qkv->bias.device()) : qkv->bias;
 }
 
-torch::Tensor draw_drop_path(double drop_path, std::int64_t depth, std::int64_t sequences,
-                             torch::Generator generator) {
-  if (drop_path <= 0) return {};
+namespace {
+
+/** Factors [B] of one branch: B / kept for `kept` random sequences, 0 for the others. */
+torch::Tensor draw_subset(double rate, std::int64_t sequences, const torch::Generator& generator) {
+  const auto kept = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(static_cast<double>(sequences) * (1 - rate)));
+  torch::Tensor factors = torch::zeros({sequences});
+  const torch::Tensor order = torch::randperm(sequences, generator, torch::kInt64);
+  return factors.index_fill_(0, order.narrow(0, 0, kept),
+                             static_cast<double>(sequences) / static_cast<double>(kept));
+}
+
+}  // namespace
+
+torch::Tensor draw_drop_path(DropPath rule, double rate, std::int64_t depth,
+                             const TokenLayout& layout, torch::Generator generator) {
+  if (rate <= 0) return {};
   const torch::NoGradGuard no_grad;
-  torch::Tensor factors = torch::ones({depth, 2, sequences});
-  for (std::int64_t i = 1; i < depth; ++i) {  // block 0 never drops
-    const double keep = 1.0 - drop_path * static_cast<double>(i) / static_cast<double>(depth - 1);
-    factors[i].bernoulli_(keep, generator).div_(keep);
+  torch::Tensor factors = torch::ones({depth, 2, layout.sequences()});
+  if (rule == DropPath::Linear) {
+    for (std::int64_t i = 1; i < depth; ++i) {  // block 0 never drops
+      const double keep = 1.0 - rate * static_cast<double>(i) / static_cast<double>(depth - 1);
+      factors[i].bernoulli_(keep, generator).div_(keep);
+    }
+    return factors;
+  }
+  for (std::int64_t branch = 0; branch < 2 * depth; ++branch) {
+    std::int64_t first = 0;
+    for (const TokenLayout::Group& group : layout.groups) {
+      factors.view({2 * depth, -1})[branch]
+          .narrow(0, first, group.sequences)
+          .copy_(draw_subset(rate, group.sequences, generator));
+      first += group.sequences;
+    }
   }
   return factors;
 }

@@ -48,10 +48,12 @@ struct Block : torch::nn::Module {
 };
 
 /** Stochastic depth: draws factors [depth, 2, S] of the two residual branches of each block and
- * sequence, 0 (dropped) or 1/keep. Block i drops with probability drop_path * i / (depth - 1).
- * Undefined if nothing is dropped. */
-torch::Tensor draw_drop_path(double drop_path, std::int64_t depth, std::int64_t sequences,
-                             torch::Generator generator);
+ * sequence, 0 where it is dropped. By DropPath::Linear, block i drops each sequence by itself with
+ * probability rate * i / (depth - 1), and the others count 1/keep. By DropPath::Subset, each branch
+ * of every block keeps floor(B * (1 - rate)) random sequences of the B of a group, at least one,
+ * which count B / kept. Undefined if nothing is dropped. */
+torch::Tensor draw_drop_path(DropPath rule, double rate, std::int64_t depth,
+                             const TokenLayout& layout, torch::Generator generator);
 
 /** Repeats the factors [S] of one branch for every token of their sequence: [T]. */
 torch::Tensor factors_per_row(const torch::Tensor& factors, const TokenLayout& layout);

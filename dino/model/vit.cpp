@@ -236,9 +236,10 @@ std::vector<torch::Tensor> VisionTransformer::rope_tables(const Packed& packed) 
 
 torch::Tensor VisionTransformer::encode(const Packed& packed, bool cls_only) {
   const arch::Vit& v = vit();
-  const torch::Tensor drop = is_training() ? draw_drop_path(options_.drop_path, v.depth,
-                                                            packed.layout.sequences(), generator_)
-                                           : torch::Tensor();
+  const torch::Tensor drop = is_training()
+                                 ? draw_drop_path(options_.drop_path_rule, options_.drop_path,
+                                                  v.depth, packed.layout, generator_)
+                                 : torch::Tensor();
   if (fused_ && can_fuse(v) && packed.tokens.device().is_cpu())
     return fused_encoder(blocks_, v, packed.tokens, packed.layout, drop, cls_only, precision_);
   const bool redraw = is_training() && options_.rope_augment.any();

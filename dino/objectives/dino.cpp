@@ -7,11 +7,9 @@
 #include <utility>
 
 #include "dino/base/error.h"
-#include "dino/loss/centering.h"
 #include "dino/loss/dino_loss.h"
-#include "dino/loss/sinkhorn.h"
-#include "dino/model/dino_head.h"
 #include "dino/objectives/objective.h"
+#include "dino/objectives/prototypes.h"
 #include "dino/recipe/recipe.h"
 
 namespace dino::objectives {
@@ -25,82 +23,70 @@ constexpr double kOneHot = 0.01;     // the teacher's entropy is below this
 constexpr double kConstant = 0.001;  // KL(teacher || student) is below this
 constexpr double kStuck = 0.005;     // the loss is as near to ln K as this
 
-constexpr int kSinkhornRounds = 3;  // DINOv2's
-
 class Dino final : public Objective {
  public:
   explicit Dino(const recipe::Recipe& recipe)
       : options_(recipe.dino),
         head_(recipe.head),
-        freeze_last_layer_epochs_(recipe.optim.freeze_last_layer_epochs),
-        center_(torch::zeros({recipe.head.prototypes})) {}
+        optim_(recipe.optim),
+        targets_(recipe.dino, recipe.head.prototypes) {}
 
   std::string_view name() const override { return "dino"; }
   Needs needs() const override { return {.teacher = true}; }
 
   std::vector<NamedModule> make_heads(Role role, const HeadContext& context) override {
-    auto head =
-        std::make_shared<model::DinoHead>(context.dim,
-                                          model::DinoHeadOptions{.prototypes = head_.prototypes,
-                                                                 .layers = head_.layers,
-                                                                 .hidden = head_.hidden,
-                                                                 .bottleneck = head_.bottleneck,
-                                                                 .batch_norm = head_.batch_norm},
-                                          context.generator);
-    head->set_precision(context.precision);
+    auto head = make_head(head_, context);
     (role == Role::Student ? student_head_ : teacher_head_) = head;
     return {{"dino_head", head}};
   }
 
   std::vector<optim::ParamRule> param_rules(const RunLength& length) const override {
-    std::vector<optim::ParamRule> rules = {
-        {.names = "dino_head.last_layer.*",
-         .frozen_until = length.iterations(freeze_last_layer_epochs_)}};
-    if (head_.norm_last_layer)
-      rules.push_back({.names = "dino_head.last_layer.weight_g", .frozen_until = optim::kAlways});
-    return rules;
+    return head_rules("dino_head", head_, optim_, length);
   }
 
   Curves curves(const RunLength& length) const override {
-    return {{"teacher_temperature",
-             {LinearWarmup{.start = options_.warmup_teacher_temperature,
-                           .end = options_.teacher_temperature,
-                           .warmup = std::llround(options_.warmup_teacher_temperature_epochs)},
-              length.iterations_per_epoch}}};
+    const bool each_epoch = options_.temperature_each == "epoch";
+    const double warmup = options_.warmup_teacher_temperature_epochs;
+    return {
+        {"teacher_temperature",
+         {LinearWarmup{.start = options_.warmup_teacher_temperature,
+                       .end = options_.teacher_temperature,
+                       .warmup = each_epoch ? std::llround(warmup) : length.iterations(warmup)},
+          each_epoch ? length.iterations_per_epoch : 1}},
+        {"local_weight",
+         {WarmupCosineConstant{.start = options_.local_weight,
+                               .peak = options_.local_weight,
+                               .end = options_.local_weight_end,
+                               .warmup = length.iterations(options_.local_weight_start_epochs),
+                               .cosine = length.iterations(options_.local_weight_ramp_epochs)}}}};
   }
 
   void targets(const Views& views, const Scheduled& now, parallel::Communicator& ranks) override {
-    const torch::Tensor logits = teacher_head_->forward(views.teacher_global.cls);
-    const double temperature = now.at("teacher_temperature");
-    const auto targets = options_.centering == "sinkhorn_knopp"
-                             ? loss::sinkhorn_knopp(logits, temperature, kSinkhornRounds, ranks)
-                             : loss::center_and_sharpen(logits, center_, temperature);
-    probabilities_ = targets.probabilities;
-    const torch::Tensor mean = logits.mean(0, /*keepdim=*/false, torch::kFloat32) / views.parts;
-    add(mean_logits_, mean, views.part);
-    add(entropy_, targets.entropy / views.parts, views.part);
+    probabilities_ = targets_.of(teacher_head_->forward(views.teacher_global.cls),
+                                 now.at("teacher_temperature"), views.part, views.parts, ranks);
   }
 
-  torch::Tensor loss(const Views& views, const Scheduled&) override {
+  torch::Tensor loss(const Views& views, const Scheduled& now) override {
     torch::Tensor cls = views.student_global.cls;
     if (views.student_local.cls.defined()) cls = torch::cat({cls, views.student_local.cls});
     // The logits are handed over: nobody else reads them, so the loss may use their memory.
     torch::Tensor loss = loss::dino_loss(student_head_->forward(cls), probabilities_, views.images,
-                                         options_.student_temperature);
-    add(loss_, loss.detach().to(torch::kFloat64) / views.parts, views.part);
+                                         options_.student_temperature, now.at("local_weight"));
+    const torch::Tensor share = loss.detach().to(torch::kFloat64) / views.parts;
+    loss_ = views.part == 0 ? share : loss_ + share;
     probabilities_.reset();
     return loss;
   }
 
-  void commit(const Scheduled&, parallel::Communicator& ranks) override {
-    ranks.mean({&mean_logits_, 1});
-    loss::update_center(center_, mean_logits_, options_.center_momentum);
+  void commit(const Scheduled&, parallel::Communicator& ranks) override { targets_.commit(ranks); }
+
+  std::vector<model::NamedTensor> state() const override {
+    return {{"dino_loss.center", targets_.center()}};
   }
 
-  std::vector<model::NamedTensor> state() const override { return {{"dino_loss.center", center_}}; }
-
   std::vector<Scalar> figures() const override {
-    return {{"teacher_entropy", entropy_}, {"teacher_student_kl", loss_ - entropy_}};
+    return {{"teacher_entropy", targets_.entropy()},
+            {"teacher_student_kl", loss_ - targets_.entropy()}};
   }
 
   std::vector<Metric> metrics() const override {
@@ -118,19 +104,14 @@ class Dino final : public Objective {
 
  private:
   double uniform_entropy() const { return std::log(static_cast<double>(head_.prototypes)); }
-  /** The first micro-batch begins a sum. */
-  static void add(torch::Tensor& sum, const torch::Tensor& value, int part) {
-    sum = part == 0 ? value : sum + value;
-  }
 
   recipe::Dino options_;
   recipe::Head head_;
-  double freeze_last_layer_epochs_;
+  recipe::Optim optim_;
   std::shared_ptr<model::DinoHead> student_head_, teacher_head_;
-  torch::Tensor center_;          // [K] fp32: running mean of the teacher's logits
-  torch::Tensor probabilities_;   // [2 B, K] fp32, from targets() to loss()
-  torch::Tensor mean_logits_;     // [K] fp32, of this step
-  torch::Tensor entropy_, loss_;  // fp64, of this step
+  TeacherTargets targets_;
+  torch::Tensor probabilities_;  // [2 B, K] fp32, from targets() to loss()
+  torch::Tensor loss_;           // fp64, of this step
 };
 
 /** Half the rate, and the teacher's temperature times `factor`. */

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ struct Needs {
   model::Tokens student_tokens = model::Tokens::Cls;
   model::Tokens teacher_tokens = model::Tokens::Cls;
   bool masks = false;  ///< the student's global crops have the masks of the batch
+  bool gram = false;   ///< the Gram teacher's features of its crops
 };
 /** What both need. */
 Needs operator|(const Needs& a, const Needs& b);
@@ -40,6 +42,10 @@ struct Views {
   model::GroupFeatures
       teacher_global;   ///< of [2 B] crops, without gradient; undefined if not needed
   torch::Tensor masks;  ///< [2 B, P] bool, true = the student sees the mask token; undefined = none
+  torch::Tensor masked_patches;     ///< [M] int64: the rows of [2 B * P, D] that are masked
+  std::vector<float> mask_weights;  ///< [M] 1 / masked patches of the same crop
+  torch::Tensor gram_patches;  ///< [2 B, G, D] the Gram teacher's, without gradient; undefined =
+                               ///< not needed, or not yet: the weight of who needs them is 0
   model::GroupFeatures student_global;  ///< of [2 B] crops
   model::GroupFeatures student_local;   ///< of [V B] crops; undefined without local crops
 };
@@ -49,6 +55,8 @@ struct HeadContext {
   std::int64_t dim = 0;  ///< D of the backbone's features
   model::Precision precision = model::Precision::Fp32;
   torch::Generator generator;  ///< what initial weights are drawn from
+  /// The heads of this network that the objectives before it have made, by name
+  std::map<std::string, std::shared_ptr<torch::nn::Module>> made = {};
 };
 
 struct NamedModule {

@@ -35,13 +35,14 @@ Needs operator|(const Needs& a, const Needs& b) {
   return {.teacher = a.teacher || b.teacher,
           .student_tokens = more(a.student_tokens, b.student_tokens),
           .teacher_tokens = more(a.teacher_tokens, b.teacher_tokens),
-          .masks = a.masks || b.masks};
+          .masks = a.masks || b.masks,
+          .gram = a.gram || b.gram};
 }
 
-std::vector<Weighted> make_objectives(const recipe::Recipe& recipe) {
+std::vector<Weighted> make_objectives(const recipe::Recipe& recipe, const RunLength& length) {
   std::vector<Weighted> objectives;
   for (const std::string& name : recipe.objectives)
-    objectives.push_back({find(name)(recipe), {recipe::objective_weight(recipe, name)}});
+    objectives.push_back({find(name)(recipe), recipe::objective_weight(recipe, name, length)});
   return objectives;
 }
 

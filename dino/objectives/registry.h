@@ -15,9 +15,9 @@ struct Weighted {
   Curve weight;
 };
 
-/** The recipe's objectives, in its order; without heads yet. Throws Error{Config} on a name that
- * has no file here. */
-std::vector<Weighted> make_objectives(const recipe::Recipe& recipe);
+/** The recipe's objectives, in its order; without heads yet. `length` is what their weights change
+ * over. Throws Error{Config} on a name that has no file here. */
+std::vector<Weighted> make_objectives(const recipe::Recipe& recipe, const RunLength& length = {});
 
 /** What all of them need. */
 Needs needs_of(const std::vector<Weighted>& objectives);

@@ -61,7 +61,7 @@ void Optimizer::step(double lr, double weight_decay, std::int64_t iteration) {
     if (iteration < group.frozen_until) continue;
     const double clip = options_.clip / (norms_[i] + 1e-6);
     updates.push_back({.slice = i,
-                       .lr = lr * group.lr_scale,
+                       .lr = iteration < group.still_until ? 0.0 : lr * group.lr_scale,
                        .weight_decay = weight_decay * group.decay_scale,
                        .scale = options_.clip > 0 && clip < 1.0 ? clip : 1.0,
                        .steps = ++steps_.data_ptr<std::int64_t>()[i]});

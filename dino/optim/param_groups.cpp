@@ -26,6 +26,7 @@ std::vector<ParamGroup> param_groups(std::span<const model::ParamSlice> slices,
       group.lr_scale *= rule.lr_scale;
       group.decay_scale *= rule.decay_scale;
       group.frozen_until = std::max(group.frozen_until, rule.frozen_until);
+      group.still_until = std::max(group.still_until, rule.still_until);
       if (!rule.clip_group.empty()) group.clip_group = rule.clip_group;
     }
   }

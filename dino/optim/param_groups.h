@@ -25,6 +25,8 @@ struct ParamGroup {
   /** Tensors of one clip group are clipped by the norm of all of them together; a tensor whose
    * group is empty by its own. */
   std::string clip_group = {};
+  /// Until then only its moments change, as with a rate of 0 (DINOv2's frozen last layer)
+  std::int64_t still_until = 0;
   bool operator==(const ParamGroup&) const = default;
 };
 
@@ -36,6 +38,7 @@ struct ParamRule {
   double lr_scale = 1, decay_scale = 1;
   std::int64_t frozen_until = 0;
   std::string clip_group = {};
+  std::int64_t still_until = 0;
 };
 
 /** One group for each slice. All rules that mean a tensor hold: factors multiply, the longest

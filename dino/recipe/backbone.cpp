@@ -62,6 +62,11 @@ void check_fixed(const Backbone& b) {
   check("depth", b.depth, 0);
   check("heads", b.heads, 0);
   check("mlp_ratio", b.mlp_ratio, 0);
+  if (b.ffn != "arch")
+    fail(ErrorKind::Config,
+         "[recipe] backbone.ffn = {}: only a ViT can be changed, and backbone.arch is {}; leave it "
+         "out",
+         b.ffn, b.arch);
   check("registers", b.registers, -1);
 }
 
@@ -84,12 +89,18 @@ arch::Architecture architecture_of(const Recipe& recipe) {
          "are {}, {} and {}",
          b.dim, b.depth, b.heads);
   const std::int64_t dim = b.dim > 0 ? b.dim : v.dim;
-  v.hidden = hidden_width(v, dim, b.mlp_ratio);
+  double ratio = b.mlp_ratio;
+  if (b.ffn != "arch" && b.ffn != name_of(v.ffn)) {
+    v.ffn = v.ffn == arch::Ffn::Mlp ? arch::Ffn::SwiGlu : arch::Ffn::Mlp;
+    if (ratio == 0) ratio = 4;
+  }
+  v.hidden = hidden_width(v, dim, ratio);
   v.dim = dim;
   if (b.depth > 0) v.depth = b.depth;
   if (b.heads > 0) v.heads = b.heads;
   if (b.patch_size > 0) v.patch_size = b.patch_size;
   if (b.registers >= 0) v.registers = b.registers;
+  if (recipe.masks.share > 0) v.mask_token = true;
   if (v.dim % v.heads != 0)
     fail(ErrorKind::Config, "[recipe] backbone.dim = {} is not a multiple of backbone.heads = {}",
          v.dim, v.heads);

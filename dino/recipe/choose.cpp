@@ -38,14 +38,19 @@ constexpr std::array<Level, 5> kLevels = {{
 
 constexpr int kThumbnail = 36;  ///< px up to which a grid of 4 x 4 patches covers the whole image
 constexpr int kSmallest = 16;   ///< px of a crop: smaller images are enlarged
+constexpr int kDetailed = 192;  ///< px from which crops of 128 px show more than those of 64
 constexpr int kSmall = 100;     ///< px below which crops of 48 px show as much as larger ones
 
 int rounded(double value, int multiple) {
   return std::max(1, static_cast<int>(std::lround(value / multiple))) * multiple;
 }
 
-/** Crops are no larger than the images, and whole patches. */
-void set_sizes(const ImageFacts& facts, const Level& level, Recipe& r) {
+/** Crops are no larger than the images, and whole patches. Where the images are large and full of
+ * detail, the crops and the patches of the smallest network are twice as large: it costs the same.
+ */
+void set_sizes(const ImageFacts& facts, Level level, Recipe& r) {
+  if (level.px == 64 && !facts.plain_ground && facts.short_side() >= kDetailed)
+    level.px *= 2, level.patch *= 2;
   const int side = std::max(facts.short_side(), kSmallest);
   int& patch = r.backbone.patch_size;
   int& px = r.crops.global_size;
@@ -58,8 +63,10 @@ void set_sizes(const ImageFacts& facts, const Level& level, Recipe& r) {
   }
   r.crops.local_size = rounded(px / 2.0, patch);
   r.crops.local_count = level.local_count;
-  r.crops.global_scale = px <= kThumbnail ? std::array{0.5, 1.0} : std::array{0.4, 1.0};
-  r.crops.local_scale = px <= kThumbnail ? std::array{0.2, 0.5} : std::array{0.1, 0.4};
+  // Where one thing lies on a plain ground, a small part of the image shows nothing of it.
+  const bool whole = facts.plain_ground || px <= kThumbnail;
+  r.crops.global_scale = whole ? std::array{0.6, 1.0} : std::array{0.4, 1.0};
+  r.crops.local_scale = whole ? std::array{0.3, 0.6} : std::array{0.1, 0.4};
   r.crops.blur_radius = {0.1, px <= 96 ? 1.0 : 2.0};  // the paper's 2 px would erase small crops
 }
 
@@ -79,14 +86,6 @@ double short_number(double value) {
   return std::stod(fmt::format("{:.4g}", value));
 }
 
-/** Half of what the images differ by, as the range of a factor: two crops of one image must stay
- * more alike than crops of two, or the teacher's targets become uniform. The paper's 0.4 at most.
- */
-double color_change(double spread) {
-  const double change = 0.5 * std::sqrt(3.0) * spread;
-  return std::round(std::clamp(change, 0.02, 0.4) * 100) / 100;
-}
-
 /** What the samples are, and how they may be changed. */
 void set_pixels(const ImageFacts& facts, Recipe& r) {
   r.data.channels = facts.channels;
@@ -99,9 +98,9 @@ void set_pixels(const ImageFacts& facts, Recipe& r) {
   r.data.max_bad_share = std::max(r.data.max_bad_share, std::min(1.0, 2 * facts.bad_share));
   for (double& value : r.crops.mean = facts.mean) value = short_number(value);
   for (double& value : r.crops.std = facts.std) value = short_number(value);
-  r.crops.brightness = color_change(facts.brightness_spread);
-  r.crops.contrast = color_change(facts.contrast_spread);
-  if (facts.full_range) r.crops.solarize = {0, 0, 0};  // values may lie outside [0, 1]
+  // Inverting what is bright hides dark ink on bright paper; and values of full_range may lie
+  // outside [0, 1].
+  r.crops.solarize = {0, 0, 0};
 }
 
 void set_training(const Level& level, const Budget& budget, Recipe& r) {
@@ -172,8 +171,7 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
        "a batch is spread over all of them; the paper's 65536 are for large ones"},
       {"objectives", "KoLeo spreads the features, whatever the images share"},
       {"dino.teacher_temperature", "sharper than the paper's 0.04: short runs need clear targets"},
-      {"crops.brightness", "no larger than half of the differences between the images"},
-      {"crops.contrast", "likewise"},
+      {"crops.solarize", "off: it hides dark ink on bright paper"},
       {"optim.lr", "as it is, whatever the batch"},
       {"train.epochs", "as many as fit into the time, at the speed of this machine"},
       {"train.max_minutes",

@@ -188,14 +188,6 @@ void set_statistics(const std::vector<Look>& looks, ImageFacts& facts) {
     facts.mean.push_back(mean_of(s));
     facts.std.push_back(deviation_of(s) > kFlat ? deviation_of(s) : 1);
   }
-  Sums means, deviations;
-  for (const Look& look : looks) {
-    const Sums& pixels = look.gray.count > 0 ? look.gray : look.channels[0];
-    means.add(mean_of(pixels));
-    deviations.add(deviation_of(pixels));
-  }
-  facts.brightness_spread = deviation_of(means) / std::max(mean_of(means), kFlat);
-  facts.contrast_spread = deviation_of(deviations) / std::max(mean_of(deviations), kFlat);
 }
 
 /** Names of folders that divide a set for another purpose than to tell what is shown. */

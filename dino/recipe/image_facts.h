@@ -25,9 +25,6 @@ struct ImageFacts {
   bool mostly_jpeg = false;
   std::vector<double> mean = {}, std = {};  ///< per channel, of samples as training gets them
                                             ///< before normalization
-  /// How much the images differ in brightness (their means) and contrast (their deviations):
-  /// standard deviation over the images, relative to their mean
-  double brightness_spread = 0.5, contrast_spread = 0.5;
   std::int64_t classes = 0;         ///< folders (or labels) that look like classes; 0 = none do
   std::string class_examples = {};  ///< "boots, shirts, ..."
   std::int64_t labeled = 0;         ///< images that have one of them

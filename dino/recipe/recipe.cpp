@@ -330,11 +330,26 @@ std::vector<std::string_view> objective_names() {
   return names;
 }
 
-double objective_weight(const Recipe& recipe, std::string_view objective) {
-  std::optional<double> weight;
+Head ibot_head(const Recipe& recipe) {
+  Head head = recipe.head;
+  const Ibot& own = recipe.ibot;
+  if (own.tied) return head;
+  if (own.prototypes > 0) head.prototypes = own.prototypes;
+  if (own.hidden > 0) head.hidden = own.hidden;
+  if (own.bottleneck > 0) head.bottleneck = own.bottleneck;
+  return head;
+}
+
+Curve objective_weight(const Recipe& recipe, std::string_view objective, const RunLength& length) {
+  std::optional<Curve> weight;
   visit_sections(recipe, [&](const char* name, const auto& options) {
     if constexpr (requires { options.weight; })
-      if (objective == name) weight = options.weight;
+      if (objective == name) weight = Curve{options.weight};
+    if constexpr (requires { options.start_epochs; })
+      if (objective == name)
+        weight = Curve{WarmupCosineConstant{.end = options.weight,
+                                            .warmup = length.iterations(options.start_epochs),
+                                            .cosine = length.iterations(options.ramp_epochs)}};
   });
   if (!weight)
     fail(ErrorKind::Config, "[recipe] objectives: {} is not known; allowed: {}", objective,

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dino/arch/architecture.h"
+#include "dino/base/schedule.h"
 #include "dino/data/crops/crop_mix.h"
 #include "dino/data/crops/ibot_mask.h"
 #include "dino/data/crops/multi_crop.h"
@@ -65,11 +66,14 @@ struct Backbone {
   int dim = 0;                     ///< D
   int depth = 0;                   ///< blocks
   int heads = 0;                   ///< h
+  std::string ffn = "arch";        ///< mlp, swiglu, or arch: that of `arch`
   double mlp_ratio = 0;            ///< hidden width of the MLP over D; SwiGLU has two thirds of it
   int registers = -1;              ///< tokens between CLS and patches
   double layer_scale = 1e-5;       ///< initial gain of the branches, where the arch has gains
-  double drop_path = 0.1;  ///< probability that the student drops a branch of the last block; grows
-                           ///< linearly from 0 at the first
+  double drop_path = 0.1;  ///< stochastic depth: share of the branches that the student drops
+  std::string drop_path_rule = "linear";  ///< linear: at random, rising from 0 at the first block
+                                          ///< to drop_path at the last (DINO); subset: that share
+                                          ///< of the crops in every block (DINOv2, DINOv3)
   /** Augmentation of the student's rotary positions; see model::RopeAugment. 0 = none. */
   double rope_shift = 0, rope_jitter = 0, rope_rescale = 0;
   bool operator==(const Backbone&) const = default;
@@ -82,6 +86,7 @@ struct Head {
   int hidden = 2048;            ///< width between them
   int bottleneck = 256;         ///< width that is L2-normalized
   bool norm_last_layer = true;  ///< keep the weight-norm gain of the last layer at 1
+  bool weight_norm = true;      ///< of the last layer; false: a plain matrix (DINOv3)
   bool batch_norm = false;      ///< batch norm after each hidden linear
   bool operator==(const Head&) const = default;
 };
@@ -93,10 +98,23 @@ struct Dino {
   double teacher_temperature = 0.04;  ///< after warm-up
   double warmup_teacher_temperature = 0.04;
   double warmup_teacher_temperature_epochs = 0;
+  std::string temperature_each = "epoch";  ///< when it changes: each epoch (DINO) or iteration
   std::string centering = "mean";  ///< of the teacher: mean (a running mean is subtracted) or
                                    ///< sinkhorn_knopp (DINOv2: each batch uses all prototypes)
   double center_momentum = 0.9;    ///< of the running mean
+  double local_weight = 1.0;       ///< of the terms of local crops
+  double local_weight_end = 1.0;   ///< what it becomes, along half a cosine (DINOv3: 0.5)
+  double local_weight_start_epochs = 0, local_weight_ramp_epochs = 0;  ///< when, and how long
   bool operator==(const Dino&) const = default;
+};
+
+/** [ibot] masked patches; its temperatures and centering are those of [dino]. Needs masks.share. */
+struct Ibot {
+  double weight = 1.0;  ///< in the total loss
+  bool tied = true;  ///< one head for CLS and patches (DINOv2's short recipe); false: its own, of
+                     ///< which numbers that are 0 are those of [head]
+  int prototypes = 0, hidden = 0, bottleneck = 0;
+  bool operator==(const Ibot&) const = default;
 };
 
 /** [koleo] KoLeo, which spreads the features of a batch; DINOv2's companion of [dino] */
@@ -105,17 +123,47 @@ struct Koleo {
   bool operator==(const Koleo&) const = default;
 };
 
+/** [gram] Gram anchoring: similarities between patches, held to those of a Gram teacher */
+struct Gram {
+  double weight = 2.0;        ///< in the total loss
+  double start_epochs = 0;    ///< before that its weight is 0, and it costs nothing
+  double ramp_epochs = 0;     ///< half a cosine from 0 to its weight
+  std::string from = "copy";  ///< the Gram teacher: ema, the teacher as it is; copy, of the teacher
+                              ///< at copy_epochs; or a file of weights or a run
+  double copy_epochs = 0;     ///< when the copy is taken
+  double first_update_epochs = 0;  ///< the copy is renewed at the multiples of update_epochs from
+                                   ///< then on
+  double update_epochs = 0;        ///< 0 = never
+  int max_updates = 0;             ///< 0 = as many as there are
+  std::string tokens = "all";      ///< patches compared: all, masked, unmasked
+  bool per_image = true;           ///< within each crop; false: over all crops of a batch
+  bool normalize = true;           ///< cosines instead of products
+  std::string negatives = "keep";  ///< negative similarities: keep, remove, or remove_teacher
+  bool operator==(const Gram&) const = default;
+};
+
 /** [optim] */
 struct Optim {
   std::string optimizer = "adamw";  ///< adamw, sgd, lars
   double lr = 5e-4;                 ///< base rate at lr_reference_batch images
-  int lr_reference_batch = 256;     ///< linear rule: lr * batch / reference; 0 = use lr as it is
+  int lr_reference_batch = 256;     ///< batch that lr is for; 0 = use lr as it is for any
+  std::string lr_rule = "linear";   ///< of another batch: linear, lr * batch / reference (DINO), or
+                                    ///< sqrt, lr * sqrt(batch / reference) (DINOv2, DINOv3)
+  std::string lr_curve = "cosine";  ///< after the warm-up: cosine, down to min_lr; constant
+                                    ///< (DINOv3); or ramp: the warm-up is half a cosine, then
+                                    ///< constant (DINOv3's high resolutions, distillation)
   double min_lr = 1e-6;             ///< final rate; not scaled with the batch
   double warmup_epochs = 10;
   double weight_decay = 0.04, weight_decay_end = 0.4;
   double ema_momentum = 0.996, ema_momentum_end = 1.0;
-  double clip_grad = 3.0;  ///< per parameter tensor; 0 = off
+  double layer_decay = 1.0;        ///< factor of the rate from each block to the one before (0.9)
+  double patch_embed_lr = 1.0;     ///< factor of the rate of the patch embedding (DINOv2: 0.2)
+  double clip_grad = 3.0;          ///< largest norm of a gradient; 0 = off
+  std::string clip_by = "tensor";  ///< what is clipped by itself: tensor (DINO), or part, the
+                                   ///< backbone and each head (DINOv2, DINOv3)
   double freeze_last_layer_epochs = 1;
+  std::string freeze_by = "gradient";  ///< a frozen last layer has no gradient (DINO), or has only
+                                       ///< a rate of 0, and moments (DINOv2, DINOv3)
   std::array<double, 2> betas = {0.9, 0.999};
   double eps = 1e-8;
   bool operator==(const Optim&) const = default;
@@ -170,7 +218,9 @@ struct Recipe {
   recipe::Backbone backbone;
   recipe::Head head;
   recipe::Dino dino;
+  recipe::Ibot ibot;
   recipe::Koleo koleo;
+  recipe::Gram gram;
   recipe::Optim optim;
   recipe::Train train;
   recipe::Knn knn;
@@ -196,8 +246,11 @@ void validate(const Recipe& recipe);
 
 /** The objectives that a recipe can name: the sections that have a `weight`. */
 std::vector<std::string_view> objective_names();
-/** The `weight` of the section of that name. Throws Error{Config} if there is none. */
-double objective_weight(const Recipe& recipe, std::string_view objective);
+/** The `weight` of the section of that name over a run. Throws Error{Config} if there is none. */
+Curve objective_weight(const Recipe& recipe, std::string_view objective, const RunLength& length);
+
+/** The head that [ibot] asks for: that of [head] where it is tied. */
+Head ibot_head(const Recipe& recipe);
 
 /** The network [backbone] asks for; a learned position table is made for the global crops. Throws
  * Error{Config} naming the key, as validate() does. */

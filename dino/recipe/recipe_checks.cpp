@@ -66,6 +66,47 @@ void check_training(const Recipe& r) {
   for (auto name = r.objectives.begin(); name != r.objectives.end(); ++name)
     if (std::find(r.objectives.begin(), name, *name) != name)
       fail(ErrorKind::Config, "[recipe] objectives names {} twice", *name);
+  const auto names = [&](const char* name) {
+    return std::ranges::find(r.objectives, name) != r.objectives.end();
+  };
+  if (names("ibot")) {
+    if (r.masks.share == 0)
+      fail(ErrorKind::Config,
+           "[recipe] objectives names ibot, which predicts masked patches, and masks.share is 0; "
+           "set masks.share (DINOv2: 0.5)");
+    if (architecture_of(r).family != arch::Family::Vit)
+      fail(ErrorKind::Config,
+           "[recipe] objectives names ibot, but backbone.arch = {} cannot mask patches; use a ViT",
+           r.backbone.arch);
+    if (!names("dino"))
+      fail(ErrorKind::Config,
+           "[recipe] objectives names ibot without dino, whose teacher temperature {}it shares; "
+           "name dino first (dino.weight may be 0)",
+           r.ibot.tied ? "and head " : "");
+    if (std::ranges::find(r.objectives, "ibot") < std::ranges::find(r.objectives, "dino"))
+      fail(ErrorKind::Config, "[recipe] objectives names ibot before dino; name dino first");
+  }
+  if (names("gram")) {
+    if (!names("dino"))
+      fail(ErrorKind::Config,
+           "[recipe] objectives names gram without dino, whose teacher is the Gram teacher or the "
+           "source of one; name dino too");
+    if (r.gram.from == "ema" && r.crops.gram_size > 0 && r.crops.gram_size != r.crops.global_size)
+      fail(ErrorKind::Config,
+           "[recipe] gram.from = ema takes the teacher's features of the global crops, and "
+           "crops.gram_size = {} asks for others; set it to 0, or gram.from to copy",
+           r.crops.gram_size);
+    if (r.gram.tokens != "all" && r.masks.share == 0)
+      fail(ErrorKind::Config,
+           "[recipe] gram.tokens = {} chooses patches by masks, and masks.share is 0; set one of "
+           "the two",
+           r.gram.tokens);
+    if (r.gram.from == "copy" && r.gram.copy_epochs > r.gram.start_epochs)
+      fail(ErrorKind::Config,
+           "[recipe] gram.copy_epochs = {} is after gram.start_epochs = {}: the Gram teacher would "
+           "be the network as it began; take the copy by then",
+           r.gram.copy_epochs, r.gram.start_epochs);
+  }
   if (r.train.batch_size % r.train.accumulate != 0)
     fail(ErrorKind::Config,
          "[recipe] train.batch_size = {} is not a multiple of train.accumulate = {}",

@@ -35,10 +35,12 @@ void visit_fields(Options& o, Field&& field) {
   field("dim", o.dim, between(0, 16384));
   field("depth", o.depth, between(0, 256));
   field("heads", o.heads, between(0, 256));
+  field("ffn", o.ffn, OneOfWords{{"arch", "mlp", "swiglu"}});
   field("mlp_ratio", o.mlp_ratio, between(0, 64));
   field("registers", o.registers, between(-1, 64));
   field("layer_scale", o.layer_scale, above(0, 10));
   field("drop_path", o.drop_path, below(0, 1));
+  field("drop_path_rule", o.drop_path_rule, OneOfWords{{"linear", "subset"}});
   field("rope_shift", o.rope_shift, between(0, 10));
   field("rope_jitter", o.rope_jitter, between(0, 100));
   field("rope_rescale", o.rope_rescale, between(0, 100));
@@ -51,6 +53,7 @@ void visit_fields(Options& o, Field&& field) {
   field("hidden", o.hidden, between(1, 65536));
   field("bottleneck", o.bottleneck, between(1, 65536));
   field("norm_last_layer", o.norm_last_layer, Anything{});
+  field("weight_norm", o.weight_norm, Anything{});
   field("batch_norm", o.batch_norm, Anything{});
 }
 
@@ -61,8 +64,22 @@ void visit_fields(Options& o, Field&& field) {
   field("teacher_temperature", o.teacher_temperature, above(0, 10));
   field("warmup_teacher_temperature", o.warmup_teacher_temperature, above(0, 10));
   field("warmup_teacher_temperature_epochs", o.warmup_teacher_temperature_epochs, at_least(0));
+  field("temperature_each", o.temperature_each, OneOfWords{{"epoch", "iteration"}});
   field("centering", o.centering, OneOfWords{{"mean", "sinkhorn_knopp"}});
   field("center_momentum", o.center_momentum, below(0, 1));
+  field("local_weight", o.local_weight, at_least(0));
+  field("local_weight_end", o.local_weight_end, at_least(0));
+  field("local_weight_start_epochs", o.local_weight_start_epochs, at_least(0));
+  field("local_weight_ramp_epochs", o.local_weight_ramp_epochs, at_least(0));
+}
+
+template <OptionsOf<Ibot> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("weight", o.weight, at_least(0));
+  field("tied", o.tied, Anything{});
+  field("prototypes", o.prototypes, between(0, 1 << 22));
+  field("hidden", o.hidden, between(0, 65536));
+  field("bottleneck", o.bottleneck, between(0, 65536));
 }
 
 template <OptionsOf<Koleo> Options, typename Field>
@@ -70,19 +87,41 @@ void visit_fields(Options& o, Field&& field) {
   field("weight", o.weight, at_least(0));
 }
 
+template <OptionsOf<Gram> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("weight", o.weight, at_least(0));
+  field("start_epochs", o.start_epochs, at_least(0));
+  field("ramp_epochs", o.ramp_epochs, at_least(0));
+  field("from", o.from, Anything{});
+  field("copy_epochs", o.copy_epochs, at_least(0));
+  field("first_update_epochs", o.first_update_epochs, at_least(0));
+  field("update_epochs", o.update_epochs, at_least(0));
+  field("max_updates", o.max_updates, between(0, 1e9));
+  field("tokens", o.tokens, OneOfWords{{"all", "masked", "unmasked"}});
+  field("per_image", o.per_image, Anything{});
+  field("normalize", o.normalize, Anything{});
+  field("negatives", o.negatives, OneOfWords{{"keep", "remove", "remove_teacher"}});
+}
+
 template <OptionsOf<Optim> Options, typename Field>
 void visit_fields(Options& o, Field&& field) {
   field("optimizer", o.optimizer, OneOfWords{{"adamw", "sgd", "lars"}});
   field("lr", o.lr, above(0, 100));
   field("lr_reference_batch", o.lr_reference_batch, between(0, 1 << 20));
+  field("lr_rule", o.lr_rule, OneOfWords{{"linear", "sqrt"}});
+  field("lr_curve", o.lr_curve, OneOfWords{{"cosine", "constant", "ramp"}});
   field("min_lr", o.min_lr, between(0, 100));
   field("warmup_epochs", o.warmup_epochs, at_least(0));
   field("weight_decay", o.weight_decay, between(0, 100));
   field("weight_decay_end", o.weight_decay_end, between(0, 100));
   field("ema_momentum", o.ema_momentum, between(0, 1));
   field("ema_momentum_end", o.ema_momentum_end, between(0, 1));
+  field("layer_decay", o.layer_decay, above(0, 1));
+  field("patch_embed_lr", o.patch_embed_lr, at_least(0));
   field("clip_grad", o.clip_grad, at_least(0));
+  field("clip_by", o.clip_by, OneOfWords{{"tensor", "part"}});
   field("freeze_last_layer_epochs", o.freeze_last_layer_epochs, at_least(0));
+  field("freeze_by", o.freeze_by, OneOfWords{{"gradient", "rate"}});
   field("betas", o.betas, below(0, 1));
   field("eps", o.eps, above(0, 1));
 }
@@ -136,7 +175,9 @@ void visit_sections(Options& o, Section&& section) {
   section("backbone", o.backbone);
   section("head", o.head);
   section("dino", o.dino);
+  section("ibot", o.ibot);
   section("koleo", o.koleo);
+  section("gram", o.gram);
   section("optim", o.optim);
   section("train", o.train);
   section("knn", o.knn);

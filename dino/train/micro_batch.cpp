@@ -43,13 +43,25 @@ torch::Tensor MicroBatch::teacher_globals() const {
   return crops(batch_.teacher_globals, 2, batch_.global_size);
 }
 
-torch::Tensor MicroBatch::masks() const {
-  const data::BatchMasks& masks = batch_.masks;
-  if (masks.masked.empty()) return {};
-  const std::int64_t patches = std::int64_t{masks.grid_height} * masks.grid_width;
-  const torch::Tensor all = torch::from_blob(const_cast<std::uint8_t*>(masks.masked.data()),
-                                             {2, batch_.batch_size, patches}, torch::kUInt8);
-  return all.narrow(1, first_, images_).reshape({2 * images_, patches}).to(device_, torch::kBool);
+torch::Tensor MicroBatch::gram_crops() const {
+  if (batch_.gram.size() == 0) return {};
+  return crops(batch_.gram, 2, batch_.gram_size);
+}
+
+MicroBatch::Masks MicroBatch::masks() const {
+  const data::BatchMasks& batch = batch_.masks;
+  if (batch.masked.empty()) return {};
+  const std::int64_t patches = std::int64_t{batch.grid_height} * batch.grid_width;
+  const auto of_batch = torch::from_blob(const_cast<std::uint8_t*>(batch.masked.data()),
+                                         {2, batch_.batch_size, patches}, torch::kUInt8);
+  const torch::Tensor masked =
+      of_batch.narrow(1, first_, images_).reshape({2 * images_, patches}).to(torch::kBool);
+  const torch::Tensor rows = masked.flatten().nonzero().squeeze(1);  // [M]
+  const torch::Tensor weights = masked.sum(1).to(torch::kFloat32).reciprocal();
+  const torch::Tensor of_rows =
+      weights.index_select(0, rows.floor_divide(patches)).contiguous();  // [M]
+  const float* values = of_rows.const_data_ptr<float>();
+  return {masked.to(device_), rows.to(device_), {values, values + of_rows.numel()}};
 }
 
 torch::Tensor MicroBatch::crops(const data::AlignedBuffer& buffer, int views, int size) const {

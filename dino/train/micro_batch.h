@@ -27,10 +27,17 @@ class MicroBatch {
   torch::Tensor globals() const;
   /** Undefined if there are none. */
   torch::Tensor locals() const;
-  /** The masks [2 * images, P] bool of globals(); undefined if the batch has none. */
-  torch::Tensor masks() const;
+  /** The masks of globals(); none if the batch has none. */
+  struct Masks {
+    torch::Tensor masked;        ///< [2 * images, P] bool
+    torch::Tensor patches;       ///< [M] int64: those that are masked, counted over all crops
+    std::vector<float> weights;  ///< [M] 1 / masked patches of the same crop
+  };
+  Masks masks() const;
   /** The teacher's own global crops; undefined if it sees those of the student. */
   torch::Tensor teacher_globals() const;
+  /** The Gram teacher's crops of the same regions; undefined if it sees globals(). */
+  torch::Tensor gram_crops() const;
 
  private:
   torch::Tensor crops(const data::AlignedBuffer& buffer, int views, int size) const;

@@ -4,10 +4,14 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "dino/objectives/registry.h"
 #include "dino/optim/optimizer.h"
+#include "dino/recipe/curves.h"
+#include "dino/train/gram_teacher.h"
 #include "dino/train/step.h"
 
 namespace dino::train {
@@ -23,6 +27,7 @@ Branch make_branch(const recipe::Recipe& recipe, model::Precision precision, Rol
   model::TrainingOptions options{.layer_scale = b.layer_scale};
   if (role == Role::Student) {  // the teacher sees every block and every position as it is
     options.drop_path = b.drop_path;
+    if (b.drop_path_rule == "subset") options.drop_path_rule = model::DropPath::Subset;
     options.rope_augment = {b.rope_shift, b.rope_jitter, b.rope_rescale};
   }
   Branch branch;
@@ -30,10 +35,13 @@ Branch make_branch(const recipe::Recipe& recipe, model::Precision precision, Rol
   branch.backbone = model::make_backbone(recipe::architecture_of(recipe), options, generator);
   branch.backbone->set_precision(precision);
   branch.module->register_module("backbone", branch.backbone);
+  objectives::HeadContext context{
+      .dim = branch.backbone->dim(), .precision = precision, .generator = generator};
   for (const Weighted& weighted : objectives)
-    for (auto& [name, head] : weighted.objective->make_heads(
-             role, {.dim = branch.backbone->dim(), .precision = precision, .generator = generator}))
-      branch.module->register_module(name, std::move(head));
+    for (auto& [name, head] : weighted.objective->make_heads(role, context)) {
+      branch.module->register_module(name, head);
+      context.made[name] = std::move(head);
+    }
   branch.arena = model::ParamArena(*branch.module, /*with_gradients=*/role == Role::Student);
   return branch;
 }
@@ -47,10 +55,28 @@ StudentTeacher make_networks(const recipe::Recipe& recipe, model::Precision prec
           make_branch(recipe, precision, Role::Teacher, objectives, generator)};
 }
 
-std::vector<optim::ParamGroup> groups_of(const model::ParamArena& arena,
+std::optional<GramTeacher> make_gram_teacher(const recipe::Recipe& recipe, const RunLength& length,
+                                             StudentTeacher& networks,
+                                             const std::vector<Weighted>& objectives,
+                                             model::Precision precision) {
+  if (!needs_of(objectives).gram) return std::nullopt;
+  return std::make_optional<GramTeacher>(recipe, length, *networks.teacher().backbone, precision);
+}
+
+std::vector<optim::ParamGroup> groups_of(const recipe::Recipe& recipe,
+                                         const model::ParamArena& arena,
                                          const std::vector<Weighted>& objectives,
                                          const RunLength& length) {
   std::vector<optim::ParamRule> rules = optim::no_decay_of_vectors();
+  for (optim::ParamRule& rule :
+       optim::layer_decay(recipe.optim.layer_decay, recipe::architecture_of(recipe).vit.depth))
+    rules.push_back(std::move(rule));
+  rules.push_back({.names = "backbone.patch_embed.*", .lr_scale = recipe.optim.patch_embed_lr});
+  if (recipe.optim.clip_by == "part")
+    for (const model::ParamSlice& slice : arena.slices()) {
+      const std::string part = slice.name.substr(0, slice.name.find('.'));
+      rules.push_back({.names = slice.name, .clip_group = part});
+    }
   for (const Weighted& weighted : objectives)
     for (optim::ParamRule& rule : weighted.objective->param_rules(length))
       rules.push_back(std::move(rule));
@@ -62,27 +88,6 @@ optim::OptimizerOptions options_of(const recipe::Optim& optim) {
           .betas = optim.betas,
           .eps = optim.eps,
           .clip = optim.clip_grad};
-}
-
-/** Learning rate, weight decay and EMA momentum. */
-Curves curves_of(const recipe::Recipe& recipe, const RunLength& length) {
-  const recipe::Optim& optim = recipe.optim;
-  const double scale = optim.lr_reference_batch > 0
-                           ? static_cast<double>(recipe.train.batch_size) / optim.lr_reference_batch
-                           : 1.0;
-  const std::int64_t total = length.iterations(length.epochs);
-  return {{"lr",
-           {CosineSchedule{.start = 0,
-                           .base = optim.lr * scale,
-                           .end = optim.min_lr,
-                           .warmup = length.iterations(optim.warmup_epochs),
-                           .iterations = total}}},
-          {"weight_decay",
-           {CosineSchedule{
-               .base = optim.weight_decay, .end = optim.weight_decay_end, .iterations = total}}},
-          {"momentum",
-           {CosineSchedule{
-               .base = optim.ema_momentum, .end = optim.ema_momentum_end, .iterations = total}}}};
 }
 
 /** What all objectives give, in their order. */
@@ -105,6 +110,7 @@ struct SslModel::Impl {
   torch::Generator generator;
   std::vector<Weighted> objectives;
   StudentTeacher networks;
+  std::optional<GramTeacher> gram;
   optim::Optimizer optimizer;
   Curves curves;
   Step step;
@@ -113,12 +119,14 @@ struct SslModel::Impl {
        parallel::Communicator* ranks)
       : length{r.train.epochs, per_epoch},
         generator(at::detail::createCPUGenerator(r.seed)),
-        objectives(objectives::make_objectives(r)),
+        objectives(objectives::make_objectives(r, length)),
         networks(make_networks(r, precision, objectives, generator)),
+        gram(make_gram_teacher(r, length, networks, objectives, precision)),
         optimizer(options_of(r.optim), networks.student().arena,
-                  groups_of(networks.student().arena, objectives, length)),
-        curves(curves_of(r, length)),
-        step(networks, objectives, optimizer, curves, ranks != nullptr ? *ranks : alone, generator,
+                  groups_of(r, networks.student().arena, objectives, length)),
+        curves(recipe::optimizer_curves(r, length)),
+        step(networks, objectives, gram ? &*gram : nullptr, optimizer, curves,
+             ranks != nullptr ? *ranks : alone, generator,
              {.seed = r.seed,
               .accumulate = r.train.accumulate,
               .pixels = {r.crops.mean, r.crops.std}}) {
@@ -161,6 +169,8 @@ std::vector<AlarmRule> SslModel::alarms() const {
 
 std::vector<model::NamedTensor> SslModel::state() const {
   std::vector<model::NamedTensor> all = impl_->networks.state();
+  if (impl_->gram)
+    for (model::NamedTensor& tensor : impl_->gram->state()) all.push_back(std::move(tensor));
   for (const auto& part : {collect(impl_->objectives, &Objective::state), impl_->optimizer.state()})
     all.insert(all.end(), part.begin(), part.end());
   return all;

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -14,12 +15,13 @@ using objectives::Scalar;
 using objectives::Views;
 using objectives::Weighted;
 
-Step::Step(StudentTeacher& networks, std::vector<Weighted>& objectives, optim::Optimizer& optimizer,
-           const Curves& curves, parallel::Communicator& ranks, torch::Generator generator,
-           StepOptions options)
+Step::Step(StudentTeacher& networks, std::vector<Weighted>& objectives, GramTeacher* gram,
+           optim::Optimizer& optimizer, const Curves& curves, parallel::Communicator& ranks,
+           torch::Generator generator, StepOptions options)
     : networks_(networks),
       objectives_(objectives),
       needs_(objectives::needs_of(objectives)),
+      gram_(gram),
       optimizer_(optimizer),
       curves_(curves),
       ranks_(ranks),
@@ -39,6 +41,7 @@ StepReport Step::run(const data::CropBatch& batch, std::int64_t iteration) {
   torch::Tensor& gradients = networks_.student().arena.gradients();
   gradients.zero_();
   networks_.remember_statistics();
+  if (gram_ != nullptr) gram_->begin(iteration);
 
   std::vector<Scalar> losses;
   for (int part = 0; part < parts; ++part)
@@ -57,6 +60,7 @@ StepReport Step::run(const data::CropBatch& batch, std::int64_t iteration) {
   optimizer_.step(now.at("lr"), now.at("weight_decay"), iteration);
   for (const Weighted& weighted : objectives_) weighted.objective->commit(now, ranks_);
   if (networks_.kind() == TeacherKind::Ema) networks_.follow(now.at("momentum"));
+  if (gram_ != nullptr) gram_->end(iteration);
   return step;
 }
 
@@ -64,7 +68,7 @@ void Step::accumulate(const MicroBatch& batch, int part, const Scheduled& now,
                       std::int64_t iteration, std::vector<Scalar>& losses) {
   const int parts = options_.accumulate;
   const torch::Tensor globals = batch.globals();  // once for both networks
-  Views views = teacher_views(batch, globals);
+  Views views = teacher_views(batch, globals, iteration);
   views.part = part;
   views.parts = parts;
   {
@@ -87,9 +91,23 @@ void Step::accumulate(const MicroBatch& batch, int part, const Scheduled& now,
   if (total.requires_grad()) total.backward();
 }
 
-Views Step::teacher_views(const MicroBatch& batch, const torch::Tensor& globals) {
+Views Step::teacher_views(const MicroBatch& batch, const torch::Tensor& globals,
+                          std::int64_t iteration) {
   Views views;
   views.images = batch.images();
+  if (needs_.masks) {
+    auto [masked, patches, weights] = batch.masks();
+    views.masks = masked;
+    views.masked_patches = patches;
+    views.mask_weights = std::move(weights);
+  }
+  const bool anchored = std::ranges::any_of(objectives_, [&](const Weighted& weighted) {
+    return weighted.objective->needs().gram && weighted.weight.at(iteration) > 0;
+  });
+  if (anchored) {
+    const torch::Tensor larger = batch.gram_crops();
+    views.gram_patches = gram_->patches(larger.defined() ? larger : globals);
+  }
   if (!needs_.teacher) return views;
   const torch::NoGradGuard no_grad;
   const torch::Tensor own = batch.teacher_globals();
@@ -99,7 +117,6 @@ Views Step::teacher_views(const MicroBatch& batch, const torch::Tensor& globals)
 }
 
 void Step::add_student_views(const MicroBatch& batch, const torch::Tensor& globals, Views& views) {
-  if (needs_.masks) views.masks = batch.masks();
   std::vector<model::CropGroup> groups = {{globals, views.masks}};
   if (const torch::Tensor locals = batch.locals(); locals.defined()) groups.push_back({locals, {}});
   auto features = networks_.student().backbone->forward_groups(groups, needs_.student_tokens);

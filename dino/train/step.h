@@ -11,6 +11,7 @@
 #include "dino/objectives/registry.h"
 #include "dino/optim/optimizer.h"
 #include "dino/parallel/communicator.h"
+#include "dino/train/gram_teacher.h"
 #include "dino/train/learner.h"
 #include "dino/train/micro_batch.h"
 #include "dino/train/student_teacher.h"
@@ -23,11 +24,11 @@ struct StepOptions {
   PixelScale pixels;       ///< for batches of bytes
 };
 
-/** Borrows everything it is given. Needs curves "lr" and "weight_decay", and "momentum" if the
- * teacher follows the student. Not thread-safe. */
+/** Borrows everything it is given; `gram` may be null if no objective needs it. Needs curves "lr"
+ * and "weight_decay", and "momentum" if the teacher follows the student. Not thread-safe. */
 class Step {
  public:
-  Step(StudentTeacher& networks, std::vector<objectives::Weighted>& objectives,
+  Step(StudentTeacher& networks, std::vector<objectives::Weighted>& objectives, GramTeacher* gram,
        optim::Optimizer& optimizer, const Curves& curves, parallel::Communicator& ranks,
        torch::Generator generator, StepOptions options);
 
@@ -40,7 +41,8 @@ class Step {
   /** Features and losses of one micro-batch, and its share of the gradients. */
   void accumulate(const MicroBatch& batch, int part, const Scheduled& now, std::int64_t iteration,
                   std::vector<objectives::Scalar>& losses);
-  objectives::Views teacher_views(const MicroBatch& batch, const torch::Tensor& globals);
+  objectives::Views teacher_views(const MicroBatch& batch, const torch::Tensor& globals,
+                                  std::int64_t iteration);
   void add_student_views(const MicroBatch& batch, const torch::Tensor& globals,
                          objectives::Views& views);
   StepReport report(const std::vector<objectives::Scalar>& losses, std::int64_t iteration);
@@ -48,6 +50,7 @@ class Step {
   StudentTeacher& networks_;
   std::vector<objectives::Weighted>& objectives_;
   objectives::Needs needs_;
+  GramTeacher* gram_;
   optim::Optimizer& optimizer_;
   const Curves& curves_;
   parallel::Communicator& ranks_;

@@ -32,6 +32,11 @@ data::CropBatch synthetic_batch(const recipe::Recipe& recipe) {
   batch.locals = data::AlignedBuffer(pixels(batch.local_count, batch.local_size));
   fill_normal(batch.globals, Rng(recipe.seed, 0, 0, 0));
   fill_normal(batch.locals, Rng(recipe.seed, 0, 0, 1));
+  if (recipe.masks.share > 0) {
+    const int grid = recipe.crops.global_size / recipe::patch_size(recipe);
+    batch.masks =
+        data::draw_masks(2 * batch.batch_size, grid, grid, recipe.masks, Rng(recipe.seed, 0, 0, 2));
+  }
   for (int i = 0; i < batch.batch_size; ++i) batch.indices.push_back(i);
   return batch;
 }

@@ -115,7 +115,7 @@ void warn_of_unread(const recipe::Recipe& recipe, const objectives::Needs& needs
                     recipe.masks.share));
   const bool gram_crops =
       recipe.crops.gram_size > 0 || std::ranges::any_of(recipe.mixes.gram_size, std::identity());
-  if (gram_crops)
+  if (gram_crops && !needs.gram)
     dino::log(
         log, LogLevel::Warning,
         "[crops] gram_size makes crops that no objective of this recipe reads: they cost time "

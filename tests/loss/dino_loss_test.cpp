@@ -46,10 +46,10 @@ struct LossAndGradient {
 
 template <typename Loss>
 LossAndGradient differentiate(Loss loss, const torch::Tensor& logits, const torch::Tensor& targets,
-                              std::int64_t batch) {
+                              std::int64_t batch, double local_weight = 1) {
   // The fused loss overwrites what it is given, so it gets a non-leaf copy.
   const auto leaf = logits.clone().requires_grad_();
-  const auto value = loss(leaf.clone(), targets, batch, kStudentTemperature);
+  const auto value = loss(leaf.clone(), targets, batch, kStudentTemperature, local_weight);
   value.backward();
   return {value.template item<double>(), leaf.grad()};
 }
@@ -91,6 +91,17 @@ TEST(DinoLoss, EqualsLightly) {
       ++call;
     }
   }
+}
+
+TEST(DinoLoss, TheWeightOfLocalCropsLeavesTheGlobalTermsAlone) {
+  const auto logits = logits_of("student", 5 * 3, 40), targets = targets_of("teacher", 2 * 3, 40);
+  const auto fused = differentiate(dino_loss, logits, targets, 3, 0.5);
+  const auto plain = differentiate(dino::loss::dino_loss_by_pairs, logits, targets, 3, 0.5);
+  EXPECT_NEAR(fused.loss, plain.loss, 1e-6 * plain.loss);
+  EXPECT_TRUE(torch::allclose(fused.gradient, plain.gradient, 1e-5, 1e-8));
+  const auto whole = differentiate(dino_loss, logits, targets, 3);
+  EXPECT_TRUE(torch::equal(whole.gradient.narrow(0, 0, 6), fused.gradient.narrow(0, 0, 6)));
+  EXPECT_TRUE(torch::equal(whole.gradient.narrow(0, 6, 9), fused.gradient.narrow(0, 6, 9) * 2));
 }
 
 TEST(DinoLoss, UniformStudentPaysLnK) {
@@ -143,8 +154,8 @@ TEST(DinoLoss, GradientScalesWithTheLossItBelongsTo) {
   const auto targets = targets_of("teacher", 4, 30);
   const auto plain = differentiate(dino_loss, logits, targets, 2).gradient;
   const auto scaled =
-      differentiate([](const auto& l, const auto& t, std::int64_t b,
-                       double temperature) { return dino_loss(l, t, b, temperature) * 0.25; },
+      differentiate([](const auto& l, const auto& t, std::int64_t b, double temperature,
+                       double) { return dino_loss(l, t, b, temperature) * 0.25; },
                     logits, targets, 2);
   EXPECT_TRUE(torch::allclose(scaled.gradient, plain * 0.25));
 }

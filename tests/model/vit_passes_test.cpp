@@ -204,6 +204,7 @@ struct TrainingCase {
   std::vector<CropGroup> groups;
   Tokens tokens = Tokens::ClsAndPatches;
   double drop_path = 0;
+  DropPath drop_path_rule = DropPath::Linear;
 };
 
 /** A number that depends on every value of the features, each in another way. */
@@ -220,9 +221,10 @@ torch::Tensor weighed(const std::vector<GroupFeatures>& features) {
 
 std::vector<GroupFeatures> training_features(const VitOracle& oracle, const arch::Architecture& a,
                                              const TrainingCase& c, torch::Generator draws) {
-  std::int64_t sequences = 0;
-  for (const auto& group : c.groups) sequences += group.images.size(0);
-  const torch::Tensor drop = draw_drop_path(c.drop_path, a.vit.depth, sequences, draws);
+  TokenLayout layout;
+  for (const auto& group : c.groups) layout.add(group.images.size(0), 1);
+  const torch::Tensor drop =
+      draw_drop_path(c.drop_path_rule, c.drop_path, a.vit.depth, layout, draws);
   std::vector<GroupFeatures> features;
   std::int64_t first = 0;
   for (const auto& group : c.groups) {
@@ -242,7 +244,8 @@ std::vector<GroupFeatures> training_features(const VitOracle& oracle, const arch
 void expect_training(const arch::Architecture& a, const TrainingCase& c, bool fused,
                      const std::vector<GroupFeatures>& expected, const VitOracle& oracle) {
   auto draws = at::detail::createCPUGenerator(1);
-  const auto vit = test::fake_vit(a, {.drop_path = c.drop_path}, draws);
+  const auto vit =
+      test::fake_vit(a, {.drop_path = c.drop_path, .drop_path_rule = c.drop_path_rule}, draws);
   draws.set_current_seed(5);  // as the oracle's
   vit->train();
   vit->set_fused(fused);
@@ -275,7 +278,8 @@ void check_training(const std::vector<arch::Architecture>& all) {
     TrainingCase c{.groups = {{drawn_images(a, 2, side * p, side * p), {}},
                               {drawn_images(a, 3, 2 * p, p + 1), {}}},
                    .tokens = ++which % 2 == 0 ? Tokens::Cls : Tokens::ClsAndPatches,
-                   .drop_path = which % 3 == 0 ? 0.5 : 0};
+                   .drop_path = which % 3 == 0 ? 0.5 : 0,
+                   .drop_path_rule = which % 6 == 0 ? DropPath::Subset : DropPath::Linear};
     if (a.vit.mask_token)
       c.groups[0].masks = torch::rand({2, side * side}, at::detail::createCPUGenerator(3)).lt(0.4);
     const VitOracle oracle = oracle_of(a);

@@ -45,7 +45,7 @@ TEST(Registry, ANameWithoutAFileIsRefused) {
     EXPECT_EQ(error.kind(), ErrorKind::Config);
     EXPECT_NE(std::string(error.what()).find("mae"), std::string::npos);
   }
-  EXPECT_THROW(recipe::objective_weight(recipe, "optim"), Error);
+  EXPECT_THROW(recipe::objective_weight(recipe, "optim", {}), Error);
 }
 
 TEST(Needs, AreJoined) {

@@ -109,18 +109,6 @@ TEST_F(ImageFactsTest, FoldersThatLookLikeClasses) {
   EXPECT_EQ(facts("single").classes, 0) << "a folder for each image";
 }
 
-TEST_F(ImageFactsTest, HowMuchImagesDiffer) {
-  for (int i = 0; i < 60; ++i) {
-    const int level = i % 2 == 0 ? 50 : 150;
-    add(fmt::format("steps/{}.png", i), 8, 8, 1, [&](int x, int, int) {
-      return static_cast<std::uint8_t>(level + (x % 2 == 0 ? 20 : -20));
-    });
-  }
-  const ImageFacts found = facts("steps");
-  EXPECT_NEAR(found.brightness_spread, 0.5, 1e-6);
-  EXPECT_NEAR(found.contrast_spread, 0, 1e-6);
-}
-
 TEST_F(ImageFactsTest, BandsAndSixteenBits) {
   const std::vector<float> samples(60 * 9 * 9 * 13, 0.5F);
   format::write_npy(temp_ / "bands.npy",

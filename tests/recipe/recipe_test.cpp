@@ -343,6 +343,47 @@ TEST(Recipe, ManyChannelsNeedTheFullRange) {
   EXPECT_NE(refusal("[data]\nbackground = [1, 2]"), "");
 }
 
+TEST(Recipe, ObjectivesSayWhatTheyNeed) {
+  const std::string masks = "[masks]\nshare = 0.5\n";
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  EXPECT_TRUE(has(refusal("objectives = ['dino', 'ibot']"), "masks.share"));
+  EXPECT_TRUE(has(refusal("objectives = ['ibot']\n" + masks), "dino"));
+  EXPECT_TRUE(has(refusal("objectives = ['ibot', 'dino']\n" + masks), "name dino first"));
+  EXPECT_TRUE(has(refusal("objectives = ['dino', 'ibot']\n[backbone]\narch = 'resnet50'\n" + masks),
+                  "resnet50"));
+  EXPECT_EQ(refusal("objectives = ['dino', 'ibot', 'koleo']\n" + masks), "");
+  EXPECT_TRUE(has(refusal("objectives = ['gram']"), "dino"));
+  EXPECT_TRUE(has(refusal("objectives = ['dino', 'gram']\n[gram]\nfrom = 'ema'\n"
+                          "[crops]\ngram_size = 448"),
+                  "gram_size"));
+  EXPECT_TRUE(has(refusal("objectives = ['dino', 'gram']\n[gram]\ntokens = 'masked'"), "masks"));
+  EXPECT_TRUE(
+      has(refusal("objectives = ['dino', 'gram']\n[gram]\ncopy_epochs = 3"), "start_epochs"));
+  EXPECT_EQ(refusal("objectives = ['dino', 'gram']"), "");
+}
+
+TEST(Recipe, MasksGiveTheNetworkAMaskToken) {
+  EXPECT_FALSE(architecture_of(parse("")).vit.mask_token);
+  EXPECT_TRUE(architecture_of(parse("[masks]\nshare = 0.5")).vit.mask_token);
+}
+
+TEST(Recipe, TheFeedForwardNetworkCanBeChosen) {
+  const auto large =
+      architecture_of(parse("[backbone]\npatch_size = 16\narch = 'dinov2_vitl14'\nffn = 'swiglu'"));
+  EXPECT_EQ(large.vit.ffn, arch::Ffn::SwiGlu);
+  EXPECT_EQ(large.vit.hidden, 2736);  // DINOv2's ViT-L, as it was trained from scratch
+  const auto giant =
+      architecture_of(parse("[backbone]\npatch_size = 16\narch = 'dinov2_vitg14'\nffn = 'mlp'"));
+  EXPECT_EQ(giant.vit.hidden, 6144);
+  EXPECT_EQ(
+      architecture_of(parse("[backbone]\npatch_size = 16\narch = 'dinov2_vitg14'\nffn = 'swiglu'"))
+          .vit.hidden,
+      4096);
+  EXPECT_NE(refusal("[backbone]\narch = 'resnet50'\nffn = 'mlp'"), "");
+}
+
 TEST(Recipe, ContradictionsNameBothKeys) {
   const auto names = [](const std::string& message, const char* a, const char* b) {
     EXPECT_NE(message.find(a), std::string::npos) << message;

@@ -73,7 +73,8 @@ struct HandMade {
   Curves curves = {{"lr", {1e-2}},
                    {"weight_decay", {0.1}},
                    {"momentum", {0.9}},
-                   {"teacher_temperature", {0.05}}};
+                   {"teacher_temperature", {0.05}},
+                   {"local_weight", {1.0}}};
   std::optional<StudentTeacher> networks;
   std::optional<optim::Optimizer> optimizer;
   std::optional<Step> step;
@@ -96,7 +97,8 @@ struct HandMade {
     optimizer.emplace(optim::OptimizerOptions{}, networks->student().arena,
                       optim::param_groups(networks->student().arena.slices(), {}));
     step.emplace(
-        *networks, objectives, *optimizer, curves, ranks != nullptr ? *ranks : alone, generator,
+        *networks, objectives, /*gram=*/nullptr, *optimizer, curves,
+        ranks != nullptr ? *ranks : alone, generator,
         StepOptions{.accumulate = accumulate, .pixels = {recipe.crops.mean, recipe.crops.std}});
   }
   torch::Tensor student() { return networks->student().arena.values().clone(); }

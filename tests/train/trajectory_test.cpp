@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -112,6 +113,96 @@ TEST(Trajectory, EqualsPyTorchWithATrainedGain) {
 // A ViT sees each image alone, so splitting the batch changes nothing but rounding.
 TEST(Trajectory, AccumulationGivesTheSameSteps) {
   check("frozen_gain", true, 2);
+}
+
+/** Ten steps of a recipe with masks against case `name` of the golden `stem`. Returns the number of
+ * tensors compared. */
+int check_masked(const std::string& stem, const std::string& name,
+                 const dino::recipe::Recipe& recipe, const std::vector<const char*>& curves) {
+  std::ifstream file(DINO_SOURCE_DIR "/tests/golden/train/" + stem + ".json");
+  const auto document = nlohmann::json::parse(file);
+  const auto& golden = document.at(name);
+  dino::train::SslModel model(recipe, dino::model::Precision::Fp32, kIterationsPerEpoch);
+  load_synthetic_weights(model);
+  for (int step = 0; step < kSteps; ++step) {
+    SCOPED_TRACE(name + ", step " + std::to_string(step));
+    const auto& expected = golden.at(static_cast<std::size_t>(step));
+    for (const char* curve : curves)
+      EXPECT_NEAR(model.schedule(step).at(curve), expected[curve].get<double>(), 1e-12) << curve;
+    auto batch = batch_at(step);
+    batch.masks = dino::golden::masks_at(step);
+    if (recipe.crops.gram_size > 0) {
+      batch.gram_size = dino::golden::kGramPx;
+      batch.gram = dino::golden::crops(
+          "gram" + std::to_string(step),
+          2 * dino::golden::kBatch * dino::golden::kChannels * batch.gram_size * batch.gram_size);
+    }
+    const auto report = model.step(batch, step);
+    for (const auto& [figure, value] : expected.items())
+      if (figure.starts_with("loss")) {
+        EXPECT_NEAR(report.figures.at(figure), value.get<double>(),
+                    1e-4 * std::abs(value.get<double>()))
+            << figure;
+      }
+    EXPECT_NEAR(report.figures.at("gradient_norm") / expected["gradient_norm"].get<double>(), 1,
+                1e-3);
+  }
+  const dino::golden::GoldenFile weights("train/" + stem + ".safetensors");
+  int compared = 0;
+  for (const auto& record : dino::model::to_records(model.state())) {
+    torch::Tensor actual, expected;
+    if (!parameter_name(record.name).empty()) {
+      actual = final_slice(record);
+      expected = weights[name + "." + record.name];
+    } else if (record.name.ends_with("_loss.center") && recipe.dino.centering == "mean") {
+      actual = torch::from_blob(const_cast<std::byte*>(record.bytes.data()), record.shape);
+      expected = weights[name + "." + record.name.substr(0, 4) + "_center"];
+    } else {
+      continue;
+    }
+    if (actual.sizes() != expected.sizes()) ADD_FAILURE() << record.name;
+    EXPECT_LE((actual - expected).abs().max().item<double>(), 1e-4) << record.name;
+    ++compared;
+  }
+  return compared;
+}
+
+/** DINOv2 against the modules of its PyPI package (trajectory_v2.py). */
+void check_v2(const std::string& name, bool tied, bool sinkhorn, bool swiglu) {
+  const int compared =
+      check_masked("trajectory_v2", name, dino::golden::tiny_v2_recipe(tied, sinkhorn, swiglu),
+                   {"lr", "teacher_temperature"});
+  // Per network: CLS, mask token, positions, patch projection 2, blocks 2 x 14, norm 2, heads of
+  // 8; and the centers.
+  EXPECT_EQ(compared, 2 * (1 + 1 + 1 + 2 + 28 + 2 + (tied ? 8 : 16)) + (sinkhorn ? 0 : 2));
+}
+
+/** DINOv3 with Gram anchoring against plain PyTorch (trajectory_v3.py). */
+void check_v3(const std::string& name, bool seven) {
+  const int compared = check_masked("trajectory_v3", name, dino::golden::tiny_v3_recipe(seven),
+                                    {"lr", "teacher_temperature", "local_weight"});
+  // Per network: CLS, mask token, registers, patch projection 2, blocks 2 x 14 (no qkv bias in the
+  // 7B network), norm 2 (and local CLS's), heads of 7.
+  EXPECT_EQ(compared, 2 * (1 + 1 + 1 + 2 + (seven ? 26 : 28) + (seven ? 4 : 2) + 14));
+}
+
+TEST(Trajectory, EqualsDinoV2TiedAndCentered) {
+  check_v2("tied_mean", true, false, false);
+}
+TEST(Trajectory, EqualsDinoV2TiedWithSinkhorn) {
+  check_v2("tied_sinkhorn", true, true, false);
+}
+TEST(Trajectory, EqualsDinoV2UntiedAndCenteredWithSwiGlu) {
+  check_v2("untied_mean", false, false, true);
+}
+TEST(Trajectory, EqualsDinoV2UntiedWithSinkhorn) {
+  check_v2("untied_sinkhorn", false, true, false);
+}
+TEST(Trajectory, EqualsDinoV3WithGramAnchoringAsTheSevenBillionNetwork) {
+  check_v3("seven", true);
+}
+TEST(Trajectory, EqualsDinoV3WithGramAnchoringAsTheSmallNetworks) {
+  check_v3("small", false);
 }
 
 }  // namespace

@@ -15,37 +15,34 @@
 namespace dino::data {
 namespace {
 
-/** The columns and rows of a box, in px of the box, that lie inside the image. */
-struct Inside {
-  int left = 0, right = 0, top = 0, bottom = 0;
-};
-Inside inside(const CropRecord& box, int width, int height) {
-  Inside in{.left = std::clamp(-box.left, 0, box.width),
-            .top = std::clamp(-box.top, 0, box.height)};
-  in.right = std::clamp(width - box.left, in.left, box.width);
-  in.bottom = std::clamp(height - box.top, in.top, box.height);
-  return in;
+/** Copies `width` pixels of `items` values from column `left` of a row that has `columns` of them;
+ * columns outside are as the nearest one inside. */
+template <typename Value>
+void cut_row(const Value* row, int columns, int left, int width, int items, Value* out) {
+  const auto repeat = [&](int from, int begin, int end) {
+    for (int x = begin; x < end; ++x) std::copy_n(row + from * items, items, out + x * items);
+  };
+  const int begin = std::clamp(-left, 0, width), end = std::clamp(columns - left, begin, width);
+  repeat(0, 0, begin);
+  std::copy_n(row + (left + begin) * items, (end - begin) * items, out + begin * items);
+  repeat(columns - 1, end, width);
 }
 
-/** The pixels of the record's box; zeros where it reaches outside the image. The reference cuts
- * before it resizes, so the resize must not see pixels outside the box. */
+/** The pixels of the record's box; outside the image as the nearest pixel inside. The reference
+ * cuts before it resizes, so the resize must not see pixels outside the box. */
 void cut(const image::Image& source, const CropRecord& box, image::Image& out) {
   out.reshape(box.width, box.height, source.channels);
-  std::ranges::fill(out.pixels, std::uint8_t{0});
-  const Inside in = inside(box, source.width, source.height);
-  for (int y = in.top; y < in.bottom; ++y)
-    std::copy_n(source.row(box.top + y) + (box.left + in.left) * source.channels,
-                (in.right - in.left) * source.channels, out.row(y) + in.left * source.channels);
+  for (int y = 0; y < box.height; ++y)
+    cut_row(source.row(std::clamp(box.top + y, 0, source.height - 1)), source.width, box.left,
+            box.width, source.channels, out.row(y));
 }
 
 void cut(const image::Planes& source, const CropRecord& box, image::Planes& out) {
   out.reshape(box.width, box.height, source.channels);
-  std::ranges::fill(out.values, 0.0F);
-  const Inside in = inside(box, source.width, source.height);
   for (int c = 0; c < source.channels; ++c)
-    for (int y = in.top; y < in.bottom; ++y)
-      std::copy_n(source.row(c, box.top + y) + (box.left + in.left), in.right - in.left,
-                  out.row(c, y) + in.left);
+    for (int y = 0; y < box.height; ++y)
+      cut_row(source.row(c, std::clamp(box.top + y, 0, source.height - 1)), source.width, box.left,
+              box.width, 1, out.row(c, y));
 }
 
 template <typename Source>

@@ -38,7 +38,7 @@ struct MultiCropOptions {
   int gram_size = 0;           ///< px, size of the same regions for the Gram teacher; 0 = none
   /// The Gram teacher's crops have the color changes of the global ones
   bool gram_distorted = false;
-  int pad = 0;  ///< px of zeros added around the image before cropping (small centered images)
+  int pad = 0;  ///< px that crops may reach beyond the image, where it is as at its border
   std::vector<double> mean = {0.485, 0.456, 0.406};  ///< per channel, for samples in [0, 1] (floats
                                                      ///< as stored)
   std::vector<double> std = {0.229, 0.224, 0.225};   ///< per channel

@@ -78,17 +78,19 @@ Move draw_move(const Augment& augment, std::int64_t index) {
   return {right, down, augment.mirror && mirrored};
 }
 
-/** Copies the pixels that remain visible, `items` values each; other pixels of `to` are unchanged.
+/** Moves the pixels, `items` values each; what a shift uncovers is as the nearest one that it left.
  */
 template <typename Value>
 void move_pixels(const Value* from, Value* to, int width, int height, int items, const Move& move) {
   const auto at = [&](int x, int y) {
     return (static_cast<std::ptrdiff_t>(y) * width + x) * items;
   };
-  for (int y = std::max(0, move.down); y < std::min(height, height + move.down); ++y) {
-    for (int x = std::max(0, move.right); x < std::min(width, width + move.right); ++x) {
-      const int column = move.mirrored ? width - 1 - (x - move.right) : x - move.right;
-      std::copy_n(from + at(column, y - move.down), items, to + at(x, y));
+  for (int y = 0; y < height; ++y) {
+    const int row = std::clamp(y - move.down, 0, height - 1);
+    for (int x = 0; x < width; ++x) {
+      const int column = std::clamp(x - move.right, 0, width - 1);
+      std::copy_n(from + at(move.mirrored ? width - 1 - column : column, row), items,
+                  to + at(x, y));
     }
   }
 }
@@ -282,9 +284,8 @@ void augment_prepared(Prepared& prepared, const Preprocess& preprocess, const Au
   const std::vector<float> before = prepared.pixels;
   const std::size_t plane = before.size() / preprocess.mean.size();
   for (std::size_t c = 0; c < preprocess.mean.size(); ++c) {
-    float* to = prepared.pixels.data() + c * plane;
-    std::fill_n(to, plane, static_cast<float>((0.0 - preprocess.mean[c]) / preprocess.std[c]));
-    move_pixels(before.data() + c * plane, to, prepared.width, prepared.height, 1, move);
+    move_pixels(before.data() + c * plane, prepared.pixels.data() + c * plane, prepared.width,
+                prepared.height, 1, move);
   }
 }
 

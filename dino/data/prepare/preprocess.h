@@ -147,7 +147,7 @@ Prepared prepare(const image::Image& source, const Preprocess& preprocess, int p
  * or on its position. Image i is drawn from Rng(seed, 0, i), independent of order, batch size and
  * threads. */
 struct Augment {
-  int shift_px = 0;     ///< uniform in [-shift, shift] on both axes; uncovered pixels are black
+  int shift_px = 0;     ///< uniform in [-shift, shift] on both axes; see shifted()
   bool mirror = false;  ///< left-right with probability one half
   std::uint64_t seed = 0;
   bool any() const { return shift_px > 0 || mirror; }
@@ -160,12 +160,13 @@ image::Image eval_crop(const image::Image& source, const Preprocess& preprocess)
 image::Image eval_crop(const Dataset& dataset, std::int64_t index, const Preprocess& preprocess);
 
 /** Mirrors the image if `mirrored`, then moves it by `right` and `down` px (negative: left and up);
- * uncovered pixels are black. Thread-safe. */
+ * what that uncovers is as the image's border there, so that an object on a plain ground stays on
+ * one. Thread-safe. */
 image::Image shifted(const image::Image& source, int right, int down, bool mirrored);
 
 /** Applies `augment` to image `index`. Thread-safe. */
 image::Image augmented(const image::Image& source, const Augment& augment, std::int64_t index);
-/** Applies `augment` to a prepared image in place; black is normalized by `preprocess`. */
+/** Applies `augment` to a prepared image in place. Thread-safe. */
 void augment_prepared(Prepared& prepared, const Preprocess& preprocess, const Augment& augment,
                       std::int64_t index);
 

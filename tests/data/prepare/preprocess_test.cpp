@@ -64,14 +64,14 @@ TEST(EvalCrop, RefusesStripsThatWouldExplode) {
   EXPECT_THROW(eval_crop(image::Image(4, 4, 3), gray(4)), Error);
 }
 
-TEST(Shifted, MovesAndFillsWithBlack) {
+TEST(Shifted, MovesAndFillsWithTheBorder) {
   image::Image source(3, 2, 1);
   source.pixels = {1, 2, 3, 4, 5, 6};
-  EXPECT_EQ(shifted(source, 1, 0, false).pixels, (std::vector<std::uint8_t>{0, 1, 2, 0, 4, 5}));
-  EXPECT_EQ(shifted(source, -1, 1, false).pixels, (std::vector<std::uint8_t>{0, 0, 0, 2, 3, 0}));
+  EXPECT_EQ(shifted(source, 1, 0, false).pixels, (std::vector<std::uint8_t>{1, 1, 2, 4, 4, 5}));
+  EXPECT_EQ(shifted(source, -1, 1, false).pixels, (std::vector<std::uint8_t>{2, 3, 3, 2, 3, 3}));
   EXPECT_EQ(shifted(source, 0, 0, true).pixels, (std::vector<std::uint8_t>{3, 2, 1, 6, 5, 4}));
-  EXPECT_EQ(shifted(source, 1, -1, true).pixels, (std::vector<std::uint8_t>{0, 6, 5, 0, 0, 0}));
-  EXPECT_EQ(shifted(source, 5, 0, false).pixels, std::vector<std::uint8_t>(6, 0));
+  EXPECT_EQ(shifted(source, 1, -1, true).pixels, (std::vector<std::uint8_t>{6, 6, 5, 6, 6, 5}));
+  EXPECT_EQ(shifted(source, 5, 0, false).pixels, (std::vector<std::uint8_t>{1, 1, 1, 4, 4, 4}));
 }
 
 TEST(Augmented, DependsOnSeedAndIndexAlone) {
