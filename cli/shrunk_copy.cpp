@@ -63,6 +63,7 @@ bool shrink_once(FolderChoice& chosen, const std::filesystem::path& folder, Cont
   chosen.facts = recipe::survey_images(copies, *shrunk, pool);
   chosen.facts.shrunk_px = px;
   chosen.facts.channels = original.channels;
+  chosen.facts.transparent = original.transparent;  // whoever uses the weights has the originals
   chosen.facts.mean = original.mean;
   chosen.facts.std = original.std;
   chosen.facts.bad_share = original.bad_share;

@@ -9,6 +9,7 @@
 #include "cli/torch_actions.h"
 #include "dino/base/error.h"
 #include "dino/base/file.h"
+#include "dino/recipe/plan.h"
 #include "dino/recipe/training_images.h"
 #include "dino/run/run_dir.h"
 
@@ -19,7 +20,7 @@ struct TrainFlags {
   RecipeFlags recipe;
   std::string folder, out, resume;
   double minutes = 30;
-  bool force = false;
+  bool force = false, plan = false;
   const CLI::Option* minutes_given = nullptr;
 
   bool chooses() const { return !folder.empty() && recipe.path.empty(); }
@@ -36,7 +37,7 @@ void check(const TrainFlags& flags) {
     fail(ErrorKind::Usage,
          "--minutes goes with a folder, for which a recipe is chosen; with a recipe set "
          "train.epochs or train.max_minutes (--set train.epochs=50)");
-  const bool complete = !flags.recipe.path.empty() && !flags.out.empty();
+  const bool complete = !flags.recipe.path.empty() && (!flags.out.empty() || flags.plan);
   if (flags.resume.empty() && flags.folder.empty() && !complete)
     fail(ErrorKind::Usage,
          "name a folder of images: dino train FOLDER; or a recipe and an output directory: dino "
@@ -79,7 +80,45 @@ TrainRun run_of(const TrainFlags& flags, Context& context) {
   return run;
 }
 
+/** Only says what the recipe would do. */
+int show_plan(const TrainFlags& flags, Context& context) {
+  if (flags.recipe.path.empty() || !flags.resume.empty())
+    fail(ErrorKind::Usage, "--plan shows what a recipe will do: dino train --plan --recipe NAME");
+  TrainRun run;
+  load_recipe_of(flags, run);
+  const recipe::Data& data = run.recipe.data;
+  if (data.epoch_images == 0 && data.train.empty() && data.sources.empty())
+    fail(ErrorKind::Usage,
+         "--plan counts steps by images, and the recipe names none: dino train FOLDER --plan "
+         "--recipe NAME, or --set data.epoch_images=1281167");
+  std::int64_t images = 0;
+  if (data.epoch_images == 0) images = recipe::TrainingImages(run.recipe).dataset()->size();
+  const recipe::Plan plan = recipe::plan_of(run.recipe, images);
+  nlohmann::json document = {{"steps", plan.steps},
+                             {"steps_per_epoch", plan.steps_per_epoch},
+                             {"images_per_step", plan.images_per_step},
+                             {"micro_batches", plan.micro_batches},
+                             {"backbone_parameters", plan.student_parameters},
+                             {"head_parameters", plan.head_parameters},
+                             {"state_bytes", plan.state_bytes},
+                             {"events", nlohmann::json::array()},
+                             {"curves", nlohmann::json::array()}};
+  for (const recipe::PlanEvent& event : plan.events)
+    document["events"].push_back({{"step", event.step}, {"what", event.what}});
+  for (const recipe::PlanRow& row : plan.rows) {
+    nlohmann::json values = {{"step", row.step}};
+    for (std::size_t i = 0; i < plan.curves.size(); ++i) values[plan.curves[i]] = row.values[i];
+    document["curves"].push_back(std::move(values));
+  }
+  print_result(context, document, recipe::to_text(plan, run.recipe));
+  return kOk;
+}
+
 int run_train(const TrainFlags& flags, Context& context) {
+  if (flags.plan) {
+    check(flags);
+    return show_plan(flags, context);
+  }
   const TrainRun run = run_of(flags, context);
   return torch_actions().train(run, context);
 }
@@ -104,6 +143,9 @@ void add_train(CLI::App& parent, Context& context) {
                       "Directory of the run, made if missing (default: runs/NAME of the folder)");
   command->add_option("--resume", flags->resume, "Continue the run in this directory");
   command->add_flag("--force", flags->force, "Replace a run that is in --out");
+  command->add_flag("--plan", flags->plan,
+                    "Only say what a recipe will do and when: steps, warm-ups, freezes, teachers, "
+                    "rates, memory");
 }
 
 }  // namespace dino::cli

@@ -39,6 +39,7 @@ Needs operator|(const Needs& a, const Needs& b);
 struct Views {
   std::int64_t images = 0;  ///< B, of this rank's micro-batch
   int part = 0, parts = 1;  ///< which of the micro-batches that make up the step
+  std::uint64_t seed = 0;   ///< what is drawn at random in this step follows from it
   model::GroupFeatures
       teacher_global;   ///< of [2 B] crops, without gradient; undefined if not needed
   torch::Tensor masks;  ///< [2 B, P] bool, true = the student sees the mask token; undefined = none

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -59,9 +60,11 @@ void Optimizer::step(double lr, double weight_decay, std::int64_t iteration) {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const ParamGroup& group = groups_[i];
     if (iteration < group.frozen_until) continue;
+    const double rise = std::min(1.0, static_cast<double>(iteration - group.frozen_until + 1) /
+                                          static_cast<double>(group.ramp + 1));
     const double clip = options_.clip / (norms_[i] + 1e-6);
     updates.push_back({.slice = i,
-                       .lr = iteration < group.still_until ? 0.0 : lr * group.lr_scale,
+                       .lr = iteration < group.still_until ? 0.0 : lr * rise * group.lr_scale,
                        .weight_decay = weight_decay * group.decay_scale,
                        .scale = options_.clip > 0 && clip < 1.0 ? clip : 1.0,
                        .steps = ++steps_.data_ptr<std::int64_t>()[i]});

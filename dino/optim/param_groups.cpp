@@ -27,6 +27,7 @@ std::vector<ParamGroup> param_groups(std::span<const model::ParamSlice> slices,
       group.decay_scale *= rule.decay_scale;
       group.frozen_until = std::max(group.frozen_until, rule.frozen_until);
       group.still_until = std::max(group.still_until, rule.still_until);
+      group.ramp = std::max(group.ramp, rule.ramp);
       if (!rule.clip_group.empty()) group.clip_group = rule.clip_group;
     }
   }

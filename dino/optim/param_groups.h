@@ -27,6 +27,8 @@ struct ParamGroup {
   std::string clip_group = {};
   /// Until then only its moments change, as with a rate of 0 (DINOv2's frozen last layer)
   std::int64_t still_until = 0;
+  /// Iterations after frozen_until in which its rate rises linearly
+  std::int64_t ramp = 0;
   bool operator==(const ParamGroup&) const = default;
 };
 
@@ -38,7 +40,7 @@ struct ParamRule {
   double lr_scale = 1, decay_scale = 1;
   std::int64_t frozen_until = 0;
   std::string clip_group = {};
-  std::int64_t still_until = 0;
+  std::int64_t still_until = 0, ramp = 0;
 };
 
 /** One group for each slice. All rules that mean a tensor hold: factors multiply, the longest

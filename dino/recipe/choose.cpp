@@ -63,10 +63,9 @@ void set_sizes(const ImageFacts& facts, Level level, Recipe& r) {
   }
   r.crops.local_size = rounded(px / 2.0, patch);
   r.crops.local_count = level.local_count;
-  // Where one thing lies on a plain ground, a small part of the image shows nothing of it.
-  const bool whole = facts.plain_ground || px <= kThumbnail;
-  r.crops.global_scale = whole ? std::array{0.6, 1.0} : std::array{0.4, 1.0};
-  r.crops.local_scale = whole ? std::array{0.3, 0.6} : std::array{0.1, 0.4};
+  // Small parts show nothing of an object on a plain ground, nor of what is wrong with a surface.
+  r.crops.global_scale = {0.6, 1.0};
+  r.crops.local_scale = {0.3, 0.6};
   r.crops.blur_radius = {0.1, px <= 96 ? 1.0 : 2.0};  // the paper's 2 px would erase small crops
 }
 
@@ -119,9 +118,9 @@ void set_training(const Level& level, const Budget& budget, Recipe& r) {
  * it a running mean drives it to uniform. Sinkhorn-Knopp, over the few rows of a small batch, gives
  * blunter targets that teach less: docs/small_sets.md. */
 void set_objectives(Recipe& r) {
-  r.objectives = {"dino", "koleo"};
+  r.objectives = {"dino", "spread"};
   r.dino.teacher_temperature = r.dino.warmup_teacher_temperature = 0.03;
-  r.koleo.weight = 0.1;
+  r.spread.weight = 0.1;
 }
 
 /** Labels are looked at only to measure. What is measured is bounded: it must not take the time of
@@ -165,6 +164,7 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
       {"crops.global_size", fmt::format("px; the images have {} x {}, and larger crops cost time",
                                         facts.width, facts.height)},
       {"crops.local_size", "half of a global crop"},
+      {"crops.local_scale", "smaller parts of a small set's images show too little"},
       {"crops.mean", fmt::format("of {} of the images", facts.looked_at)},
       {"backbone.dim", "as large as these images and this time allow"},
       {"head.prototypes",

@@ -79,6 +79,18 @@ struct Backbone {
   bool operator==(const Backbone&) const = default;
 };
 
+/** [start] what a run begins with, instead of random weights */
+struct Start {
+  std::string from;  ///< a run, whose teacher with its heads is taken, or weights, which have no
+                     ///< heads; empty = random weights
+  std::int64_t frozen_steps = 0;  ///< steps in which only heads learn
+  std::int64_t ramp_steps = 0;  ///< after them the rate of the backbone rises linearly for so long
+  int trained_blocks = 0;  ///< only so many of the last blocks ever learn, and the last norm; 0 =
+                           ///< all
+  bool frozen_tokens = false;  ///< CLS, mask and register tokens never learn
+  bool operator==(const Start&) const = default;
+};
+
 /** [head] the DINO projection head */
 struct Head {
   int prototypes = 65536;       ///< K
@@ -117,10 +129,13 @@ struct Ibot {
   bool operator==(const Ibot&) const = default;
 };
 
-/** [koleo] KoLeo, which spreads the features of a batch; DINOv2's companion of [dino] */
-struct Koleo {
+/** [spread] what spreads the CLS features of a batch; a companion of [dino] */
+struct Spread {
   double weight = 0.1;  ///< in the total loss, of the sum over both global crops
-  bool operator==(const Koleo&) const = default;
+  std::string by =
+      "koleo";    ///< koleo (DINOv2, DINOv3), sigreg (LeJEPA), coding_rate (SimDINO), none
+  int group = 0;  ///< images among which koleo looks for neighbors; 0 = the micro-batch
+  bool operator==(const Spread&) const = default;
 };
 
 /** [gram] Gram anchoring: similarities between patches, held to those of a Gram teacher */
@@ -216,10 +231,11 @@ struct Recipe {
   data::MixOptions mixes;
   data::MaskOptions masks;
   recipe::Backbone backbone;
+  recipe::Start start;
   recipe::Head head;
   recipe::Dino dino;
   recipe::Ibot ibot;
-  recipe::Koleo koleo;
+  recipe::Spread spread;
   recipe::Gram gram;
   recipe::Optim optim;
   recipe::Train train;

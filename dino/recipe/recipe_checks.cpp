@@ -86,6 +86,17 @@ void check_training(const Recipe& r) {
     if (std::ranges::find(r.objectives, "ibot") < std::ranges::find(r.objectives, "dino"))
       fail(ErrorKind::Config, "[recipe] objectives names ibot before dino; name dino first");
   }
+  if (r.start.trained_blocks > architecture_of(r).vit.depth &&
+      architecture_of(r).family == arch::Family::Vit)
+    fail(ErrorKind::Config,
+         "[recipe] start.trained_blocks = {}, and the backbone has {} blocks; 0 trains all of them",
+         r.start.trained_blocks, architecture_of(r).vit.depth);
+  const int micro_batch = r.train.batch_size / std::max(1, r.train.accumulate);
+  if (r.spread.group > 0 && micro_batch % r.spread.group != 0)
+    fail(ErrorKind::Config,
+         "[recipe] spread.group = {} does not divide the {} images of a micro-batch "
+         "(train.batch_size / train.accumulate)",
+         r.spread.group, micro_batch);
   if (names("gram")) {
     if (!names("dino"))
       fail(ErrorKind::Config,

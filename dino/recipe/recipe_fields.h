@@ -46,6 +46,15 @@ void visit_fields(Options& o, Field&& field) {
   field("rope_rescale", o.rope_rescale, between(0, 100));
 }
 
+template <OptionsOf<Start> Options, typename Field>
+void visit_fields(Options& o, Field&& field) {
+  field("from", o.from, Anything{});
+  field("frozen_steps", o.frozen_steps, at_least(0));
+  field("ramp_steps", o.ramp_steps, at_least(0));
+  field("trained_blocks", o.trained_blocks, between(0, 256));
+  field("frozen_tokens", o.frozen_tokens, Anything{});
+}
+
 template <OptionsOf<Head> Options, typename Field>
 void visit_fields(Options& o, Field&& field) {
   field("prototypes", o.prototypes, between(2, 1 << 22));
@@ -82,9 +91,11 @@ void visit_fields(Options& o, Field&& field) {
   field("bottleneck", o.bottleneck, between(0, 65536));
 }
 
-template <OptionsOf<Koleo> Options, typename Field>
+template <OptionsOf<Spread> Options, typename Field>
 void visit_fields(Options& o, Field&& field) {
   field("weight", o.weight, at_least(0));
+  field("by", o.by, OneOfWords{{"koleo", "sigreg", "coding_rate", "none"}});
+  field("group", o.group, between(0, 1 << 20));
 }
 
 template <OptionsOf<Gram> Options, typename Field>
@@ -173,10 +184,11 @@ void visit_sections(Options& o, Section&& section) {
   section("mixes", o.mixes);
   section("masks", o.masks);
   section("backbone", o.backbone);
+  section("start", o.start);
   section("head", o.head);
   section("dino", o.dino);
   section("ibot", o.ibot);
-  section("koleo", o.koleo);
+  section("spread", o.spread);
   section("gram", o.gram);
   section("optim", o.optim);
   section("train", o.train);

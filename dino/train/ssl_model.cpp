@@ -1,6 +1,7 @@
 #include "dino/train/ssl_model.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <fmt/format.h>
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
@@ -63,6 +64,26 @@ std::optional<GramTeacher> make_gram_teacher(const recipe::Recipe& recipe, const
   return std::make_optional<GramTeacher>(recipe, length, *networks.teacher().backbone, precision);
 }
 
+/** [start]: the backbone waits for its heads, or for ever. */
+std::vector<optim::ParamRule> start_rules(const recipe::Recipe& recipe) {
+  const recipe::Start& start = recipe.start;
+  std::vector<optim::ParamRule> rules = {
+      {.names = "backbone.*", .frozen_until = start.frozen_steps, .ramp = start.ramp_steps}};
+  const auto freeze = [&](const std::string& names) {
+    rules.push_back({.names = "backbone." + names, .frozen_until = optim::kAlways});
+  };
+  if (start.frozen_tokens || start.trained_blocks > 0)
+    for (const char* token : {"cls_token", "mask_token", "register_tokens"}) freeze(token);
+  if (start.trained_blocks > 0) {
+    freeze("patch_embed.*");
+    freeze("pos_embed");
+    const std::int64_t depth = recipe::architecture_of(recipe).vit.depth;
+    for (std::int64_t block = 0; block < depth - start.trained_blocks; ++block)
+      freeze(fmt::format("blocks.{}.*", block));
+  }
+  return rules;
+}
+
 std::vector<optim::ParamGroup> groups_of(const recipe::Recipe& recipe,
                                          const model::ParamArena& arena,
                                          const std::vector<Weighted>& objectives,
@@ -72,6 +93,7 @@ std::vector<optim::ParamGroup> groups_of(const recipe::Recipe& recipe,
        optim::layer_decay(recipe.optim.layer_decay, recipe::architecture_of(recipe).vit.depth))
     rules.push_back(std::move(rule));
   rules.push_back({.names = "backbone.patch_embed.*", .lr_scale = recipe.optim.patch_embed_lr});
+  for (optim::ParamRule& rule : start_rules(recipe)) rules.push_back(std::move(rule));
   if (recipe.optim.clip_by == "part")
     for (const model::ParamSlice& slice : arena.slices()) {
       const std::string part = slice.name.substr(0, slice.name.find('.'));
@@ -144,6 +166,10 @@ Branch& SslModel::student() {
 }
 Branch& SslModel::teacher() {
   return impl_->networks.teacher();
+}
+
+bool SslModel::has_teacher() const {
+  return impl_->networks.kind() != TeacherKind::None;
 }
 
 model::Backbone& SslModel::for_use() {

@@ -33,6 +33,7 @@ class SslModel final : public Learner {
   Branch& student();
   /** Throws Error{Usage} if no objective looks at a teacher. */
   Branch& teacher();
+  bool has_teacher() const;
   /** The backbone whose features are used and measured: an EMA teacher's, else the student's. */
   model::Backbone& for_use();
 

@@ -35,9 +35,7 @@ StepReport Step::run(const data::CropBatch& batch, std::int64_t iteration) {
          parts, batch.batch_size);
   const Scheduled now = evaluate(curves_, iteration);
   // Fresh streams each step: nothing of the generator needs saving for an exact resume.
-  generator_.set_current_seed(Rng(options_.seed, static_cast<std::uint64_t>(iteration),
-                                  /*sample=*/~0ULL, /*view=*/1)
-                                  .next_u64());
+  generator_.set_current_seed(seed_of(iteration));
   torch::Tensor& gradients = networks_.student().arena.gradients();
   gradients.zero_();
   networks_.remember_statistics();
@@ -64,6 +62,11 @@ StepReport Step::run(const data::CropBatch& batch, std::int64_t iteration) {
   return step;
 }
 
+std::uint64_t Step::seed_of(std::int64_t iteration) const {
+  return Rng(options_.seed, static_cast<std::uint64_t>(iteration), /*sample=*/~0ULL, /*view=*/1)
+      .next_u64();
+}
+
 void Step::accumulate(const MicroBatch& batch, int part, const Scheduled& now,
                       std::int64_t iteration, std::vector<Scalar>& losses) {
   const int parts = options_.accumulate;
@@ -71,6 +74,7 @@ void Step::accumulate(const MicroBatch& batch, int part, const Scheduled& now,
   Views views = teacher_views(batch, globals, iteration);
   views.part = part;
   views.parts = parts;
+  views.seed = seed_of(iteration);
   {
     const torch::NoGradGuard no_grad;
     for (const Weighted& weighted : objectives_) weighted.objective->targets(views, now, ranks_);

@@ -45,6 +45,7 @@ class Step {
                                   std::int64_t iteration);
   void add_student_views(const MicroBatch& batch, const torch::Tensor& globals,
                          objectives::Views& views);
+  std::uint64_t seed_of(std::int64_t iteration) const;
   StepReport report(const std::vector<objectives::Scalar>& losses, std::int64_t iteration);
 
   StudentTeacher& networks_;

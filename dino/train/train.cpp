@@ -19,6 +19,7 @@
 #include "dino/train/precision.h"
 #include "dino/train/recipe_change.h"
 #include "dino/train/ssl_model.h"
+#include "dino/train/start_from.h"
 
 namespace dino::train {
 namespace {
@@ -224,6 +225,8 @@ TrainResult train_once(const TrainRequest& request, parallel::Communicator& rank
   if (checkpoint) {
     model.load_state(checkpoint->file.tensors());
     checkpoint.reset();  // unmaps the file
+  } else if (!recipe.start.from.empty()) {
+    start_from(recipe, model, hooks.log);
   }
 
   if (!run) run.emplace(claim(request, ranks));

@@ -86,6 +86,18 @@ TEST_F(FolderCommand, TrainsARecipeOfTheProgramOnAFolder) {
   EXPECT_EQ(recipe::load_recipe(fs::path(run()) / "recipe.toml").data.train, photos());
 }
 
+TEST_F(FolderCommand, ThePlanOfARecipeIsShownWithoutTraining) {
+  const test::Ran plan = dino("train --plan --recipe dinov2_vitl16_short");
+  ASSERT_EQ(plan.exit_code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("125000 steps of 2048 images"), std::string::npos) << plan.out;
+  const test::Ran of_folder = dino("train " + photos() + " --plan --recipe smoke --json");
+  ASSERT_EQ(of_folder.exit_code, 0) << of_folder.err;
+  EXPECT_EQ(of_folder.json()["steps_per_epoch"], 2);
+  expect_refusal("train --plan", 2, "--recipe");
+  expect_refusal("train --plan --recipe vits16", 2, "data.epoch_images");
+  EXPECT_FALSE(fs::exists(run()));
+}
+
 /** All of it in the time given, and a run that goes on from what it left. */
 TEST(FolderCommandSlow, ChoosesMeasuresTrainsAndResumes) {
   const test::TempDir temp;

@@ -63,7 +63,7 @@ inline data::CropBatch batch_at(int step) {
 /** The same as DINOv2 trains it: the C++ side of tests/golden/train/trajectory_v2.py. */
 inline recipe::Recipe tiny_v2_recipe(bool tied, bool sinkhorn, bool swiglu) {
   recipe::Recipe recipe = tiny_recipe(/*norm_last_layer=*/false);
-  recipe.objectives = {"dino", "ibot", "koleo"};
+  recipe.objectives = {"dino", "ibot", "spread"};
   recipe.backbone.arch = swiglu ? "dinov2_vitg14" : "dinov2_vits14";
   recipe.backbone.registers = 0;
   recipe.masks.share = 0.5;
@@ -86,7 +86,7 @@ inline recipe::Recipe tiny_v2_recipe(bool tied, bool sinkhorn, bool swiglu) {
  * tests/golden/train/trajectory_v3.py. `seven`: as the 7B network, else as the small ones. */
 inline recipe::Recipe tiny_v3_recipe(bool seven) {
   recipe::Recipe recipe = tiny_v2_recipe(/*tied=*/false, /*sinkhorn=*/true, /*swiglu=*/false);
-  recipe.objectives = {"dino", "ibot", "koleo", "gram"};
+  recipe.objectives = {"dino", "ibot", "spread", "gram"};
   recipe.backbone.arch = seven ? "dinov3_vit7b16" : "dinov3_vits16";
   recipe.backbone.registers = 4;
   recipe.crops.gram_size = kGramPx;

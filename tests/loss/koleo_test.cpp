@@ -57,8 +57,21 @@ TEST(Koleo, EqualFeaturesAreFinite) {
   EXPECT_TRUE(x.grad().isfinite().all().item<bool>());
 }
 
-TEST(Koleo, OneImageHasNoNeighbor) {
-  EXPECT_THROW(koleo_loss(torch::ones({1, 3})), dino::Error);
+TEST(Koleo, OneImageHasNoNeighborAndNoSlope) {
+  const auto x = torch::ones({1, 3}).requires_grad_();
+  const auto loss = koleo_loss(x);
+  loss.backward();
+  EXPECT_EQ(loss.item<double>(), 0);
+  EXPECT_TRUE(torch::equal(x.grad(), torch::zeros({1, 3})));
+}
+
+TEST(Koleo, GroupsAreBatchesOfTheirOwn) {
+  const auto x = (torch::arange(72, torch::kFloat32) * 2.3).cos().view({12, 6});
+  torch::Tensor expected = torch::zeros({});
+  for (const auto& group : x.split(4)) expected += koleo_loss(group) / 3;
+  EXPECT_NEAR(koleo_loss(x, 4).item<double>(), expected.item<double>(), 1e-6);
+  EXPECT_EQ(koleo_loss(x, 1).item<double>(), 0);
+  EXPECT_THROW(koleo_loss(x, 5), dino::Error);
 }
 
 TEST(Koleo, Bf16FeaturesAreOnlyRounded) {

@@ -353,7 +353,7 @@ TEST(Recipe, ObjectivesSayWhatTheyNeed) {
   EXPECT_TRUE(has(refusal("objectives = ['ibot', 'dino']\n" + masks), "name dino first"));
   EXPECT_TRUE(has(refusal("objectives = ['dino', 'ibot']\n[backbone]\narch = 'resnet50'\n" + masks),
                   "resnet50"));
-  EXPECT_EQ(refusal("objectives = ['dino', 'ibot', 'koleo']\n" + masks), "");
+  EXPECT_EQ(refusal("objectives = ['dino', 'ibot', 'spread']\n" + masks), "");
   EXPECT_TRUE(has(refusal("objectives = ['gram']"), "dino"));
   EXPECT_TRUE(has(refusal("objectives = ['dino', 'gram']\n[gram]\nfrom = 'ema'\n"
                           "[crops]\ngram_size = 448"),

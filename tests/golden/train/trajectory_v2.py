@@ -131,7 +131,7 @@ def train(case, dtype):
         optimizer.step()
         dino.update_teacher(student, teacher, momentum[i])
         steps.append({"loss": loss.item(), "loss_dino": (local_term + global_term).item(), "loss_ibot": patches.item(),
-                      "loss_koleo": koleo.item(), "gradient_norm": norm, "lr": lr[i],
+                      "loss_spread": koleo.item(), "gradient_norm": norm, "lr": lr[i],
                       "teacher_temperature": temperatures[i]})
     dino_loss.apply_center_update()
     ibot_loss.apply_center_update()

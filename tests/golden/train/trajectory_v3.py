@@ -255,7 +255,7 @@ def train(case, dtype):
         if i == RENEWED_AFTER:
             gram_teacher = copy.deepcopy(teacher["backbone"])
         steps.append({"loss": loss.item(), "loss_dino": dino_loss.item(), "loss_ibot": ibot_loss.item(),
-                      "loss_koleo": koleo_loss.item(), "loss_gram": gram_loss.item(), "gradient_norm": norm, "lr": lr,
+                      "loss_spread": koleo_loss.item(), "loss_gram": gram_loss.item(), "gradient_norm": norm, "lr": lr,
                       "teacher_temperature": temperatures[i], "local_weight": local_weight})
     return steps, student, teacher
 
