@@ -85,6 +85,15 @@ void add_optim(const Recipe& r, const RunLength& length, const Curves& curves, E
                                  r.dino.teacher_temperature));
 }
 
+void add_local_weight(const Recipe& r, const RunLength& length, Events& events) {
+  const Dino& dino = r.dino;
+  if (names(r, "dino") && dino.local_weight_end != dino.local_weight)
+    events.add(
+        length.iterations(dino.local_weight_start_epochs),
+        fmt::format("the weight of local crops goes from {} to {} in {} steps", dino.local_weight,
+                    dino.local_weight_end, length.iterations(dino.local_weight_ramp_epochs)));
+}
+
 void add_gram(const Recipe& r, const RunLength& length, Events& events) {
   if (!names(r, "gram")) return;
   const Gram& gram = r.gram;
@@ -137,6 +146,7 @@ Plan plan_of(const Recipe& recipe, std::int64_t images) {
   Events events(plan.steps);
   add_start(recipe, events);
   add_optim(recipe, length, curves, events);
+  add_local_weight(recipe, length, events);
   add_gram(recipe, length, events);
   plan.events = std::move(events).sorted();
 

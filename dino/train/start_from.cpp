@@ -115,7 +115,7 @@ void check_missing(const std::vector<std::string>& missing, const recipe::Recipe
 }
 
 /** The features of the student against those of the file, for one image of noise. */
-void check_features(const recipe::Recipe& recipe, SslModel& model,
+void check_features(const recipe::Recipe& recipe, model::Precision precision, SslModel& model,
                     const model::LoadedBackbone& loaded) {
   const arch::Architecture& theirs = loaded.network.architecture;
   const arch::Architecture ours = recipe::architecture_of(recipe);
@@ -129,11 +129,13 @@ void check_features(const recipe::Recipe& recipe, SslModel& model,
   loaded.backbone->set_precision(model::Precision::Fp32);
   const torch::Tensor expected = loaded.backbone->forward_features(image).cls;
   student.eval();
+  student.set_precision(model::Precision::Fp32);
   const torch::Tensor found =
       student.forward_groups({{image, {}}}, model::Tokens::Cls)[0].cls.to(torch::kFloat32);
+  student.set_precision(precision);
   student.train();
   const double error = (found - expected).norm().item<double>() / expected.norm().item<double>();
-  constexpr double kRounding = 0.05;  // of bf16 through many blocks
+  constexpr double kRounding = 1e-3;
   if (!(error < kRounding))
     fail(ErrorKind::Config,
          "[start] the backbone filled from {} gives other features than the file itself (relative "
@@ -143,7 +145,8 @@ void check_features(const recipe::Recipe& recipe, SslModel& model,
 
 }  // namespace
 
-void start_from(const recipe::Recipe& recipe, SslModel& model, const LogSink& log) {
+void start_from(const recipe::Recipe& recipe, model::Precision precision, SslModel& model,
+                const LogSink& log) {
   const fs::path path = recipe.start.from;
   const bool is_run = fs::is_directory(run::RunLayout{path}.checkpoints());
   std::optional<model::LoadedBackbone> loaded;
@@ -154,7 +157,7 @@ void start_from(const recipe::Recipe& recipe, SslModel& model, const LogSink& lo
   if (model.has_teacher()) fill(values, model.teacher(), recipe);
   std::set<std::string> random;
   for (const std::string& name : missing) random.insert(name.substr(0, name.find('.', 9)));
-  if (loaded) check_features(recipe, model, *loaded);
+  if (loaded) check_features(recipe, precision, model, *loaded);
   dino::log(
       log, LogLevel::Info,
       fmt::format(

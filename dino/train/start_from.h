@@ -12,7 +12,9 @@ namespace dino::train {
  * filters, as often as there are channels, times the old over the new number of channels, so that
  * gray images give what they gave. Says what was taken and what stays random. Throws Error{Config}
  * if the file holds another network than [backbone], naming both; and if the features of the filled
- * backbone differ from those that inference gives for the same file. */
-void start_from(const recipe::Recipe& recipe, SslModel& model, const LogSink& log);
+ * backbone differ from those that inference gives for the same file. `precision` is that of the
+ * run. */
+void start_from(const recipe::Recipe& recipe, model::Precision precision, SslModel& model,
+                const LogSink& log);
 
 }  // namespace dino::train

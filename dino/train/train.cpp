@@ -226,7 +226,7 @@ TrainResult train_once(const TrainRequest& request, parallel::Communicator& rank
     model.load_state(checkpoint->file.tensors());
     checkpoint.reset();  // unmaps the file
   } else if (!recipe.start.from.empty()) {
-    start_from(recipe, model, hooks.log);
+    start_from(recipe, precision, model, hooks.log);
   }
 
   if (!run) run.emplace(claim(request, ranks));

@@ -32,6 +32,7 @@ TEST(Plan, OfDinoV3sGramStage) {
   EXPECT_EQ(step_of(plan, "last layers of the heads learn"), 5'000);
   EXPECT_EQ(step_of(plan, "copied"), 200'000);
   EXPECT_EQ(step_of(plan, "anchoring begins"), 1'000'000);
+  EXPECT_EQ(step_of(plan, "local crops goes from 1 to 0.5"), 1'000'000);
   EXPECT_EQ(step_of(plan, "renewed"), 1'010'000);
   EXPECT_EQ(count_of(plan, "renewed"), 3);
   EXPECT_TRUE(std::ranges::is_sorted(plan.events, {}, &PlanEvent::step));
