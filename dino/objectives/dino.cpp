@@ -72,8 +72,12 @@ class Dino final : public Objective {
     // The logits are handed over: nobody else reads them, so the loss may use their memory.
     torch::Tensor loss = loss::dino_loss(student_head_->forward(cls), probabilities_, views.images,
                                          options_.student_temperature, now.at("local_weight"));
-    const torch::Tensor share = loss.detach().to(torch::kFloat64) / views.parts;
-    loss_ = views.part == 0 ? share : loss_ + share;
+    // As if no pair were worth less than another: else it could not be compared with the entropy.
+    const auto locals = static_cast<double>(cls.size(0) / views.images - 2);
+    const double pairs = 2 + 2 * locals, weighted = 2 + 2 * locals * now.at("local_weight");
+    const torch::Tensor share =
+        loss.detach().to(torch::kFloat64) * (pairs / (weighted * views.parts));
+    cross_entropy_ = views.part == 0 ? share : cross_entropy_ + share;
     probabilities_.reset();
     return loss;
   }
@@ -86,7 +90,7 @@ class Dino final : public Objective {
 
   std::vector<Scalar> figures() const override {
     return {{"teacher_entropy", targets_.entropy()},
-            {"teacher_student_kl", loss_ - targets_.entropy()}};
+            {"teacher_student_kl", cross_entropy_ - targets_.entropy()}};
   }
 
   std::vector<Metric> metrics() const override {
@@ -111,7 +115,7 @@ class Dino final : public Objective {
   std::shared_ptr<model::DinoHead> student_head_, teacher_head_;
   TeacherTargets targets_;
   torch::Tensor probabilities_;  // [2 B, K] fp32, from targets() to loss()
-  torch::Tensor loss_;           // fp64, of this step
+  torch::Tensor cross_entropy_;  // fp64, of this step: the mean over pairs
 };
 
 /** Half the rate, and the teacher's temperature times `factor`. */

@@ -146,6 +146,7 @@ int check_masked(const std::string& stem, const std::string& name,
       }
     EXPECT_NEAR(report.figures.at("gradient_norm") / expected["gradient_norm"].get<double>(), 1,
                 1e-3);
+    EXPECT_GE(report.figures.at("teacher_student_kl"), 0) << "whatever local crops weigh";
   }
   const dino::golden::GoldenFile weights("train/" + stem + ".safetensors");
   int compared = 0;
