@@ -99,6 +99,12 @@ struct Kernels {
   /** [rows, D]: u becomes GELU(u), g becomes g * GELU'(u); dbias [D] (if not null) gains the column
    * sums of the new g. */
   void (*gelu_backward)(Type, void* u, void* g, float* dbias, std::int64_t rows, std::int64_t dim);
+  /** u [rows, 2 hidden] = [gate | value]: out [rows, hidden] = silu(gate) * value. */
+  void (*swiglu_forward)(Type, const void* u, void* out, std::int64_t rows, std::int64_t hidden);
+  /** u as above becomes the gradient of itself, g [rows, hidden], the gradient of the output,
+   * becomes the output; dbias [2 hidden] gains the column sums of the new u. */
+  void (*swiglu_backward)(Type, void* u, void* g, float* dbias, std::int64_t rows,
+                          std::int64_t hidden);
   /** sums [D] += column sums of x [rows, D]. */
   void (*column_sums)(Type, const void* x, float* sums, std::int64_t rows, std::int64_t dim);
   /** out = scale * x for n elements, converted to `type`. */

@@ -295,6 +295,8 @@ const Kernels kKernels = {
                           dim);
           });
         },
+    .swiglu_forward = swiglu_forward,
+    .swiglu_backward = swiglu_backward,
     .column_sums =
         [](Type type, const void* x, float* sums, std::int64_t rows, std::int64_t dim) {
           with_type(type, [&](auto t) {

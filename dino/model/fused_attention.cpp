@@ -1,4 +1,5 @@
-// Every head of every sequence is a call of the kernels of dino/cpu.
+// Every head of every sequence is a call of the kernels of dino/cpu. The gradient of a rotation is
+// the rotation back.
 #include "dino/model/fused_attention.h"
 
 #include <ATen/Parallel.h>
@@ -57,40 +58,60 @@ cpu::Attention head_view(const BlockTape& t, std::int64_t query_row, std::int64_
           .scratch = scratch};
 }
 
+/** Rotates queries and keys of the patches in the packed projections x [T, 3D], or keys in
+ * [T, 2D] (CLS, the only query, is not rotated). */
+void rotate(const Tensor& x, bool only_cls, const AttentionPass& pass, const Tensor& sines) {
+  const Tensor cosines = pass.rope[0];
+  const std::int64_t dim = x.size(1) / (only_cls ? 2 : 3), head_dim = dim / pass.heads;
+  const std::int64_t vectors = only_cls ? pass.heads : 2 * pass.heads;
+  at::parallel_for(0, x.size(0), 16, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t r = first; r < last; ++r) {
+      const std::int64_t patch = r % pass.slab.tokens - pass.prefix;
+      if (patch < 0) continue;
+      cpu::kernels().rotate(tensor::cpu_type(x), tensor::row_of(x, r), vectors, head_dim,
+                            floats(cosines) + patch * head_dim, floats(sines) + patch * head_dim);
+    }
+  });
+}
+
 }  // namespace
 
-void attention_forward(BlockTape& t, const Slab& slab, std::int64_t heads) {
+void attention_forward(BlockTape& t, const AttentionPass& pass) {
+  const std::int64_t heads = pass.heads;
   const bool only_cls = t.query.defined();
   const std::int64_t rows = only_cls ? t.query.size(0) : t.qkv.size(0);
   const std::int64_t dim = only_cls ? t.query.size(1) : t.qkv.size(1) / 3;
   t.heads = torch::empty({rows, dim}, t.qkv.scalar_type());
   t.logsumexp = torch::empty({heads, rows});
+  if (pass.rope.defined()) rotate(t.qkv, only_cls, pass, pass.rope[1]);
   for_each_head(
-      slab, only_cls, heads, dim / heads,
+      pass.slab, only_cls, heads, dim / heads,
       [&](std::int64_t query_row, std::int64_t key_row, std::int64_t head, void* scratch) {
         cpu::kernels().attention_forward(
-            head_view(t, query_row, key_row, slab.tokens, head, heads, scratch));
+            head_view(t, query_row, key_row, pass.slab.tokens, head, heads, scratch));
       });
 }
 
-Tensor attention_backward(const BlockTape& t, const Slab& slab, std::int64_t heads,
-                          const Tensor& dheads, Tensor& dquery) {
+Tensor attention_backward(const BlockTape& t, const AttentionPass& pass, const Tensor& dheads,
+                          Tensor& dquery) {
+  const std::int64_t heads = pass.heads;
   const bool only_cls = t.query.defined();
   const std::int64_t dim = t.heads.size(1), head_dim = dim / heads;
   const std::int64_t key_kind = only_cls ? 0 : 1;
   Tensor dqkv = torch::empty_like(t.qkv);
   if (only_cls) dquery = torch::empty_like(t.query);
   for_each_head(
-      slab, only_cls, heads, head_dim,
+      pass.slab, only_cls, heads, head_dim,
       [&](std::int64_t query_row, std::int64_t key_row, std::int64_t head, void* scratch) {
         const std::int64_t column = head * head_dim;
         cpu::kernels().attention_backward(
-            {.forward = head_view(t, query_row, key_row, slab.tokens, head, heads, scratch),
+            {.forward = head_view(t, query_row, key_row, pass.slab.tokens, head, heads, scratch),
              .dout = columns(dheads, query_row, 0, dim, column),
              .dq = columns(only_cls ? dquery : dqkv, query_row, 0, dim, column),
              .dk = columns(dqkv, key_row, key_kind, dim, column),
              .dv = columns(dqkv, key_row, key_kind + 1, dim, column)});
       });
+  if (pass.rope.defined()) rotate(dqkv, only_cls, pass, -pass.rope[1]);
   return dqkv;
 }
 

@@ -4,11 +4,26 @@
 
 namespace dino::model::fused {
 
-/** Fills t.heads and t.logsumexp from t.qkv (CLS-only: and t.query). */
-void attention_forward(BlockTape& t, const Slab& slab, std::int64_t heads);
+/** What attention needs to know besides its inputs. */
+struct AttentionPass {
+  Slab slab;  ///< of the sequences that it takes
+  std::int64_t heads = 0;
+  Tensor rope;              ///< [2, P, d] fp32 cosines and sines, or undefined
+  std::int64_t prefix = 1;  ///< tokens before the patches, which are not rotated
+};
 
-/** Gradient [T, 3D] of the packed projections (CLS-only: [T, 2D], and `dquery` [S, D]). */
-Tensor attention_backward(const BlockTape& t, const Slab& slab, std::int64_t heads,
-                          const Tensor& dheads, Tensor& dquery);
+inline AttentionPass attention_pass(const Pass& pass, std::size_t block, const Slab& taken) {
+  return {.slab = taken,
+          .heads = pass.options.heads,
+          .rope = pass.rope_of(block, taken),
+          .prefix = 1 + pass.options.registers};
+}
+
+/** Fills t.heads and t.logsumexp from t.qkv (CLS-only: and t.query), whose patches are rotated. */
+void attention_forward(BlockTape& t, const AttentionPass& pass);
+
+/** Gradient [T, 3D] of the packed projections (CLS-only: [T, 2D], and `dquery` [taken, D]). */
+Tensor attention_backward(const BlockTape& t, const AttentionPass& pass, const Tensor& dheads,
+                          Tensor& dquery);
 
 }  // namespace dino::model::fused

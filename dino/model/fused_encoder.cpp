@@ -3,14 +3,16 @@
 // and the threads meet twice a step: after the forward pass, and to add up their parameter
 // gradients. Matrix products are Torch's (oneDNN, MKL), which reach the core's peak at a few
 // hundred rows; everything between them is fused (dino/cpu): residual addition with the next norm,
-// GELU with its derivative and the bias gradient, the norm's backward with the scaling for the
-// preceding branch. Activations are stored once, in the precision's type; GELU is recomputed.
+// GELU or SwiGLU with its derivative and the bias gradient, the norm's backward with the scaling
+// for the preceding branch. Activations are stored once, in the precision's type; GELU and the gate
+// are recomputed.
 #include "dino/model/fused_encoder.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/types.h>
 
 #include <optional>
+#include <utility>
 
 #include "dino/base/error.h"
 #include "dino/model/fused_backward.h"
@@ -20,10 +22,23 @@ namespace dino::model {
 namespace fused {
 namespace {
 
-/** The block's parameters; their gradients stand in the same order. */
+/** The layer whose outputs LayerScale multiplies, with the gains in it: y = (g W) h + g b. What
+ * costs a pass over every token elsewhere is then one over the weights, and gradients flow from
+ * them to g. */
+std::pair<Tensor, Tensor> with_gain(const Affine& layer, const Tensor& gain) {
+  if (!gain.defined()) return {layer.weight, layer.bias};
+  return {layer.weight * gain.unsqueeze(1), layer.bias * gain};
+}
+
+/** The block's parameters; their gradients stand in the same order. A bias that is not there is
+ * zeros that do not learn. */
 std::vector<Tensor> parameters(const Block& b) {
-  return {b.norm1->weight, b.norm1->bias, b.qkv->weight, b.qkv->bias, b.proj->weight, b.proj->bias,
-          b.norm2->weight, b.norm2->bias, b.fc1->weight, b.fc1->bias, b.fc2->weight,  b.fc2->bias};
+  const Tensor qkv_bias =
+      b.qkv->bias.defined() ? b.qkv_bias() : torch::zeros({b.qkv->weight.size(0)});
+  const auto [proj, proj_bias] = with_gain(*b.proj, b.ls1);
+  const auto [fc2, fc2_bias] = with_gain(*b.fc2, b.ls2);
+  return {b.norm1->weight, b.norm1->bias, b.qkv->weight, qkv_bias,    proj, proj_bias,
+          b.norm2->weight, b.norm2->bias, b.fc1->weight, b.fc1->bias, fc2,  fc2_bias};
 }
 
 BlockWeights cast_weights(const Tensor* p, torch::Dtype type) {
@@ -65,18 +80,20 @@ struct Tape : torch::CustomClassHolder {
   std::vector<std::vector<std::int64_t>> shapes;  ///< of the parameters
 };
 
-Pass make_pass(at::TensorList inputs, const arch::Vit& options, const TokenLayout& layout,
-               const Tensor& drop, bool cls_only, torch::Dtype type) {
+Pass make_pass(at::TensorList inputs, const arch::Vit& options, const EncoderPass& call) {
   Pass pass{.options = options,
-            .layout = layout,
-            .type = type,
-            .cls_only = cls_only,
-            .drop = drop,
+            .layout = call.layout,
+            .type = dtype_of(call.precision),
+            .cls_only = call.cls_only,
+            .drop = call.drop,
+            .rope = call.rope,
             .weights = {},
-            .shares = share_out(layout, options.dim)};
+            .shares = share_out(call.layout, options.dim)};
+  for (auto& groups : pass.rope)
+    for (Tensor& table : groups) table = table.to(torch::kFloat32).contiguous();
   pass.weights.resize((inputs.size() - 1) / kPerBlock);
   for_each_index(pass.weights.size(), [&](std::size_t block) {
-    pass.weights[block] = cast_weights(&inputs[1 + block * kPerBlock], type);
+    pass.weights[block] = cast_weights(&inputs[1 + block * kPerBlock], pass.type);
   });
   return pass;
 }
@@ -85,10 +102,9 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
  public:
   // inputs: the tokens, then kPerBlock parameters per block.
   static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList inputs,
-                        const arch::Vit& options, const TokenLayout& layout,
-                        const std::optional<Tensor>& drop, bool cls_only, torch::Dtype type) {
+                        const arch::Vit& options, const EncoderPass& call) {
     auto tape = c10::make_intrusive<Tape>();
-    tape->pass = make_pass(inputs, options, layout, drop.value_or(Tensor()), cls_only, type);
+    tape->pass = make_pass(inputs, options, call);
     for (std::size_t i = 1; i < inputs.size(); ++i) tape->shapes.push_back(inputs[i].sizes().vec());
     context->saved_data["tape"] = torch::IValue::make_capsule(tape);
     return fused::forward(tape->pass, inputs[0].contiguous(), &tape->slabs);
@@ -115,7 +131,7 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
     for (std::size_t share = 1; share < sums.size(); ++share) sums[0]->add(*sums[share]);
     torch::autograd::variable_list grads = {dtokens};
     grads.insert(grads.end(), sums[0]->views.begin(), sums[0]->views.end());
-    grads.resize(grads.size() + 5);  // the other arguments get none
+    grads.resize(grads.size() + 2);  // the other arguments get none
     return grads;
   }
 };
@@ -123,28 +139,17 @@ class FusedEncoder : public torch::autograd::Function<FusedEncoder> {
 }  // namespace
 }  // namespace fused
 
-bool can_fuse(const arch::Vit& vit) {
-  return vit.ffn == arch::Ffn::Mlp && !vit.layer_scale && vit.qkv_bias && !vit.mask_key_bias &&
-         !vit.rotary() && vit.norm_eps == kNormEps && vit.dim / vit.heads % 2 == 0;
-}
-
 torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
                             const arch::Vit& options, const torch::Tensor& x,
-                            const TokenLayout& layout, const torch::Tensor& drop, bool cls_only,
-                            Precision precision) {
-  const torch::Dtype type = dtype_of(precision);
-  DINO_ASSERT(can_fuse(options));
+                            const EncoderPass& pass) {
+  DINO_ASSERT(options.dim / options.heads % 2 == 0);
   std::vector<torch::Tensor> inputs = {x};
   for (const auto& block : blocks) {
     for (auto& parameter : fused::parameters(*block)) inputs.push_back(std::move(parameter));
   }
-  if (torch::GradMode::is_enabled()) {
-    const auto maybe_drop = drop.defined() ? std::optional(drop) : std::nullopt;
-    return fused::FusedEncoder::apply(at::TensorList(inputs), options, layout, maybe_drop, cls_only,
-                                      type);
-  }
-  return fused::forward(fused::make_pass(inputs, options, layout, drop, cls_only, type),
-                        x.contiguous(), nullptr);
+  if (torch::GradMode::is_enabled())
+    return fused::FusedEncoder::apply(at::TensorList(inputs), options, pass);
+  return fused::forward(fused::make_pass(inputs, options, pass), x.contiguous(), nullptr);
 }
 
 }  // namespace dino::model

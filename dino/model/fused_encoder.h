@@ -1,4 +1,4 @@
-// The stack of blocks as one autograd node on the CPU: what training runs for DINO's own ViTs.
+// The stack of blocks as one autograd node on the CPU: what training runs.
 #pragma once
 #include <torch/types.h>
 
@@ -9,15 +9,21 @@
 
 namespace dino::model {
 
-/** True if fused_encoder() covers this architecture: DINO's own blocks, with heads of even width.
- */
-bool can_fuse(const arch::Vit& vit);
+/** The arguments of a pass besides blocks and tokens. */
+struct EncoderPass {
+  TokenLayout layout;
+  torch::Tensor drop = {};  ///< [depth, 2, S] factors of stochastic depth, or undefined
+  /// Rotation tables [2, P, d] per block, or one for all of them, and group; {{}} without RoPE
+  std::vector<std::vector<torch::Tensor>> rope = {{}};
+  bool cls_only = false;  ///< the last block computes only CLS
+  Precision precision = Precision::Fp32;
+};
 
 /** All blocks in one autograd node with hand-written forward and backward on the CPU; same results
- * as the plain composition up to rounding. */
+ * as the plain composition up to rounding. The width of heads must be even. Returns [T, D], or
+ * [S, D] with cls_only. */
 torch::Tensor fused_encoder(const std::vector<std::shared_ptr<Block>>& blocks,
                             const arch::Vit& options, const torch::Tensor& x,
-                            const TokenLayout& layout, const torch::Tensor& drop, bool cls_only,
-                            Precision precision);
+                            const EncoderPass& pass);
 
 }  // namespace dino::model

@@ -24,7 +24,8 @@ std::vector<Share> share_out(const TokenLayout& layout, std::int64_t dim) {
   std::vector<Share> shares(static_cast<std::size_t>(share_count));
   double spent = 0;
   std::int64_t first_sequence = 0;
-  for (const auto& group : layout.groups) {
+  for (std::size_t g = 0; g < layout.groups.size(); ++g) {
+    const auto& group = layout.groups[g];
     const std::int64_t most = std::max<std::int64_t>(1, kSlabRows / group.tokens);
     for (std::int64_t done = 0; done < group.sequences;) {
       const auto share =
@@ -35,7 +36,7 @@ std::vector<Share> share_out(const TokenLayout& layout, std::int64_t dim) {
       const auto fit = std::max<std::int64_t>(1, std::llround((share_end - spent) / cost(group)));
       const std::int64_t take = std::min({most, fit, group.sequences - done});
       shares[static_cast<std::size_t>(share)].push_back(
-          {take, group.tokens, group.first_row + done * group.tokens, first_sequence + done});
+          {take, group.tokens, group.first_row + done * group.tokens, first_sequence + done, g});
       done += take;
       spent += static_cast<double>(take) * cost(group);
     }

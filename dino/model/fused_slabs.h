@@ -15,7 +15,10 @@ namespace dino::model::fused {
 struct Slab {
   std::int64_t sequences = 0, tokens = 0;
   std::int64_t first_row = 0, first_sequence = 0;  ///< in the packed tokens
+  std::size_t group = 0;                           ///< of the layout
   std::int64_t rows() const { return sequences * tokens; }
+  /** The same with other sequences. */
+  Slab of(std::int64_t count) const { return {count, tokens, first_row, first_sequence, group}; }
 };
 using Share = std::vector<Slab>;  ///< what one thread computes
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <torch/types.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "dino/arch/architecture.h"
@@ -43,23 +44,45 @@ struct Pass {
   torch::Dtype type = torch::kFloat32;
   bool cls_only = false;  ///< the last block computes nothing but the CLS rows
   Tensor drop;            ///< [depth, 2, S] factors of the branches, or undefined
+  /// [2, P, d] fp32 per block (one for all of them) and group; no groups without RoPE
+  std::vector<std::vector<Tensor>> rope;
   std::vector<BlockWeights> weights;
   std::vector<Share> shares;
 
+  /** The rotation table of a slab in a block, or undefined. */
+  Tensor rope_of(std::size_t block, const Slab& slab) const {
+    const auto& groups = rope[std::min(block, rope.size() - 1)];
+    return groups.empty() ? Tensor() : groups[slab.group];
+  }
   bool only_cls(std::size_t block) const { return cls_only && block + 1 == weights.size(); }
 };
 
-/** What the backward of one block needs of a slab of T rows, S sequences. In a CLS-only block
- * everything after attention has S rows instead of T. */
+/** The sequences of a slab that a branch takes: those whose factor is not 0. */
+struct Taken {
+  /** Place of each of the slab's sequences among those taken, or -1. */
+  std::vector<std::int64_t> places;
+  std::int64_t sequences = 0;  ///< number of those taken
+  Tensor scale;                ///< factor of each row that the branch adds; undefined = 1
+};
+
+/** A norm in the stream of a slab: S * n rows, of which the branch after it takes some. */
+struct Normed {
+  Tensor x;           ///< [S * n, D] fp32, the stream before the norm
+  Tensor mean, rstd;  ///< [taken rows]
+  Tensor out;         ///< [taken rows, D] of the compute type
+};
+
+/** What the backward of one block needs of a slab of S sequences. T are the rows of the sequences
+ * that a branch takes; in a CLS-only block everything after attention has one row a sequence. */
 struct BlockTape {
-  Tensor x, mean1, rstd1, normed1;      ///< [T, D] fp32, [T], [T], [T, D]
-  Tensor qkv;                           ///< [T, 3D]; CLS-only: [T, 2D] keys and values
-  Tensor query;                         ///< CLS-only: [S, D]
-  Tensor logsumexp;                     ///< [heads, T or S] of the attention scores
-  Tensor heads;                         ///< [T or S, D] concatenated attention outputs
-  Tensor x_mid, mean2, rstd2, normed2;  ///< after the attention branch
-  Tensor hidden;                        ///< [T or S, hidden] before GELU
-  Tensor scale1, scale2;                ///< per row factors of the branches, or undefined
+  Taken attention, mlp;  ///< what the two branches take
+  Normed norm1;
+  Tensor qkv;        ///< [T, 3D]; CLS-only: [T, 2D] keys and values
+  Tensor query;      ///< CLS-only: [taken, D]
+  Tensor logsumexp;  ///< [heads, T or taken] of the attention scores
+  Tensor heads;      ///< [T or taken, D] concatenated attention outputs
+  Normed norm2;
+  Tensor hidden;  ///< [T or taken, hidden] before GELU; SwiGLU: [.., 2 hidden] before the gate
 };
 using SlabTape = std::vector<BlockTape>;  ///< by block
 

@@ -167,7 +167,7 @@ FrozenVit::Input VisionTransformer::frozen_input(const torch::Tensor& images) co
 VisionTransformer::Packed VisionTransformer::embed(const std::vector<CropGroup>& groups) {
   const std::int64_t p = vit().patch_size;
   Packed packed;
-  std::vector<torch::Tensor> images, positions;
+  std::vector<torch::Tensor> positions;
   bool masked = false;
   for (const auto& group : groups) {
     const auto& x = group.images;
@@ -175,20 +175,21 @@ VisionTransformer::Packed VisionTransformer::embed(const std::vector<CropGroup>&
     const std::int64_t height = x.size(2) / p, width = x.size(3) / p;
     packed.layout.add(x.size(0), prefix() + height * width);
     packed.grids.emplace_back(height, width);
-    images.push_back(x);
-    if (pos_embed_.defined())
-      positions.push_back(interpolate_positions(pos_embed_, height, width, vit().positions,
-                                                x.size(2) == x.size(3)));
+    positions.push_back(pos_embed_.defined()
+                            ? interpolate_positions(pos_embed_, height, width, vit().positions,
+                                                    x.size(2) == x.size(3))
+                            : torch::zeros({1, 1 + height * width, dim()}, cls_token_.options()));
     masked = masked || group.masks.defined();
   }
   if (masked && !mask_token_.defined()) {
     fail(ErrorKind::Usage, "[backbone] masks were given, but this backbone has no mask token");
   }
-  const bool fused = fused_ && !masked && pos_embed_.defined() && vit().registers == 0 &&
-                     pos_embed_.device().is_cpu();
-  packed.tokens = fused ? fused_embed(images, positions, patch_proj_->weight, patch_proj_->bias,
-                                      cls_token_, packed.layout, precision_)
-                        : compose_embed(groups, positions, packed.layout);
+  packed.tokens = fused_ && cls_token_.device().is_cpu()
+                      ? fused_embed(groups, positions,
+                                    {patch_proj_->weight, patch_proj_->bias, cls_token_,
+                                     register_tokens_, mask_token_},
+                                    packed.layout, precision_)
+                      : compose_embed(groups, positions, packed.layout);
   return packed;
 }
 
@@ -210,11 +211,8 @@ torch::Tensor VisionTransformer::compose_embed(const std::vector<CropGroup>& gro
             .to(torch::kFloat32);
     if (groups[i].masks.defined())
       patches = torch::where(groups[i].masks.unsqueeze(2), mask_token_, patches);
-    torch::Tensor cls = cls_token_;
-    if (!positions.empty()) {
-      cls = cls + positions[i].narrow(1, 0, 1);
-      patches = patches + positions[i].narrow(1, 1, gh * gw);
-    }
+    const torch::Tensor cls = cls_token_ + positions[i].narrow(1, 0, 1);
+    patches = patches + positions[i].narrow(1, 1, gh * gw);
     std::vector<torch::Tensor> parts;
     parts.push_back(cls.expand({b, 1, dim}));
     if (register_tokens_.defined()) parts.push_back(register_tokens_.expand({b, -1, dim}));
@@ -240,10 +238,18 @@ torch::Tensor VisionTransformer::encode(const Packed& packed, bool cls_only) {
                                  ? draw_drop_path(options_.drop_path_rule, options_.drop_path,
                                                   v.depth, packed.layout, generator_)
                                  : torch::Tensor();
-  if (fused_ && can_fuse(v) && packed.tokens.device().is_cpu())
-    return fused_encoder(blocks_, v, packed.tokens, packed.layout, drop, cls_only, precision_);
   const bool redraw = is_training() && options_.rope_augment.any();
   auto rope = rope_tables(packed);
+  if (fused_ && has_even_heads(v) && packed.tokens.device().is_cpu()) {
+    std::vector<std::vector<torch::Tensor>> by_block = {rope};
+    while (redraw && by_block.size() < blocks_.size()) by_block.push_back(rope_tables(packed));
+    return fused_encoder(blocks_, v, packed.tokens,
+                         {.layout = packed.layout,
+                          .drop = drop,
+                          .rope = by_block,
+                          .cls_only = cls_only,
+                          .precision = precision_});
+  }
   torch::Tensor x = packed.tokens;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     stop_if_asked();

@@ -144,6 +144,36 @@ TEST_P(KernelsTest, Gelu) {
     }
 }
 
+TEST_P(KernelsTest, SwiGlu) {
+  for (const std::int64_t n : kLengths)
+    for (const double mean : {-90.0, -4.0, 0.0, 6.0, 90.0}) {
+      constexpr std::int64_t kRows = 2;
+      Values u(type(), kRows * 2 * n, 1, mean, 2), out(type(), kRows * n),
+          g(type(), kRows * n, 2, 1);
+      const std::vector<double> before = u.doubles(), dout = g.doubles();
+      set().swiglu_forward(type(), u.data(), out.data(), kRows, n);
+      std::vector<float> dbias(static_cast<std::size_t>(2 * n), 7);
+      set().swiglu_backward(type(), u.data(), g.data(), dbias.data(), kRows, n);
+      const auto width = static_cast<std::size_t>(n);
+      for (std::size_t i = 0; i < kRows * width; ++i) {
+        const std::size_t at = i / width * 2 * width + i % width;
+        const double gate = before[at], value = before[at + width], d = dout[i];
+        const double share = 1 / (1 + std::exp(-gate)), silu = gate * share;
+        const auto near = [&](double actual, double expected) {
+          EXPECT_NEAR(actual, expected, tolerance(1e-5) * std::abs(expected) + 1e-5);
+        };
+        near(double{out[i]}, silu * value);
+        near(double{u[at]}, d * value * share * (1 + gate * (1 - share)));
+        near(double{u[at + width]}, d * silu);
+        EXPECT_EQ(g[i], out[i]) << "the gradient becomes the output";
+      }
+      for (std::size_t c = 0; c < 2 * width; ++c) {
+        const double sum = 7 + double{u[c]} + double{u[c + 2 * width]};
+        EXPECT_NEAR(double{dbias[c]}, sum, tolerance(1e-5) * 4 * (std::abs(sum) + 300));
+      }
+    }
+}
+
 TEST_P(KernelsTest, SumsAndConversions) {
   for (const std::int64_t n : kLengths) {
     constexpr std::int64_t kRows = 3;

@@ -17,9 +17,32 @@ struct FusedCase {
   const char* name;
   Precision precision;
   Tokens tokens;
-  double drop_path;
-  double tolerance;  // relative to the largest magnitude
+  TrainingOptions training = {};
+  void (*set)(arch::Vit&) = [](arch::Vit&) {};
+
+  double tolerance() const {  // relative to the norm
+    return precision == Precision::Fp32 ? 1e-5 : 2e-2;
+  }
 };
+
+void as_dinov2(arch::Vit& v) {
+  v.layer_scale = v.mask_token = true;
+  v.registers = 3;
+}
+
+void as_dinov3(arch::Vit& v) {
+  as_dinov2(v);
+  v.positions = arch::Positions::Rope;
+  v.mask_key_bias = v.local_cls_norm = true;
+  v.norm_eps = 1e-5;
+}
+
+void as_giants(arch::Vit& v) {
+  as_dinov3(v);
+  v.ffn = arch::Ffn::SwiGlu;
+  v.qkv_bias = v.mask_key_bias = false;
+  v.untie_cls_and_patch_norms = true;
+}
 
 struct Outcome {
   torch::Tensor cls;
@@ -41,18 +64,20 @@ torch::Tensor weighed_sum(const std::vector<GroupFeatures>& features) {
 
 TEST_P(FusedEncoderTest, EqualsPlainComposition) {
   const FusedCase& c = GetParam();
-  const arch::Architecture architecture{
+  arch::Architecture architecture{
       .name = "",
       .channels = 2,
       .image_size = 16,
       .vit = {.dim = 40, .depth = 3, .heads = 2, .hidden = 72, .patch_size = 4}};
+  c.set(architecture.vit);
   auto data = at::detail::createCPUGenerator(3);
-  const std::vector<CropGroup> groups = {{torch::empty({3, 2, 16, 16}).normal_(0, 1, data), {}},
-                                         {torch::empty({5, 2, 8, 12}).normal_(0, 1, data), {}}};
+  std::vector<CropGroup> groups = {{torch::empty({3, 2, 16, 16}).normal_(0, 1, data), {}},
+                                   {torch::empty({5, 2, 8, 12}).normal_(0, 1, data), {}}};
+  if (architecture.vit.mask_token) groups[0].masks = torch::rand({3, 16}, data).lt(0.4);
 
   const auto pass = [&](bool fused) {
     auto draws = at::detail::createCPUGenerator(7);
-    VisionTransformer vit(architecture, {.drop_path = c.drop_path}, draws);
+    VisionTransformer vit(architecture, c.training, draws);
     for (auto& p : vit.parameters()) {  // spread values so that every term matters
       const torch::NoGradGuard no_grad;
       p.add_(torch::empty_like(p).normal_(0, 0.1, draws));
@@ -72,24 +97,45 @@ TEST_P(FusedEncoderTest, EqualsPlainComposition) {
   const Outcome plain = pass(false);
   test::on_every_kernel_set([&] {
     const Outcome fused = pass(true);
-    EXPECT_LT(error(fused.cls, plain.cls), c.tolerance);
+    EXPECT_LT(error(fused.cls, plain.cls), c.tolerance());
     for (std::size_t i = 0; i < plain.gradients.size(); ++i) {
       ASSERT_TRUE(plain.gradients[i].defined()) << "plain parameter " << i;
       ASSERT_TRUE(fused.gradients[i].defined()) << "parameter " << i;
-      EXPECT_LT(error(fused.gradients[i], plain.gradients[i]), 4 * c.tolerance)
+      EXPECT_LT(error(fused.gradients[i], plain.gradients[i]), 4 * c.tolerance())
           << "parameter " << i;
     }
   });
 }
 
+constexpr TrainingOptions kLinear{.drop_path = 0.4};
+constexpr TrainingOptions kSubset{.drop_path = 0.5, .drop_path_rule = DropPath::Subset};
+constexpr TrainingOptions kAlmostAllDropped{.drop_path = 0.97};  // some branches take no sequence
+constexpr TrainingOptions kRedrawn{.drop_path = 0.3,
+                                   .drop_path_rule = DropPath::Subset,
+                                   .rope_augment = {.shift = 0.3, .jitter = 1.2, .rescale = 2}};
+constexpr Precision kFp32 = Precision::Fp32, kBf16 = Precision::Bf16;
+constexpr Tokens kAll = Tokens::ClsAndPatches, kCls = Tokens::Cls;
+
 INSTANTIATE_TEST_SUITE_P(
     Modes, FusedEncoderTest,
-    testing::Values(FusedCase{"fp32_all_tokens", Precision::Fp32, Tokens::ClsAndPatches, 0.0, 1e-5},
-                    FusedCase{"fp32_cls_only", Precision::Fp32, Tokens::Cls, 0.0, 1e-5},
-                    FusedCase{"fp32_drop_path", Precision::Fp32, Tokens::ClsAndPatches, 0.4, 1e-5},
-                    FusedCase{"fp32_drop_path_cls_only", Precision::Fp32, Tokens::Cls, 0.4, 1e-5},
-                    FusedCase{"bf16_all_tokens", Precision::Bf16, Tokens::ClsAndPatches, 0.0, 2e-2},
-                    FusedCase{"bf16_cls_only", Precision::Bf16, Tokens::Cls, 0.2, 2e-2}),
+    testing::Values(FusedCase{"fp32_all_tokens", kFp32, kAll},
+                    FusedCase{"fp32_cls_only", kFp32, kCls},
+                    FusedCase{"fp32_drop_path", kFp32, kAll, kLinear},
+                    FusedCase{"fp32_drop_path_cls_only", kFp32, kCls, kLinear},
+                    FusedCase{"fp32_almost_all_dropped", kFp32, kAll, kAlmostAllDropped},
+                    FusedCase{"fp32_almost_all_dropped_cls_only", kFp32, kCls, kAlmostAllDropped},
+                    FusedCase{"bf16_all_tokens", kBf16, kAll},
+                    FusedCase{"bf16_cls_only", kBf16, kCls, {.drop_path = 0.2}},
+                    FusedCase{"fp32_dinov2", kFp32, kAll, {}, as_dinov2},
+                    FusedCase{"fp32_dinov2_cls_only", kFp32, kCls, kSubset, as_dinov2},
+                    FusedCase{"fp32_dinov2_drop_path", kFp32, kAll, kSubset, as_dinov2},
+                    FusedCase{"bf16_dinov2", kBf16, kAll, kSubset, as_dinov2},
+                    FusedCase{"fp32_dinov3", kFp32, kAll, kRedrawn, as_dinov3},
+                    FusedCase{"fp32_dinov3_cls_only", kFp32, kCls, kRedrawn, as_dinov3},
+                    FusedCase{"bf16_dinov3", kBf16, kAll, {}, as_dinov3},
+                    FusedCase{"fp32_giants", kFp32, kAll, kRedrawn, as_giants},
+                    FusedCase{"fp32_giants_cls_only", kFp32, kCls, {}, as_giants},
+                    FusedCase{"bf16_giants", kBf16, kAll, kRedrawn, as_giants}),
     [](const testing::TestParamInfo<FusedCase>& test) { return test.param.name; });
 
 TEST(FusedEncoder, NoGradientModeGivesTheSameBytes) {
