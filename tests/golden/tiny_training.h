@@ -118,4 +118,15 @@ inline data::BatchMasks masks_at(int step) {
   return masks;
 }
 
+/** Synthetic crops of step `step` for any of these recipes. */
+inline data::CropBatch batch_at(int step, const recipe::Recipe& recipe) {
+  data::CropBatch batch = batch_at(step);
+  if (recipe.masks.share > 0) batch.masks = masks_at(step);
+  if (recipe.crops.gram_size > 0) {
+    batch.gram_size = kGramPx;
+    batch.gram = crops("gram" + std::to_string(step), 2 * kBatch * kChannels * kGramPx * kGramPx);
+  }
+  return batch;
+}
+
 }  // namespace dino::golden

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -70,6 +71,56 @@ TEST(Course, ResumedStepsAreTheSameBytes) {
       EXPECT_EQ(copy_of_state(resumed), copy_of_state(straight));
     }
   }
+}
+
+// Steps 3 to 5 lie around the copy of the Gram teacher, step 8 after its renewal.
+TEST(Course, DinoV3sObjectivesResumeToTheSameBytes) {
+  for (const std::string by : {"koleo", "sigreg", "coding_rate"}) {
+    for (const int stop : {3, 5, 8}) {
+      SCOPED_TRACE(by + " at " + std::to_string(stop));
+      auto recipe = dino::golden::tiny_v3_recipe(/*seven=*/true);
+      recipe.spread.by = by;
+      recipe.backbone.drop_path = 0.4;
+      recipe.backbone.drop_path_rule = "subset";
+      recipe.backbone.rope_rescale = 2;
+      SslModel straight(recipe, Precision::Fp32, kIterationsPerEpoch);
+      for (int step = 0; step < stop; ++step) straight.step(batch_at(step, recipe), step);
+      const State saved = copy_of_state(straight);
+      for (int step = stop; step < 10; ++step) straight.step(batch_at(step, recipe), step);
+      SslModel resumed(recipe, Precision::Fp32, kIterationsPerEpoch);
+      restore(resumed, saved);
+      for (int step = stop; step < 10; ++step) resumed.step(batch_at(step, recipe), step);
+      EXPECT_EQ(copy_of_state(resumed), copy_of_state(straight));
+    }
+  }
+}
+
+// A step that is not finite changes nothing: targets, centers and networks of every objective.
+TEST(Course, APoisonedBatchChangesNothingOfDinoV2) {
+  for (const bool sinkhorn : {false, true}) {
+    const auto recipe = dino::golden::tiny_v2_recipe(/*tied=*/false, sinkhorn, /*swiglu=*/true);
+    SslModel model(recipe, Precision::Fp32, kIterationsPerEpoch);
+    for (int step = 0; step < 2; ++step) model.step(batch_at(step, recipe), step);
+    const State before = copy_of_state(model);
+    auto poisoned = batch_at(2, recipe);
+    poisoned.globals.data()[5] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_TRUE(model.step(poisoned, 2).skipped);
+    EXPECT_EQ(copy_of_state(model), before);
+  }
+}
+
+// DINOv2's losses are means over the crops of a batch: in micro-batches they are the same, but for
+// Sinkhorn-Knopp and KoLeo, which see only their part.
+TEST(Course, AccumulationGivesTheSameStepsOfDinoV2) {
+  auto recipe = dino::golden::tiny_v2_recipe(/*tied=*/true, /*sinkhorn=*/false, /*swiglu=*/false);
+  recipe.objectives = {"dino", "ibot"};
+  SslModel whole(recipe, Precision::Fp32, kIterationsPerEpoch);
+  recipe.train.accumulate = 4;
+  SslModel parts(recipe, Precision::Fp32, kIterationsPerEpoch);
+  const auto batch = batch_at(0, recipe);
+  const auto a = whole.step(batch, 0), b = parts.step(batch, 0);
+  for (const char* loss : {"loss_dino", "loss_ibot", "gradient_norm"})
+    EXPECT_NEAR(a.figures.at(loss) / b.figures.at(loss), 1, 1e-5) << loss;
 }
 
 }  // namespace

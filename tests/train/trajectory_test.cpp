@@ -129,15 +129,7 @@ int check_masked(const std::string& stem, const std::string& name,
     const auto& expected = golden.at(static_cast<std::size_t>(step));
     for (const char* curve : curves)
       EXPECT_NEAR(model.schedule(step).at(curve), expected[curve].get<double>(), 1e-12) << curve;
-    auto batch = batch_at(step);
-    batch.masks = dino::golden::masks_at(step);
-    if (recipe.crops.gram_size > 0) {
-      batch.gram_size = dino::golden::kGramPx;
-      batch.gram = dino::golden::crops(
-          "gram" + std::to_string(step),
-          2 * dino::golden::kBatch * dino::golden::kChannels * batch.gram_size * batch.gram_size);
-    }
-    const auto report = model.step(batch, step);
+    const auto report = model.step(batch_at(step, recipe), step);
     for (const auto& [figure, value] : expected.items())
       if (figure.starts_with("loss")) {
         EXPECT_NEAR(report.figures.at(figure), value.get<double>(),
