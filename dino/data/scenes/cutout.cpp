@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "dino/image/codecs/decode.h"
 #include "dino/image/pixels/planes_ops.h"
 
 namespace dino::data {
