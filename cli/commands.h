@@ -16,6 +16,8 @@ void add_inspect(CLI::App& parent, Context& context);
 void add_convert(CLI::App& parent, Context& context);
 void add_recipe(CLI::App& parent, Context& context);
 void add_data(CLI::App& parent, Context& context);
+/** Adds `dino data scenes`; `group` is `dino data`. */
+void add_data_scenes(CLI::App& group, Context& context);
 void add_bench(CLI::App& parent, Context& context);
 /** Adds `dino bench data`; `parent` is `dino bench`. */
 void add_bench_data(CLI::App& parent, Context& context);

@@ -122,6 +122,7 @@ void add_data(CLI::App& parent, Context& context) {
       ->check(CLI::IsMember({1, 3}))
       ->capture_default_str();
   add_value_range(*command, flags->options.value_range);
+  add_data_scenes(*group, context);
 }
 
 }  // namespace dino::cli
