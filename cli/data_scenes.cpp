@@ -1,8 +1,11 @@
 // dino data scenes: composed pictures in which the class of every pixel is known.
 #include <fmt/format.h>
 
+#include <array>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -96,6 +99,22 @@ int run_scenes(const ScenesFlags& flags, Context& context) {
   return report.finished ? kOk : kInterrupted;
 }
 
+/** Adds a flag of two values. */
+template <typename T>
+void add_range(CLI::App& command, const std::string& name, const std::string& help,
+               const std::string& type, std::array<T, 2>& range) {
+  command
+      .add_option_function<std::vector<T>>(
+          name,
+          [&range](const std::vector<T>& values) {
+            range = {values[0], values[1]};
+          },
+          help)
+      ->expected(2)
+      ->type_name(type)
+      ->default_str(fmt::format("{} {}", range[0], range[1]));
+}
+
 /** The flags that say which images become objects. */
 void add_object_flags(CLI::App& command, data::ObjectOptions& objects) {
   command
@@ -131,12 +150,9 @@ void add_data_scenes(CLI::App& group, Context& context) {
   command->add_option("--count", flags->options.count, "Scenes, train and test together")
       ->capture_default_str();
   command->add_option("--size", compose.size, "Side of the scenes, px")->capture_default_str();
-  command->add_option("--objects", compose.objects, "Fewest and most objects per scene")
-      ->type_name("MIN MAX")
-      ->capture_default_str();
-  command->add_option("--scale", compose.scale, "Long side of an object, as a share of the scene's")
-      ->type_name("LOW HIGH")
-      ->capture_default_str();
+  add_range(*command, "--objects", "Fewest and most objects per scene", "MIN MAX", compose.objects);
+  add_range(*command, "--scale", "Long side of an object, as a share of the scene's", "LOW HIGH",
+            compose.scale);
   command
       ->add_option("--turn", compose.turn_degrees,
                    "Objects are turned by up to so many degrees to either side")

@@ -50,6 +50,16 @@ struct KnnFlags {
   std::uint64_t seed = 0;
 };
 
+struct PatchFlags {
+  NetworkFlags network;
+  std::string scenes;
+  std::string features = "patches";
+  std::int64_t gallery = 20'000, test_scenes = 0;
+  int k = 20;
+  double temperature = 0.07;
+  std::uint64_t seed = 0;
+};
+
 struct ShowFlags {
   NetworkFlags network;
   RecipeFlags recipe;
@@ -82,6 +92,7 @@ struct TorchActions {
   int (*train)(const TrainRun&, Context&);
   int (*embed)(const EmbedFlags&, Context&);
   int (*knn)(const KnnFlags&, Context&);
+  int (*patches)(const PatchFlags&, Context&);
   int (*convert)(const ConvertFlags&, Context&);
   image::Sheet (*attention)(const ShowFlags&, Context&);
   image::Sheet (*pca)(const ShowFlags&, Context&);

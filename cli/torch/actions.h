@@ -7,6 +7,7 @@ namespace dino::cli {
 int run_train(const TrainRun& run, Context& context);
 int run_embed(const EmbedFlags& flags, Context& context);
 int run_knn(const KnnFlags& flags, Context& context);
+int run_patches(const PatchFlags& flags, Context& context);
 int run_convert(const ConvertFlags& flags, Context& context);
 image::Sheet show_attention(const ShowFlags& flags, Context& context);
 image::Sheet show_pca(const ShowFlags& flags, Context& context);

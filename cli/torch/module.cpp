@@ -58,6 +58,7 @@ constexpr TorchActions kActions = {
     .train = Guarded<run_train>::run,
     .embed = Guarded<run_embed>::run,
     .knn = Guarded<run_knn>::run,
+    .patches = Guarded<run_patches>::run,
     .convert = Guarded<run_convert>::run,
     .attention = Guarded<show_attention>::run,
     .pca = Guarded<show_pca>::run,
