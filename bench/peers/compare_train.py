@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Runs `dino bench train` and the PyTorch step of dino_step.py in turn (A B A B ...) on one recipe and prints a
-Markdown table: median images/s over the rounds, spread, ratios, peak resident memory. Paste it into bench/results/.
+"""Runs `dino bench train` and a PyTorch step (dino_step.py, or another by --peer) in turn (A B A B ...) on one recipe
+and prints a Markdown table: median images/s over the rounds, spread, ratios, peak resident memory. Paste it into
+bench/results/.
 
   bench/peers/compare_train.py --dino build/dino --python /path/to/python --recipe recipes/bench_tiny28.toml
 """
@@ -44,10 +45,11 @@ def main():
     parser.add_argument("--dino", type=Path, default=Path("build/dino"), help="our program")
     parser.add_argument("--python", default=sys.executable, help="an interpreter with PyTorch")
     parser.add_argument("--recipe", type=Path, default=Path("recipes/bench_tiny28.toml"))
+    parser.add_argument("--peer", default="dino_step.py", help="its script in this folder: dinov2_step.py")
     parser.add_argument("--precision", choices=["fp32", "bf16", "both"], default="both")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program")
-    parser.add_argument("--steps", type=int, default=10, help="timed steps per run of the peer")
+    parser.add_argument("--steps", type=int, default=10, help="timed steps per run")
     args = parser.parse_args()
 
     precisions = ["fp32", "bf16"] if args.precision == "both" else [args.precision]
@@ -55,8 +57,8 @@ def main():
     for round_index in range(args.rounds):
         for who, precision in runs:
             common = ["--recipe", args.recipe, "--precision", precision, "--threads", str(args.threads), "--json"]
-            command = [args.dino, "bench", "train", *common] if who == "dino" \
-                else [args.python, HERE / "dino_step.py", *common, "--steps", str(args.steps)]
+            command = [args.dino, "bench", "train", *common, "--steps", str(args.steps)] if who == "dino" \
+                else [args.python, HERE / args.peer, *common, "--steps", str(args.steps)]
             result = run(command)
             runs[who, precision].append(result)
             print(f"round {round_index + 1}: {who} {precision} {result['images_per_second']:.2f} images/s",

@@ -98,8 +98,9 @@ class Step:
         return value
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def time_steps(make_step, description):
+    """Reads the command line, times steps of make_step(recipe, precision) and prints the result."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--recipe", type=Path, required=True)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--threads", type=int, default=2)
@@ -111,7 +112,7 @@ def main():
     torch.set_num_threads(args.threads)
     recipe = load_recipe(args.recipe)
     torch.manual_seed(recipe["seed"])
-    step = Step(recipe, args.precision)
+    step = make_step(recipe, args.precision)
     seconds = []
     for i in range(args.warmup + args.steps):
         start = time.perf_counter()
@@ -139,4 +140,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    time_steps(Step, __doc__.splitlines()[0])
