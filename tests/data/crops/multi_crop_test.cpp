@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -202,20 +203,20 @@ TEST(MultiCrop, EqualStreamsGiveEqualViewsAndViewsDiffer) {
   EXPECT_EQ(make(2, 0).width, 8);
 }
 
-TEST(MultiCrop, PaddingIsBlackAndWidensTheImage) {
-  image::Image white(4, 4, 3);
-  for (auto& sample : white.pixels) sample = 255;
-  const image::Image view =
-      apply_crop(white, {.size = 8, .left = -2, .top = -3, .width = 8, .height = 8});
-  for (int y = 0; y < 8; ++y)
-    for (int x = 0; x < 8; ++x) {
-      const bool inside = x >= 2 && x < 6 && y >= 3 && y < 7;
-      for (int c = 0; c < 3; ++c)
-        EXPECT_EQ(view.row(y)[x * 3 + c], inside ? 255 : 0) << x << ' ' << y;
-    }
-  const image::Image outside =
-      apply_crop(white, {.size = 4, .left = 6, .top = 6, .width = 4, .height = 4});
-  EXPECT_EQ(outside, image::Image(4, 4, 3));
+TEST(MultiCrop, BeyondTheBorderAnImageGoesOnAndPaddingWidensIt) {
+  image::Image source(4, 4, 3);
+  for (std::size_t i = 0; i < source.pixels.size(); ++i)
+    source.pixels[i] = static_cast<std::uint8_t>(i);
+  for (const auto& [left, top] : {std::pair{-2, -3}, {6, 6}, {-9, 1}, {0, -8}}) {
+    const CropRecord record{.size = 8, .left = left, .top = top, .width = 8, .height = 8};
+    const image::Image view = apply_crop(source, record);
+    for (int y = 0; y < 8; ++y)
+      for (int x = 0; x < 8; ++x)
+        for (int c = 0; c < 3; ++c) {
+          const int from = std::clamp(left + x, 0, 3), row = std::clamp(top + y, 0, 3);
+          EXPECT_EQ(view.row(y)[x * 3 + c], source.row(row)[from * 3 + c]) << x << ' ' << y;
+        }
+  }
 
   MultiCropOptions options = small();
   options.pad = 3;
