@@ -97,8 +97,6 @@ void set_pixels(const ImageFacts& facts, Recipe& r) {
   r.data.max_bad_share = std::max(r.data.max_bad_share, std::min(1.0, 2 * facts.bad_share));
   for (double& value : r.crops.mean = facts.mean) value = short_number(value);
   for (double& value : r.crops.std = facts.std) value = short_number(value);
-  // Gray images have no saturation and hue to change, so brightness changes twice as much.
-  if (facts.channels == 1) r.crops.brightness = r.crops.contrast = 0.8;
   // Inverting what is bright hides dark ink on bright paper; and values of full_range may lie
   // outside [0, 1].
   r.crops.solarize = {0, 0, 0};
@@ -173,8 +171,6 @@ Comments reasons_of(const ImageFacts& facts, const Recipe& r) {
        "a batch is spread over all of them; the paper's 65536 are for large ones"},
       {"objectives", "KoLeo spreads the features, whatever the images share"},
       {"dino.teacher_temperature", "sharper than the paper's 0.04: short runs need clear targets"},
-      {"crops.brightness",
-       facts.channels == 1 ? "twice the paper's: gray images have no other color" : "the paper's"},
       {"crops.solarize", "off: it hides dark ink on bright paper"},
       {"optim.lr", "as it is, whatever the batch"},
       {"train.epochs", "as many as fit into the time, at the speed of this machine"},

@@ -130,7 +130,7 @@ TEST(ChooseRecipe, LabelsAreNeededForFiguresOnly) {
 TEST(ChooseRecipe, ObeysWhatTheImagesAre) {
   ImageFacts facts = facts_of(2000, 300, 200, 1);
   EXPECT_EQ(choose_recipe(facts, {}).recipe.data.channels, 1);
-  EXPECT_EQ(choose_recipe(facts, {}).recipe.crops.brightness, 0.8);
+  EXPECT_EQ(choose_recipe(facts, {}).recipe.crops.brightness, 0.4) << "0.8 collapses on some sets";
   facts.transparent = true;
   EXPECT_EQ(choose_recipe(facts, {}).recipe.data.background, (std::vector<int>{255, 255, 255}));
   EXPECT_EQ(choose_recipe(facts, {}).recipe.crops.global_size, 128) << "details of a surface";
