@@ -88,6 +88,17 @@ Rescue rescue_from(const recipe::Recipe& recipe, const Trainer& trainer) {
   return {std::move(changed), std::move(changes), trainer.alarms()};
 }
 
+/** The text of a run's recipe: as it was given; after a collapse what its first lines say of it,
+ * and the values that it goes on with. */
+std::string text_of(const TrainRequest& request, const std::optional<Rescue>& rescue) {
+  const std::string& given = request.recipe_text;
+  if (!rescue) return given.empty() ? recipe::to_toml(request.recipe) : given;
+  std::size_t end = 0;
+  while (end < given.size() && given[end] == '#')
+    end = std::min(given.size(), given.find('\n', end)) + 1;
+  return given.substr(0, end) + recipe::to_toml(rescue->recipe);
+}
+
 /** The checkpoint to go on from: the newest, after a collapse the newest before it. */
 std::optional<run::Checkpoint> find_checkpoint(const run::RunLayout& layout,
                                                const recipe::Recipe& recipe, bool collapsed,
@@ -231,10 +242,7 @@ TrainResult train_once(const TrainRequest& request, parallel::Communicator& rank
 
   if (!run) run.emplace(claim(request, ranks));
   run::Recorder recorder(*run, start.iteration, recipe.train.keep_last, hooks.log);
-  // After a collapse the recipe is no longer the one that the text describes.
-  const bool as_given = !rescue && !request.recipe_text.empty();
-  recorder.begin_session(as_given ? request.recipe_text : recipe::to_toml(recipe),
-                         session_of(request, start), metrics_of(model));
+  recorder.begin_session(text_of(request, rescue), session_of(request, start), metrics_of(model));
 
   model::Backbone& learned = model.for_use();
   TrainerHooks trainer_hooks;
