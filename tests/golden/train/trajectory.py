@@ -95,32 +95,48 @@ def key_bias(name, tensor):
     return tensor
 
 
+def masks(step, patches=(GLOBAL_PX // 4) ** 2):
+    """[2 B, P] bool: about two fifths of the patches of every other global crop, for the generations that mask."""
+    masked = torch.from_numpy(synthetic.uniform(f"masks{step}", 2 * BATCH * patches).reshape(2 * BATCH, patches)) < -0.2
+    masked[step % 2::2] = False
+    return masked
+
+
+def store(stem, cases, train, final):
+    """Writes STEM.json and STEM.safetensors: of each case the figures of its steps, and final(name, *networks), computed
+    in float64; a float32 run must stay within a tenth of the test's tolerances. train(case, dtype) -> steps, *networks."""
+    document, tensors = {}, {}
+    for name, case in cases.items():
+        steps, *networks = train(case, torch.float64)
+        document[name] = steps
+        stored = final(name, *networks)
+        tensors.update(stored)
+        single, *networks = train(case, torch.float32)
+        again = final(name, *networks)
+        keys = [key for key in steps[0] if key.startswith("loss")]
+        loss_error = max(abs(a[key] - b[key]) / max(abs(b[key]), 0.01) for a, b in zip(single, steps) for key in keys)
+        weight_error = max((again[key] - stored[key]).abs().max().item() for key in again)
+        print(name, [round(s["loss"], 5) for s in steps], f"fp32: losses {loss_error:.1e}, weights {weight_error:.1e}")
+        print("  gradient norms", [round(s["gradient_norm"], 3) for s in steps])
+        assert loss_error < 1e-5 and weight_error < 1e-5
+    (HERE / f"{stem}.json").write_text(json.dumps(document, indent=1) + "\n")
+    path = HERE / f"{stem}.safetensors"
+    save_file(tensors, path)
+    path.chmod(0o644)
+
+
 def slices(prefix, model):
     return {f"{prefix}.{name}": key_bias(name, tensor.detach()).flatten()[::SLICE].float().contiguous()
             for name, tensor in model.named_parameters()}
 
 
-def main():
-    document, tensors = {}, {}
-    for case, norm_last_layer in CASES.items():
-        steps, student, teacher, center = train(norm_last_layer, torch.float64)
-        document[case] = steps
-        final = {**slices(f"{case}.student", student), **slices(f"{case}.teacher", teacher),
-                 f"{case}.center": center.flatten().float()}
-        tensors.update(final)
+def final(name, student, teacher, center):
+    return {**slices(f"{name}.student", student), **slices(f"{name}.teacher", teacher),
+            f"{name}.center": center.flatten().float()}
 
-        single, student, teacher, center = train(norm_last_layer, torch.float32)
-        again = {**slices(f"{case}.student", student), **slices(f"{case}.teacher", teacher)}
-        loss_error = max(abs(a["loss"] / b["loss"] - 1) for a, b in zip(single, steps))
-        weight_error = max((again[key] - final[key]).abs().max().item() for key in again)
-        print(case, [round(s["loss"], 5) for s in steps], f"fp32: losses {loss_error:.1e}, weights {weight_error:.1e}")
-        print("  gradient norms", [round(s["gradient_norm"], 3) for s in steps],
-              "entropies", [round(s["teacher_entropy"], 3) for s in steps])
-        assert loss_error < 1e-5 and weight_error < 1e-5
-    (HERE / "trajectory.json").write_text(json.dumps(document, indent=1) + "\n")
-    path = HERE / "trajectory.safetensors"
-    save_file(tensors, path)
-    path.chmod(0o644)
+
+def main():
+    store("trajectory", CASES, train, final)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ the test's tolerances, which shows that the trajectory is well conditioned.
   tests/golden/train/trajectory_v2.py  needs torch, dinov2 (with --no-deps), safetensors, numpy
 """
 
-import json
 import sys
 import tempfile
 from functools import partial
@@ -21,14 +20,13 @@ from dinov2.layers import DINOHead
 from dinov2.loss import DINOLoss, KoLeoLoss, iBOTPatchLoss
 from dinov2.models.vision_transformer import DinoVisionTransformer
 from dinov2.utils.param_groups import get_params_groups_with_decay
-from safetensors.torch import save_file
 from torch import nn
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import dino_torch as dino  # noqa: E402
 import synthetic  # noqa: E402
-from trajectory import crops, slices  # noqa: E402
+from trajectory import crops, masks, slices, store  # noqa: E402
 
 STEPS = 10
 ITERATIONS_PER_EPOCH, EPOCHS = 4, 3
@@ -54,14 +52,6 @@ def network(tied, ffn, dtype):
     if not tied:
         parts["ibot_head"] = DINOHead(DIM, 40, hidden_dim=32, bottleneck_dim=12)
     return synthetic.fill_parameters(nn.ModuleDict(parts)).to(dtype)
-
-
-def masks(step):
-    """[2 B, P] bool: about two fifths of the patches of every other crop."""
-    patches = (GLOBAL_PX // PATCH) ** 2
-    masked = torch.from_numpy(synthetic.uniform(f"masks{step}", 2 * BATCH * patches).reshape(2 * BATCH, patches)) < -0.2
-    masked[step % 2::2] = False
-    return masked
 
 
 def train(case, dtype):
@@ -159,24 +149,7 @@ def final(case, student, teacher, *centers):
 
 def main():
     dist.init_process_group("gloo", init_method=f"file://{tempfile.mkdtemp()}/store", rank=0, world_size=1)
-    document, tensors = {}, {}
-    for name, case in CASES.items():
-        steps, *networks = train(case, torch.float64)
-        document[name] = steps
-        stored = final(name, *networks)
-        tensors.update(stored)
-        single, *networks = train(case, torch.float32)
-        again = final(name, *networks)
-        keys = [key for key in steps[0] if key.startswith("loss")]
-        loss_error = max(abs(a[key] / b[key] - 1) for a, b in zip(single, steps) for key in keys)
-        weight_error = max((again[key] - stored[key]).abs().max().item() for key in again)
-        print(name, [round(s["loss"], 5) for s in steps], f"fp32: losses {loss_error:.1e}, weights {weight_error:.1e}")
-        print("  gradient norms", [round(s["gradient_norm"], 3) for s in steps])
-        assert loss_error < 1e-5 and weight_error < 1e-5
-    (HERE / "trajectory_v2.json").write_text(json.dumps(document, indent=1) + "\n")
-    path = HERE / "trajectory_v2.safetensors"
-    save_file(tensors, path)
-    path.chmod(0o644)
+    store("trajectory_v2", CASES, train, final)
 
 
 if __name__ == "__main__":

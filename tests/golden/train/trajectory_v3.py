@@ -9,21 +9,19 @@ within a tenth of the test's tolerances, which shows that the trajectory is well
 """
 
 import copy
-import json
 import math
 import sys
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import dino_torch as dino  # noqa: E402
 import synthetic  # noqa: E402
-from trajectory import crops, slices  # noqa: E402
+from trajectory import crops, masks, slices, store  # noqa: E402
 
 STEPS = 10
 ITERATIONS_PER_EPOCH, EPOCHS = 4, 3
@@ -170,13 +168,6 @@ def gram(student, teacher, per_image):
     return (student @ student.mT - teacher @ teacher.mT).square().mean()
 
 
-def masks(step):
-    patches = (GLOBAL_PX // PATCH) ** 2
-    masked = torch.from_numpy(synthetic.uniform(f"masks{step}", 2 * BATCH * patches).reshape(2 * BATCH, patches)) < -0.2
-    masked[step % 2::2] = False
-    return masked
-
-
 def half_cosine(start, end, begin, length, i):
     if i < begin:
         return start
@@ -265,24 +256,7 @@ def final(name, student, teacher):
 
 
 def main():
-    document, tensors = {}, {}
-    for name, case in CASES.items():
-        steps, *networks = train(case, torch.float64)
-        document[name] = steps
-        stored = final(name, *networks)
-        tensors.update(stored)
-        single, *networks = train(case, torch.float32)
-        again = final(name, *networks)
-        keys = [key for key in steps[0] if key.startswith("loss")]
-        loss_error = max(abs(a[key] - b[key]) / max(abs(b[key]), 0.01) for a, b in zip(single, steps) for key in keys)
-        weight_error = max((again[key] - stored[key]).abs().max().item() for key in again)
-        print(name, [round(s["loss"], 5) for s in steps], f"fp32: losses {loss_error:.1e}, weights {weight_error:.1e}")
-        print("  gram", [round(s["loss_gram"], 5) for s in steps], "norms", [round(s["gradient_norm"], 3) for s in steps])
-        assert loss_error < 1e-5 and weight_error < 1e-5
-    (HERE / "trajectory_v3.json").write_text(json.dumps(document, indent=1) + "\n")
-    path = HERE / "trajectory_v3.safetensors"
-    save_file(tensors, path)
-    path.chmod(0o644)
+    store("trajectory_v3", CASES, train, final)
 
 
 if __name__ == "__main__":
