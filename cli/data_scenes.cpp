@@ -33,26 +33,12 @@ std::vector<std::string> usual_sources() {
 }
 
 nlohmann::json document_of(const ScenesFlags& flags, const data::SceneReport& report) {
-  const data::ObjectCounts& found = report.found;
-  return {{"out", flags.out},
-          {"finished", report.finished},
-          {"train_scenes", report.scenes[0]},
-          {"test_scenes", report.scenes[1]},
-          {"instances", report.instances},
-          {"classes", report.classes},
-          {"train_objects", report.objects[0]},
-          {"test_objects", report.objects[1]},
-          {"images_found", found.images},
-          {"left_out",
-           {{"opaque", found.opaque},
-            {"small", found.small},
-            {"unreadable", found.unreadable},
-            {"duplicates", found.duplicates},
-            {"without_class", found.without_class},
-            {"of_other_classes", found.of_other_classes},
-            {"of_small_classes", found.of_small_classes}}},
-          {"first_unreadable", found.first_unreadable},
-          {"unreadable_photographs", report.unreadable_photographs}};
+  nlohmann::json document = data::counts_of(report);
+  document["out"] = flags.out;
+  document["finished"] = report.finished;
+  document["left_out"] = data::left_out(report.found);
+  document["first_unreadable"] = report.found.first_unreadable;
+  return document;
 }
 
 std::string text_of(const ScenesFlags& flags, const data::SceneReport& report) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stop_token>
 
 #include "dino/base/cores.h"
@@ -57,16 +58,15 @@ bool shrink_once(FolderChoice& chosen, const std::filesystem::path& folder, Cont
   const data::PackReport report = data::pack(
       *dataset, chosen.facts.source, out, {.size = px, .quality = kQuality}, pool,
       [](std::int64_t) {}, std::stop_token());
-  const std::string copies = data::shard_pattern(out, report.shards);
-  const recipe::ImageFacts original = chosen.facts;
-  const auto shrunk = data::open_dataset(copies, 0);
-  chosen.facts = recipe::survey_images(copies, *shrunk, pool);
-  chosen.facts.shrunk_px = px;
-  chosen.facts.channels = original.channels;
-  chosen.facts.transparent = original.transparent;  // whoever uses the weights has the originals
-  chosen.facts.mean = original.mean;
-  chosen.facts.std = original.std;
-  chosen.facts.bad_share = original.bad_share;
+  // Only what shrinking changes: whoever uses the weights has the originals.
+  recipe::ImageFacts& facts = chosen.facts;
+  const double factor = static_cast<double>(px) / facts.short_side();
+  facts.source = data::shard_pattern(out, report.shards);
+  facts.images = report.images;
+  facts.width = static_cast<int>(std::lround(facts.width * factor));
+  facts.height = static_cast<int>(std::lround(facts.height * factor));
+  facts.mostly_jpeg = true;
+  facts.shrunk_px = px;
   chosen.choose();
   return true;
 }

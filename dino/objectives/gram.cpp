@@ -16,7 +16,10 @@ class Gram final : public Objective {
 
   std::string_view name() const override { return "gram"; }
   Needs needs() const override {
-    return {.student_tokens = model::Tokens::ClsAndPatches,
+    return {.teacher = true,
+            .student_tokens = model::Tokens::ClsAndPatches,
+            .teacher_tokens =
+                options_.from == "ema" ? model::Tokens::ClsAndPatches : model::Tokens::Cls,
             .masks = options_.tokens != "all",
             .gram = true};
   }

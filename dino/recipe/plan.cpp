@@ -12,10 +12,6 @@
 namespace dino::recipe {
 namespace {
 
-bool names(const Recipe& r, std::string_view objective) {
-  return std::ranges::find(r.objectives, objective) != r.objectives.end();
-}
-
 std::int64_t backbone_parameters(const arch::Architecture& architecture) {
   std::int64_t sum = 0;
   for (const arch::TensorSpec& tensor : arch::tensors(architecture))
@@ -80,14 +76,14 @@ void add_optim(const Recipe& r, const RunLength& length, const Curves& curves, E
     events.add(warmup, fmt::format("warm-up ends: the learning rate is {:.4g}",
                                    curves.at("lr").at(warmup)));
   const std::int64_t warm = length.iterations(r.dino.warmup_teacher_temperature_epochs);
-  if (warm > 0 && names(r, "dino"))
+  if (warm > 0 && has_objective(r, "dino"))
     events.add(warm, fmt::format("the teacher's temperature is {}, to the end",
                                  r.dino.teacher_temperature));
 }
 
 void add_local_weight(const Recipe& r, const RunLength& length, Events& events) {
   const Dino& dino = r.dino;
-  if (names(r, "dino") && dino.local_weight_end != dino.local_weight)
+  if (has_objective(r, "dino") && dino.local_weight_end != dino.local_weight)
     events.add(
         length.iterations(dino.local_weight_start_epochs),
         fmt::format("the weight of local crops goes from {} to {} in {} steps", dino.local_weight,
@@ -95,7 +91,7 @@ void add_local_weight(const Recipe& r, const RunLength& length, Events& events) 
 }
 
 void add_gram(const Recipe& r, const RunLength& length, Events& events) {
-  if (!names(r, "gram")) return;
+  if (!has_objective(r, "gram")) return;
   const Gram& gram = r.gram;
   if (gram.from == "copy")
     events.add(length.iterations(gram.copy_epochs), "the Gram teacher is copied from the teacher");
@@ -162,14 +158,15 @@ Plan plan_of(const Recipe& recipe, std::int64_t images) {
 
   const arch::Architecture network = architecture_of(recipe);
   plan.student_parameters = backbone_parameters(network);
-  if (names(recipe, "dino")) plan.head_parameters += parameters_of(recipe.head, network.dim());
-  if (names(recipe, "ibot") && !recipe.ibot.tied)
+  if (has_objective(recipe, "dino"))
+    plan.head_parameters += parameters_of(recipe.head, network.dim());
+  if (has_objective(recipe, "ibot") && !recipe.ibot.tied)
     plan.head_parameters += parameters_of(ibot_head(recipe), network.dim());
   const std::int64_t learned = plan.student_parameters + plan.head_parameters;
   const std::int64_t moments = recipe.optim.optimizer == "adamw" ? 2 : 1;
-  std::int64_t floats = learned * (1 + 1 + moments);  // values, gradients, moments
-  if (names(recipe, "dino")) floats += learned;       // the teacher
-  if (names(recipe, "gram") && recipe.gram.from != "ema") floats += plan.student_parameters;
+  std::int64_t floats = learned * (1 + 1 + moments);     // values, gradients, moments
+  if (has_objective(recipe, "dino")) floats += learned;  // the teacher
+  if (has_objective(recipe, "gram") && recipe.gram.from != "ema") floats += plan.student_parameters;
   plan.state_bytes = floats * static_cast<std::int64_t>(sizeof(float));
   return plan;
 }

@@ -330,6 +330,10 @@ std::vector<std::string_view> objective_names() {
   return names;
 }
 
+bool has_objective(const Recipe& recipe, std::string_view objective) {
+  return std::ranges::find(recipe.objectives, objective) != recipe.objectives.end();
+}
+
 Head ibot_head(const Recipe& recipe) {
   Head head = recipe.head;
   const Ibot& own = recipe.ibot;

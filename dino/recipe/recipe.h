@@ -262,6 +262,7 @@ void validate(const Recipe& recipe);
 
 /** The objectives that a recipe can name: the sections that have a `weight`. */
 std::vector<std::string_view> objective_names();
+bool has_objective(const Recipe& recipe, std::string_view objective);
 /** The `weight` of the section of that name over a run. Throws Error{Config} if there is none. */
 Curve objective_weight(const Recipe& recipe, std::string_view objective, const RunLength& length);
 

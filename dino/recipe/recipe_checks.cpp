@@ -66,9 +66,7 @@ void check_training(const Recipe& r) {
   for (auto name = r.objectives.begin(); name != r.objectives.end(); ++name)
     if (std::find(r.objectives.begin(), name, *name) != name)
       fail(ErrorKind::Config, "[recipe] objectives names {} twice", *name);
-  const auto names = [&](const char* name) {
-    return std::ranges::find(r.objectives, name) != r.objectives.end();
-  };
+  const auto names = [&](std::string_view name) { return has_objective(r, name); };
   if (names("ibot")) {
     if (r.masks.share == 0)
       fail(ErrorKind::Config,
@@ -102,7 +100,7 @@ void check_training(const Recipe& r) {
       fail(ErrorKind::Config,
            "[recipe] objectives names gram without dino, whose teacher is the Gram teacher or the "
            "source of one; name dino too");
-    if (r.gram.from == "ema" && r.crops.gram_size > 0 && r.crops.gram_size != r.crops.global_size)
+    if (r.gram.from == "ema" && r.crops.gram_size > 0)
       fail(ErrorKind::Config,
            "[recipe] gram.from = ema takes the teacher's features of the global crops, and "
            "crops.gram_size = {} asks for others; set it to 0, or gram.from to copy",

@@ -28,21 +28,20 @@ GramTeacher::GramTeacher(const recipe::Recipe& recipe, const RunLength& length,
       update_every_(length.iterations(recipe.gram.update_epochs)),
       first_update_(length.iterations(recipe.gram.first_update_epochs)),
       ema_(teacher) {
-  if (options_.from == "ema") return;
   if (options_.from != "copy") {
-    own_ = load(recipe, precision);
+    network_ = load(recipe, precision);
     return;
   }
-  own_ = model::make_backbone(recipe::architecture_of(recipe), {}, {});
-  own_->set_precision(precision);
-  own_->eval();
+  network_ = model::make_backbone(recipe::architecture_of(recipe), {}, {});
+  network_->set_precision(precision);
+  network_->eval();
   copy();
 }
 
 void GramTeacher::copy() {
   const torch::NoGradGuard no_grad;
   const auto from = ema_.named_parameters();
-  for (auto& item : own_->named_parameters()) item.value().copy_(from[item.key()]);
+  for (auto& item : network_->named_parameters()) item.value().copy_(from[item.key()]);
 }
 
 void GramTeacher::begin(std::int64_t iteration) {
@@ -60,14 +59,13 @@ void GramTeacher::end(std::int64_t iteration) {
 
 torch::Tensor GramTeacher::patches(const torch::Tensor& crops) {
   const torch::NoGradGuard no_grad;
-  model::Backbone& network = own_ ? *own_ : ema_;
-  return network.forward_groups({{crops, {}}}, model::Tokens::ClsAndPatches)[0].patches;
+  return network_->forward_groups({{crops, {}}}, model::Tokens::ClsAndPatches)[0].patches;
 }
 
 std::vector<model::NamedTensor> GramTeacher::state() const {
   std::vector<model::NamedTensor> state;
   if (options_.from != "copy") return state;
-  for (const auto& item : own_->named_parameters())
+  for (const auto& item : network_->named_parameters())
     state.push_back({"gram_teacher." + item.key(), item.value()});
   return state;
 }

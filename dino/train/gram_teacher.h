@@ -1,5 +1,6 @@
-// The network that Gram anchoring holds the student's patches to (DINOv3, section 4.2): the EMA
-// teacher as it is, a copy of it taken at a step and perhaps renewed, or weights from a file.
+// The network that Gram anchoring holds the student's patches to (DINOv3, section 4.2), if it is
+// not the EMA teacher as it is: a copy of it taken at a step and perhaps renewed, or weights from a
+// file.
 #pragma once
 #include <torch/types.h>
 
@@ -17,8 +18,8 @@ namespace dino::train {
 /** Not thread-safe. */
 class GramTeacher {
  public:
-  /** Borrows `teacher`, the EMA teacher. Throws Error{Config} if the file of gram.from holds a
-   * network for other images. */
+  /** For gram.from = "copy" or a file. Borrows `teacher`, the EMA teacher. Throws Error{Config} if
+   * the file of gram.from holds a network for other images. */
   GramTeacher(const recipe::Recipe& recipe, const RunLength& length, model::Backbone& teacher,
               model::Precision precision);
 
@@ -30,7 +31,7 @@ class GramTeacher {
   /** Patch features [2 B, G, D] of its crops [2 B, C, H, W]. */
   torch::Tensor patches(const torch::Tensor& crops);
 
-  /** A copy's tensors, "gram_teacher.*"; nothing for the others, which are not this run's. */
+  /** A copy's tensors, "gram_teacher.*"; nothing for a file's, which are not this run's. */
   std::vector<model::NamedTensor> state() const;
 
  private:
@@ -39,7 +40,7 @@ class GramTeacher {
   recipe::Gram options_;
   std::int64_t copy_at_ = 0, update_every_ = 0, first_update_ = 0;
   model::Backbone& ema_;
-  std::shared_ptr<model::Backbone> own_;  // none: the EMA teacher itself
+  std::shared_ptr<model::Backbone> network_;
 };
 
 }  // namespace dino::train

@@ -56,12 +56,18 @@ MicroBatch::Masks MicroBatch::masks() const {
                                          {2, batch_.batch_size, patches}, torch::kUInt8);
   const torch::Tensor masked =
       of_batch.narrow(1, first_, images_).reshape({2 * images_, patches}).to(torch::kBool);
-  const torch::Tensor rows = masked.flatten().nonzero().squeeze(1);  // [M]
-  const torch::Tensor weights = masked.sum(1).to(torch::kFloat32).reciprocal();
-  const torch::Tensor of_rows =
-      weights.index_select(0, rows.floor_divide(patches)).contiguous();  // [M]
-  const float* values = of_rows.const_data_ptr<float>();
-  return {masked.to(device_), rows.to(device_), {values, values + of_rows.numel()}};
+  Masks masks;
+  masks.masked = masked.to(device_);
+  std::vector<std::int64_t> rows;  // of this part, in which each view has images_ crops
+  for (std::size_t j = 0; j < batch.indices.size(); ++j) {
+    const std::int64_t crop = batch.indices[j] / patches, image = crop % batch_.batch_size - first_;
+    if (image < 0 || image >= images_) continue;
+    const std::int64_t view = crop / batch_.batch_size;
+    rows.push_back((view * images_ + image) * patches + batch.indices[j] % patches);
+    masks.weights.push_back(batch.weights[j]);
+  }
+  masks.patches = torch::tensor(rows, torch::kInt64).to(device_);
+  return masks;
 }
 
 torch::Tensor MicroBatch::crops(const data::AlignedBuffer& buffer, int views, int size) const {

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -60,7 +61,7 @@ std::optional<GramTeacher> make_gram_teacher(const recipe::Recipe& recipe, const
                                              StudentTeacher& networks,
                                              const std::vector<Weighted>& objectives,
                                              model::Precision precision) {
-  if (!needs_of(objectives).gram) return std::nullopt;
+  if (!needs_of(objectives).gram || recipe.gram.from == "ema") return std::nullopt;
   return std::make_optional<GramTeacher>(recipe, length, *networks.teacher().backbone, precision);
 }
 
@@ -94,11 +95,13 @@ std::vector<optim::ParamGroup> groups_of(const recipe::Recipe& recipe,
     rules.push_back(std::move(rule));
   rules.push_back({.names = "backbone.patch_embed.*", .lr_scale = recipe.optim.patch_embed_lr});
   for (optim::ParamRule& rule : start_rules(recipe)) rules.push_back(std::move(rule));
-  if (recipe.optim.clip_by == "part")
-    for (const model::ParamSlice& slice : arena.slices()) {
-      const std::string part = slice.name.substr(0, slice.name.find('.'));
-      rules.push_back({.names = slice.name, .clip_group = part});
-    }
+  if (recipe.optim.clip_by == "part") {
+    std::set<std::string> parts;  // "backbone", "dino_head", ...
+    for (const model::ParamSlice& slice : arena.slices())
+      parts.insert(slice.name.substr(0, slice.name.find('.')));
+    for (const std::string& part : parts)
+      rules.push_back({.names = part + ".*", .clip_group = part});
+  }
   for (const Weighted& weighted : objectives)
     for (optim::ParamRule& rule : weighted.objective->param_rules(length))
       rules.push_back(std::move(rule));

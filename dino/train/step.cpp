@@ -105,18 +105,18 @@ Views Step::teacher_views(const MicroBatch& batch, const torch::Tensor& globals,
     views.masked_patches = patches;
     views.mask_weights = std::move(weights);
   }
-  const bool anchored = std::ranges::any_of(objectives_, [&](const Weighted& weighted) {
-    return weighted.objective->needs().gram && weighted.weight.at(iteration) > 0;
-  });
-  if (anchored) {
-    const torch::Tensor larger = batch.gram_crops();
-    views.gram_patches = gram_->patches(larger.defined() ? larger : globals);
-  }
   if (!needs_.teacher) return views;
   const torch::NoGradGuard no_grad;
   const torch::Tensor own = batch.teacher_globals();
   views.teacher_global = networks_.teacher().backbone->forward_groups(
       {{own.defined() ? own : globals, {}}}, needs_.teacher_tokens)[0];
+  const bool anchored = std::ranges::any_of(objectives_, [&](const Weighted& weighted) {
+    return weighted.objective->needs().gram && weighted.weight.at(iteration) > 0;
+  });
+  if (!anchored) return views;
+  const torch::Tensor larger = batch.gram_crops();
+  views.gram_patches = gram_ == nullptr ? views.teacher_global.patches
+                                        : gram_->patches(larger.defined() ? larger : globals);
   return views;
 }
 

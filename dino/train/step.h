@@ -24,7 +24,8 @@ struct StepOptions {
   PixelScale pixels;       ///< for batches of bytes
 };
 
-/** Borrows everything it is given; `gram` may be null if no objective needs it. Needs curves "lr"
+/** Borrows everything it is given; without `gram` the teacher itself is
+ * the Gram teacher. Needs curves "lr"
  * and "weight_decay", and "momentum" if the teacher follows the student. Not thread-safe. */
 class Step {
  public:

@@ -114,6 +114,12 @@ inline data::BatchMasks masks_at(int step) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool masked_crop = (static_cast<int>(i) / (kGrid * kGrid)) % 2 != step % 2;
     masks.masked.push_back(masked_crop && values[i] < -0.2f ? 1 : 0);
+    if (masks.masked.back() != 0) masks.indices.push_back(static_cast<std::int64_t>(i));
+  }
+  for (const std::int64_t index : masks.indices) {
+    const auto crop = masks.masked.begin() + index / (kGrid * kGrid) * (kGrid * kGrid);
+    const auto count = std::count(crop, crop + kGrid * kGrid, std::uint8_t{1});
+    masks.weights.push_back(1.0f / static_cast<float>(count));
   }
   return masks;
 }

@@ -98,8 +98,8 @@ CropBox region(const CropRecord& r) {
   return box;
 }
 
-/** The source in the size of a tile with the outlines of its crops; zeros around it where crops may
- * reach outside. */
+/** The source in the size of a tile with the outlines of its crops; black marks where crops may
+ * reach beyond it. */
 image::Image overview(const image::Image& source, const ViewDraw& draw, int pad,
                       std::size_t shown) {
   image::Image canvas = image::filled(source.width + 2 * pad, source.height + 2 * pad, 3, {});

@@ -234,25 +234,6 @@ void write_names(const SceneFiles& files, const ObjectLibrary& library) {
   write_file_atomically(files.objects(), objects);
 }
 
-nlohmann::json counts_of(const SceneReport& report) {
-  const ObjectCounts& found = report.found;
-  return {{"train_scenes", report.scenes[0]},
-          {"test_scenes", report.scenes[1]},
-          {"instances", report.instances},
-          {"classes", report.classes},
-          {"train_objects", report.objects[0]},
-          {"test_objects", report.objects[1]},
-          {"images_found", found.images},
-          {"opaque", found.opaque},
-          {"small", found.small},
-          {"unreadable", found.unreadable},
-          {"duplicates", found.duplicates},
-          {"without_class", found.without_class},
-          {"of_other_classes", found.of_other_classes},
-          {"of_small_classes", found.of_small_classes},
-          {"unreadable_photographs", report.unreadable_photographs}};
-}
-
 ObjectOptions object_options(const SceneOptions& options) {
   ObjectOptions objects = options.objects;
   objects.seed = options.compose.seed;
@@ -269,6 +250,27 @@ std::array<std::int64_t, 2> scenes_per_split(const SceneOptions& options) {
 }
 
 }  // namespace
+
+nlohmann::json counts_of(const SceneReport& report) {
+  return {{"train_scenes", report.scenes[0]},
+          {"test_scenes", report.scenes[1]},
+          {"instances", report.instances},
+          {"classes", report.classes},
+          {"train_objects", report.objects[0]},
+          {"test_objects", report.objects[1]},
+          {"images_found", report.found.images},
+          {"unreadable_photographs", report.unreadable_photographs}};
+}
+
+nlohmann::json left_out(const ObjectCounts& found) {
+  return {{"opaque", found.opaque},
+          {"small", found.small},
+          {"unreadable", found.unreadable},
+          {"duplicates", found.duplicates},
+          {"without_class", found.without_class},
+          {"of_other_classes", found.of_other_classes},
+          {"of_small_classes", found.of_small_classes}};
+}
 
 SceneReport write_scenes(const SceneOptions& options, const std::filesystem::path& out,
                          ThreadPool& threads, const std::function<void(std::int64_t)>& progress,
@@ -299,6 +301,7 @@ SceneReport write_scenes(const SceneOptions& options, const std::filesystem::pat
   }
   description["complete"] = true;
   description["counts"] = counts_of(report);
+  description["counts"].update(left_out(report.found));
   write_json_file(files.description(), description);
   report.finished = true;
   return report;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <stop_token>
 #include <string>
 
@@ -29,6 +30,11 @@ struct SceneReport {
   std::int64_t unreadable_photographs = 0;  ///< times that one was drawn
   bool finished = false;                    ///< false if it was stopped
 };
+
+/** What was written and found, as scenes.json and the command say it. */
+nlohmann::json counts_of(const SceneReport& report);
+/** The images that gave no object, by reason. */
+nlohmann::json left_out(const ObjectCounts& found);
 
 /** Writes OUT. Equal options and sources give equal bytes, whatever the number of threads. Each
  * file is written atomically; scenes.json says at first that the set is incomplete, and is written
